@@ -1,0 +1,18 @@
+-- What luacheck may take for granted in each part of the tree.
+std = "lua54"
+max_line_length = 100
+codes = true
+
+files["spec/**/*.lua"] = { std = "+busted" }
+files["policies/"] = {
+  -- Policies see the sandbox's words only (lua/nightjar/plan/sandbox.lua).
+  std = {
+    read_globals = {
+      "assert", "error", "ipairs", "next", "pairs", "pcall", "require",
+      "select", "tonumber", "tostring", "type", "xpcall", "setmetatable",
+      "getmetatable", "rawequal", "rawget", "rawlen", "rawset",
+      "math", "string", "table", "utf8",
+    },
+  },
+}
+exclude_files = { "build/" }

@@ -1,0 +1,34 @@
+-- Writes the Lua modules named on the command line as one C file on standard
+-- output, so that a program carries the very library it was built with.
+-- Usage: lua5.4 embed.lua FILE… > embedded.c
+-- `lua/nightjar/plan/model.lua` becomes the module `nightjar.plan.model`; its
+-- chunk name is its path, so that messages name a file that a person can open.
+
+local function module_name(path)
+  local name = path:match("^lua/(.+)%.lua$")
+  return assert(name, "not below lua/: " .. path):gsub("/init$", ""):gsub("/", ".")
+end
+
+-- A list of numbers rather than a string: C11 lets a compiler refuse string
+-- literals of more than 4095 bytes (5.2.4.1).
+local function bytes(text)
+  local numbers = {}
+  for i = 1, #text do
+    local byte = text:byte(i)
+    numbers[i] = (byte < 128 and byte or byte - 256) .. (i % 24 == 0 and ",\n" or ",")
+  end
+  return table.concat(numbers)
+end
+
+io.write('#include "bind/embedded.h"\n\n')
+local rows = {}
+for i, path in ipairs(arg) do
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  io.write(("static const char module_%d[] = {\n%s};\n\n"):format(i, bytes(text)))
+  rows[i] = ('  {"%s", "@%s", module_%d, sizeof(module_%d)},\n')
+    :format(module_name(path), path, i, i)
+end
+io.write("const struct embedded_module embedded_modules[] = {\n",
+  table.concat(rows), "  {0, 0, 0, 0},\n};\n")
