@@ -1,0 +1,13 @@
+-- `nightjar version`: says which version this is.
+
+local function run()
+  io.stdout:write("nightjar ", require("host.program").version, "\n")
+  return 0
+end
+
+return {
+  about = "print the version",
+  usage = "nightjar version",
+  bare = true,
+  run = run,
+}

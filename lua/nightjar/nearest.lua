@@ -1,0 +1,71 @@
+-- Finds the known word that an unknown one was probably meant to be, for
+-- messages such as `unknown flag --servce-port; did you mean --service-port?`.
+
+local nearest = {}
+
+-- Longer words are not typed by hand; the bound keeps the cost of a hostile
+-- environment small, since distance() takes the product of both lengths.
+local LONGEST = 80
+
+---The least number of single-byte insertions, removals, replacements and swaps
+---of neighbours that turn `a` into `b` (optimal string alignment).
+---@param a string
+---@param b string
+---@return integer
+function nearest.distance(a, b)
+  local before, previous, current = {}, {}, {}
+  for j = 0, #b do previous[j] = j end
+  for i = 1, #a do
+    current[0] = i
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      local best = math.min(previous[j] + 1, current[j - 1] + 1, previous[j - 1] + cost)
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        best = math.min(best, before[j - 2] + 1)
+      end
+      current[j] = best
+    end
+    before, previous, current = previous, current, before
+  end
+  return previous[#b]
+end
+
+-- A third of the letters may be wrong, and never more than three.
+local function tolerance(word)
+  return math.min(3, math.max(1, #word // 3))
+end
+
+---The known word nearest to `word`, or nil when none is near. Of equally near
+---words the first in byte order wins, so that messages are always the same.
+---@param word string
+---@param known string[]
+---@param limit? integer the largest distance that is near (default: a third of it, at most 3)
+---@return string? name
+---@return integer? distance
+function nearest.find(word, known, limit)
+  if #word > LONGEST then return nil end
+  limit = limit or tolerance(word)
+  local found, least
+  for _, name in ipairs(known) do
+    if math.abs(#name - #word) <= limit then
+      local far = nearest.distance(word, name)
+      if far <= limit and (not least or far < least or (far == least and name < found)) then
+        found, least = name, far
+      end
+    end
+  end
+  return found, least
+end
+
+---A half sentence for the end of a message: `; did you mean "x"?`, or nothing.
+---@param word string
+---@param known string[]
+---@param quote? string a format for the name, by default `"%s"`
+---@return string
+function nearest.hint(word, known, quote)
+  local name = nearest.find(word, known)
+  if not name then return "" end
+  return ("; did you mean %s?"):format((quote or '"%s"'):format(name))
+end
+
+return nearest
