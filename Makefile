@@ -1,5 +1,7 @@
 # nightjar: `make help` lists the targets.
 BUILD   ?= build
+# Where setup keeps Envoy and the Python test tools, whatever BUILD is.
+TOOLS   ?= build
 PREFIX  ?= /usr/local
 VERSION := 0.1.0
 
@@ -14,8 +16,8 @@ HARDEN   = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE \
            -Werror=format-security
 OPTIMIZE ?= -O2 -g
 SANITIZE ?=
-CPPFLAGS += -D_GNU_SOURCE -DNIGHTJAR_VERSION='"$(VERSION)"' -Ihost \
-            $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+CPPFLAGS := -D_GNU_SOURCE -DNIGHTJAR_VERSION='"$(VERSION)"' -Ihost \
+            $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
 CFLAGS   += -std=c11 $(WARNINGS) $(HARDEN) $(OPTIMIZE) $(SANITIZE)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--export-dynamic \
             $(SANITIZE)
@@ -28,8 +30,8 @@ AGENT_C = $(BOTH_C) host/agent.c host/clock.c host/log.c host/file.c \
           host/sigv4.c host/http.c host/child.c host/loop.c \
           $(filter-out $(BOTH_C) host/bind/budget.c,$(wildcard host/bind/*.c))
 PLAN_C  = $(BOTH_C) host/plan.c host/sandbox.c host/bind/budget.c
-AGENT_LIBS = $(shell pkg-config --libs lua5.4 libcurl libcrypto libcjson yaml-0.1)
-PLAN_LIBS  = $(shell pkg-config --libs lua5.4 libcjson yaml-0.1 libseccomp)
+AGENT_LIBS := $(shell pkg-config --libs lua5.4 libcurl libcrypto libcjson yaml-0.1)
+PLAN_LIBS  := $(shell pkg-config --libs lua5.4 libcjson yaml-0.1 libseccomp)
 
 ALL_LUA   = $(shell find lua/nightjar -name '*.lua' | LC_ALL=C sort)
 # The leaves that both programs share stand directly below lua/nightjar/.
@@ -67,9 +69,62 @@ $(BUILD)/embedded-agent.c: $(AGENT_LUA) host/embed.lua $(BUILD)/modules
 $(BUILD)/embedded-plan.c: $(PLAN_LUA) host/embed.lua $(BUILD)/modules
 	$(LUA) host/embed.lua $(PLAN_LUA) > $@.tmp && mv $@.tmp $@
 
-.PHONY: FORCE clean
+# Targets for people. The ones that install what they need do that first and
+# build in a second make, which then sees the new packages.
+SETUP = .ci/setup $(TOOLS) build
+PATHS = PATH="$(CURDIR)/$(TOOLS)/venv/bin:$$PATH"
+
+.PHONY: FORCE run test asan check lint format bench install clean help
 FORCE:
-clean: ## Remove what was built
+
+run: ## Show the main job live: real Envoys, an example mesh, the measured split
+	@$(SETUP) run
+	@$(MAKE) -s --no-print-directory build
+	@$(PATHS) examples/demo/demo.py $(if $(SECONDS),--seconds $(SECONDS))
+
+test: ## Run all specs (SPEC=path for some of them)
+	@$(SETUP) run test
+	@$(MAKE) -s --no-print-directory build
+	@$(PATHS) spec/run $(BUILD)/nightjar $(BUILD)/test $(SPEC)
+
+test-%: ## Run one folder of specs: test-host, test-nightjar, test-policies, test-system
+	@$(MAKE) -s --no-print-directory test SPEC=spec/$*
+
+asan: ## Run the specs under AddressSanitizer and UBSan (SPEC=path for some)
+	@$(SETUP) run test
+	@$(MAKE) -s --no-print-directory build $(ASAN)
+	@$(PATHS) $(ASAN_ENV) spec/run $(TOOLS)/asan/nightjar $(TOOLS)/asan/test $(SPEC)
+ASAN = BUILD=$(TOOLS)/asan OPTIMIZE="-O1 -g -fno-omit-frame-pointer" \
+       SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
+ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+
+check: build ## Check the shipped policies and templates with `nightjar check`
+	@$(PATHS) $(BUILD)/nightjar check
+
+lint: ## luacheck, the structure rules, and formatting
+	@$(SETUP) test
+	luacheck -q lua policies spec host/embed.lua
+	spec/structure
+	clang-format --dry-run --Werror $(C_FILES)
+
+format: ## Format the C files
+	clang-format -i $(C_FILES)
+C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch])
+
+bench: ## Measure a pass on the reference mesh; nothing is asserted
+	@$(SETUP) run test
+	@$(MAKE) -s --no-print-directory build
+	@$(PATHS) bench/run $(BUILD)/nightjar
+
+install: build ## Install below PREFIX (and DESTDIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/nightjar
+	install $(BUILD)/nightjar $(BUILD)/nightjar-plan $(DESTDIR)$(PREFIX)/bin
+	cp -R policies templates examples $(DESTDIR)$(PREFIX)/share/nightjar
+
+clean: ## Remove what was built and installed below build/
 	rm -rf $(BUILD)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

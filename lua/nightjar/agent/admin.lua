@@ -1,0 +1,136 @@
+-- Envoy's admin interface, as far as the agent uses it.
+-- Source of the paths: Envoy's "Administration interface" page; the behaviour was tried with 1.40.
+
+local sched = require("nightjar.agent.sched")
+
+local admin = {}
+admin.__index = admin
+
+-- Only what acknowledgement needs: a full /stats of a large mesh is megabytes.
+local VERSIONS = "^(cluster_manager\\.(cds\\.(version_text|update_rejected)|warming_clusters)"
+  .. "|listener_manager\\.(lds\\.(version_text|update_rejected)|total_listeners_warming)"
+  .. "|http\\..*\\.rds\\..*\\.(version_text|update_rejected))$"
+-- The admin listener counts itself under `http.admin`; `active` leaves it out.
+local ACTIVE = "^http\\..*\\.downstream_rq_active$"
+
+local MAX_BODY = 4 * 1024 * 1024 -- bytes; some 30,000 statistics
+
+---Percent-encode a query value.
+local function quote(text)
+  return (text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+---The admin interface on a port of this host. Opens nothing yet.
+---@param port integer
+---@return table admin
+function admin.new(port)
+  return setmetatable({ base = "http://127.0.0.1:" .. port }, admin)
+end
+
+---One request. Admin answers at once or not at all: 2 seconds are plenty.
+---@param method "GET"|"POST"
+---@param path string
+---@return string? body
+---@return string? err
+function admin:request(method, path)
+  local answer, err = sched.http {
+    method = method, url = self.base .. path, connect_timeout = 1, timeout = 2,
+    max_body = MAX_BODY,
+  }
+  if not answer then
+    return nil, "envoy admin: " .. method .. " " .. path .. ": " .. err.message
+  elseif answer.status ~= 200 then
+    return nil, ("envoy admin: %s %s: expected status 200, got %d")
+      :format(method, path, answer.status)
+  end
+  return answer.body
+end
+
+---Statistics whose whole name matches a regular expression, as name → text.
+---Text values (`version_text`) lose their quotes.
+---@param filter string RE2
+---@return table<string, string>? stats
+---@return string? err
+function admin:stats(filter)
+  local body, err = self:request("GET", "/stats?filter=" .. quote(filter))
+  if not body then
+    return nil, err
+  end
+  local stats = {}
+  for name, value in body:gmatch("([^\n]-): ([^\n]*)") do
+    stats[name] = value:match('^"(.*)"$') or value
+  end
+  return stats
+end
+
+---What Envoy runs now: versions per subscription, refusals so far, what still warms.
+---@return { clusters: string?, listeners: string?, routes: table<string, string>,
+---  rejected: { clusters: integer, listeners: integer, routes: integer },
+---  warming: integer }? versions
+---@return string? err
+function admin:versions()
+  local stats, err = self:stats(VERSIONS)
+  if not stats then
+    return nil, err
+  end
+  local function count(name)
+    return math.tointeger(tonumber(stats[name])) or 0
+  end
+  local versions = {
+    clusters = stats["cluster_manager.cds.version_text"],
+    listeners = stats["listener_manager.lds.version_text"],
+    routes = {},
+    rejected = {
+      clusters = count("cluster_manager.cds.update_rejected"),
+      listeners = count("listener_manager.lds.update_rejected"),
+      routes = 0,
+    },
+    warming = count("cluster_manager.warming_clusters")
+      + count("listener_manager.total_listeners_warming"),
+  }
+  for name in pairs(stats) do
+    local route, what = name:match("%.rds%.(.+)%.([%w_]+)$")
+    if what == "version_text" then
+      versions.routes[route] = stats[name]
+    elseif what == "update_rejected" then
+      versions.rejected.routes = versions.rejected.routes + count(name)
+    end
+  end
+  return versions
+end
+
+---Is Envoy past its initialisation and not draining?
+---@return boolean live
+function admin:ready()
+  local body = self:request("GET", "/ready")
+  return body ~= nil and body:find("LIVE", 1, true) ~= nil
+end
+
+---Requests that Envoy's own listeners are serving now.
+---@return integer? requests
+---@return string? err
+function admin:active()
+  local stats, err = self:stats(ACTIVE)
+  if not stats then
+    return nil, err
+  end
+  local sum = 0
+  for name, value in pairs(stats) do
+    if not name:find("^http%.admin%.") then
+      sum = sum + (math.tointeger(tonumber(value)) or 0)
+    end
+  end
+  return sum
+end
+
+---Answer health checks with 503 from now on, so that load balancers look elsewhere.
+function admin:fail_health_check()
+  return self:request("POST", "/healthcheck/fail")
+end
+
+---Ask clients to leave (`connection: close`, GOAWAY) while going on to serve them.
+function admin:drain()
+  return self:request("POST", "/drain_listeners?graceful&skip_exit")
+end
+
+return admin

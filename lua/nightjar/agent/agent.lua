@@ -1,0 +1,154 @@
+-- The agent's life: passes at their times, signals, the stop file, and the end.
+
+local file = require("host.file")
+local log = require("nightjar.log")
+local pass = require("nightjar.agent.pass")
+local sched = require("nightjar.agent.sched")
+local state = require("nightjar.agent.state")
+local supervise = require("nightjar.agent.supervise")
+
+local agent = {}
+agent.__index = agent
+
+local STOP_FILE_EVERY = 1 -- seconds between two looks for the stop file
+local STOPS = { TERM = true, INT = true, QUIT = true }
+
+---Make the folders, sweep what a killed agent left there.
+---@param settings table
+---@return table? agent
+---@return string? err
+function agent.new(settings)
+  local ok, err = file.mkdir(settings.config_dir)
+  if not ok then
+    return nil, err
+  end
+  file.sweep(settings.config_dir)
+  local kept
+  kept, err = state.open(settings.state_dir)
+  if not kept then
+    return nil, err
+  end
+  local self = setmetatable({ settings = settings, state = kept, insistence = 0 }, agent)
+  self.supervisor = supervise.new(settings)
+  self.pass = pass.new(settings, kept, self.supervisor)
+  return self
+end
+
+---Everything the main loop reacts to arrives in one queue.
+function agent:listen()
+  self.events = sched.queue()
+  local signals = sched.signals()
+  sched.spawn(function()
+    while true do
+      local name = signals:take()
+      if STOPS[name] then
+        self.insistence = self.insistence + 1
+      end
+      self.events:put({ signal = name })
+    end
+  end)
+  file.remove(self.settings.trigger_stop_file)
+  sched.spawn(function()
+    while not file.stat(self.settings.trigger_stop_file) do
+      sched.sleep(STOP_FILE_EVERY)
+    end
+    self.events:put({ stop = "stop file " .. self.settings.trigger_stop_file })
+  end)
+end
+
+---What an earlier agent published goes into force at once: discovery may take its time, or fail.
+function agent:resume()
+  local accepted = self.state.accepted
+  if not accepted or not self.supervisor:supervises() then
+    return
+  end
+  for _, path in ipairs(accepted.paths) do
+    if not file.stat(self.settings.config_dir .. "/" .. path) then
+      return
+    end
+  end
+  log.info("resumed", { generation = accepted.generation })
+  self.supervisor:start()
+end
+
+---Start a pass beside the main loop, so that a signal never waits for AWS.
+function agent:begin_pass()
+  self.passing = sched.spawn(function()
+    local ok = self.pass:run()
+    self.events:put({ passed = ok or false })
+  end)
+end
+
+---@return string? reason why the agent stops
+---@return integer? status
+function agent:on_event(event)
+  if event.stop then
+    return event.stop, 0
+  elseif event.signal == "USR1" then
+    self.supervisor:signal("USR1") -- Envoy reopens its access logs
+  elseif event.signal == "HUP" then
+    log.info("pass_requested", {})
+    self.again = self.passing ~= nil
+    self.due = sched.now()
+  elseif event.signal then
+    return "signal " .. event.signal, 0
+  elseif event.passed ~= nil then
+    self.passing = nil
+    if self.again then
+      self.again, self.due = false, sched.now()
+    end
+    if not event.passed and self.settings.exit_on_generation_failure and not self.leaving then
+      self.leaving = sched.now() + self.settings.failure_sleep
+      log.error("leaving", { seconds = self.settings.failure_sleep,
+        reason = "EXIT_ON_GENERATION_FAILURE is set" })
+    end
+  end
+end
+
+---Seconds until something is due; nil while only events can move the agent.
+function agent:wait_for()
+  local due = self.leaving or (not self.passing and self.due or nil)
+  return due and math.max(0, due - sched.now())
+end
+
+function agent:loop()
+  self.due = sched.now()
+  while true do
+    local event = self.events:take(self:wait_for())
+    if event then
+      local reason, status = self:on_event(event)
+      if reason then
+        return reason, status
+      end
+    elseif self.leaving then
+      return "a generation failed", 1
+    elseif not self.passing then
+      -- From the start of one pass to the start of the next, as REFRESH_TIME says.
+      self.due = sched.now() + self.settings.refresh_time
+      self:begin_pass()
+    end
+  end
+end
+
+---Run until stopped.
+---@return integer status 0 after a signal or the stop file, 1 after a failure that ends the agent
+function agent:run()
+  log.info("started", {
+    version = require("host.program").version, discovery = self.settings.discovery,
+    member = self.settings.service_member, config_dir = self.settings.config_dir,
+  })
+  self:listen()
+  self:resume()
+  local reason, status = self:loop()
+  log.info("stopping", { reason = reason })
+  if self.passing then
+    self.passing:cancel()
+  end
+  local insisted_before = self.insistence
+  self.supervisor:stop(function() return self.insistence > insisted_before end)
+  file.remove(self.settings.trigger_stop_file)
+  log.info("stopped", { status = status })
+  return status
+end
+
+return agent

@@ -1,0 +1,100 @@
+-- What the agent keeps across a restart, in `$TMP_DIR/nightjar-state/`: the last good snapshot, and
+-- the last accepted generation.
+
+local file = require("host.file")
+local json = require("host.json")
+local log = require("nightjar.log")
+
+local state = {}
+state.__index = state
+
+local MAX_FILE = 256 * 1024 * 1024 -- bytes
+-- A snapshot that differs only in its times is written this seldom: an unchanged pass writes
+-- nothing, and an age read after a restart is wrong by no more than this.
+local REFRESH = 300 -- seconds
+
+local function read(path)
+  local text, err, code = file.read(path, MAX_FILE)
+  if not text then
+    if code ~= "ENOENT" then
+      log.warn("state_unreadable", { path = path, reason = err })
+    end
+    return nil
+  end
+  local value, problem = json.decode(text, { max_depth = 64 })
+  if type(value) ~= "table" or value.format ~= 1 then
+    log.warn("state_unreadable", { path = path, reason = problem or "expected format 1" })
+    return nil
+  end
+  return value
+end
+
+---The state below a folder, with what an earlier agent left there.
+---A damaged file is named in a warning and treated as absent.
+---@param directory string
+---@return table? state
+---@return string? err the folder cannot be made
+function state.open(directory)
+  local ok, err = file.mkdir(directory)
+  if not ok then
+    return nil, err
+  end
+  file.sweep(directory)
+  return setmetatable({
+    snapshot_path = directory .. "/snapshot.json",
+    accepted_path = directory .. "/accepted.json",
+    snapshot = read(directory .. "/snapshot.json"),
+    accepted = read(directory .. "/accepted.json"),
+    saved = nil, -- the stored snapshot without its times, and when it was stored
+  }, state)
+end
+
+local function without_times(value)
+  if type(value) ~= "table" then
+    return value
+  end
+  local copy = {}
+  for key, item in pairs(value) do
+    if key ~= "read_at" and key ~= "taken_at" then
+      copy[key] = without_times(item)
+    end
+  end
+  return setmetatable(copy, getmetatable(value))
+end
+
+local function write(path, value)
+  local text, err = json.encode(value)
+  if not text then
+    error("state: " .. path .. ": " .. err)
+  end
+  local ok, problem = file.write(path, text, { mode = 384 }) -- 0600: the owner's alone
+  if not ok then
+    log.warn("state_not_saved", { path = path, reason = problem })
+  end
+end
+
+---Keep a snapshot, on disk if it says something new.
+---@param snapshot table
+function state:keep_snapshot(snapshot)
+  self.snapshot = snapshot
+  local content = json.hash(assert(json.encode(without_times(snapshot))))
+  local saved = self.saved
+  if saved and saved.content == content and snapshot.taken_at - saved.at < REFRESH then
+    return
+  end
+  self.saved = { content = content, at = snapshot.taken_at }
+  write(self.snapshot_path, snapshot)
+end
+
+---Keep what was accepted: the routed clusters (for lingering) and the published paths.
+---@param accepted { generation: string, clusters: table[], paths: string[] }
+function state:keep_accepted(accepted)
+  accepted.format = 1
+  local text = assert(json.encode(accepted))
+  if self.accepted_text ~= text then
+    self.accepted, self.accepted_text = accepted, text
+    write(self.accepted_path, accepted)
+  end
+end
+
+return state

@@ -1,0 +1,30 @@
+-- `nightjar run`: the agent itself.
+
+local function run(settings)
+  local agent = require("nightjar.agent.agent")
+  local sched = require("nightjar.agent.sched")
+  return sched.run(function()
+    local one, err = agent.new(settings)
+    if not one then
+      return nil, err
+    end
+    return one:run()
+  end)
+end
+
+return {
+  about = "poll, publish and supervise Envoy until stopped (the default)",
+  usage = "nightjar [run] [flags]",
+  details = [[
+Polls the mesh every REFRESH_TIME seconds, lets the policies make a plan of it,
+renders the templates, publishes the files and supervises Envoy.
+
+  SIGTERM, SIGINT, SIGQUIT   drain Envoy and stop; a second one stops at once
+  SIGHUP                     make a pass now
+  SIGUSR1                    Envoy reopens its log files
+  TRIGGER_STOP_FILE          stops like SIGTERM when it appears
+
+Exit status: 0 when stopped, 1 when it cannot start or
+EXIT_ON_GENERATION_FAILURE ended it, 2 for wrong settings.]],
+  run = run,
+}
