@@ -21,8 +21,11 @@ end
 
 local function flag_rows(flags)
   local rows = {}
-  for i, flag in ipairs(flags) do
-    rows[i] = { "--" .. flag.name .. (flag.value and " " .. flag.value or ""), flag.about or "" }
+  for _, flag in ipairs(flags) do
+    if not flag.hidden then
+      local left = flag.shown or "--" .. flag.name .. (flag.value and " " .. flag.value or "")
+      rows[#rows + 1] = { left, flag.about or "" }
+    end
   end
   return rows
 end

@@ -12,8 +12,8 @@
 --   run      function(settings, args) → exit status | nil, message
 -- `args` holds the command's own flags by name (`args.snapshot`, `args.json`;
 -- a dash becomes `_`; switches are true or false) and the words as a list.
--- Returning nil and "on what: why" prints `nightjar: NAME: on what: why` and
--- exits with 1.
+-- Returning nil (or a status that is not 0) and "on what: why" prints
+-- `nightjar: NAME: on what: why`; nil stands for 1.
 
 local parser = require "nightjar.cli.args"
 local nearest = require "nightjar.nearest"
@@ -146,11 +146,8 @@ end
 
 local function run(name, command, settings, args)
   local status, message = command.run(settings, args)
-  if status == nil then
-    complain(name, tostring(message))
-    status = FAILURE
-  end
-  return finish(status)
+  if message and status ~= 0 then complain(name, tostring(message)) end
+  return finish(status or FAILURE)
 end
 
 local function wants(words, ...)
