@@ -27,7 +27,7 @@ LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--export-dynamic \
 BOTH_C  = host/error.c host/buf.c host/harden.c host/bind/bind.c host/bind/state.c \
           host/bind/json.c host/bind/yaml.c
 AGENT_C = $(BOTH_C) host/agent.c host/clock.c host/log.c host/file.c \
-          host/sigv4.c host/http.c host/child.c host/loop.c \
+          host/sigv4.c host/http.c host/child.c host/child_exec.c host/loop.c \
           $(filter-out $(BOTH_C) host/bind/budget.c,$(wildcard host/bind/*.c))
 PLAN_C  = $(BOTH_C) host/plan.c host/sandbox.c host/bind/budget.c
 AGENT_LIBS := $(shell pkg-config --libs lua5.4 libcurl libcrypto libcjson yaml-0.1)

@@ -1,0 +1,131 @@
+#include "child_exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Where the report pipe stands in the child, the last descriptor kept. */
+enum { REPORT_FD = 3, FIRST_UNKNOWN = 4 };
+
+/* Before Linux 5.9 there is no close_range(2). /proc cannot be asked instead:
+   it belongs to root once a process is not dumpable (proc(5)). */
+static void close_one_by_one(void) {
+  struct rlimit limit;
+  rlim_t end = 1024;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > end)
+    end = limit.rlim_cur;
+  /* Container engines set limits of 10^9, which would take minutes; we never
+     have more than some hundred open. */
+  if (end > 65536)
+    end = 65536;
+  for (int fd = FIRST_UNKNOWN; fd < (int)end; fd++)
+    close(fd);
+}
+
+/* Descriptors may have any number, even 0 to 2 when those were closed: first
+   all go up out of the way, then each to its place. */
+static bool place_descriptors(const struct exec_plan *plan) {
+  int from[4] = {
+      plan->streams[0], plan->streams[1], plan->streams[2], plan->report};
+  for (int i = 0; i < 4; i++) {
+    from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, FIRST_UNKNOWN);
+    if (from[i] < 0)
+      return false;
+  }
+  for (int i = 0; i < 3; i++)
+    if (dup2(from[i], i) < 0)
+      return false;
+  if (dup3(from[3], REPORT_FD, O_CLOEXEC) < 0)
+    return false;
+  if (close_range(FIRST_UNKNOWN, ~0U, 0) != 0)
+    close_one_by_one();
+  return true;
+}
+
+/* Dispositions before the mask: a signal that was pending must not be lost to
+   an "ignore" that we had and the program has not. */
+static void reset_signals(void) {
+  struct sigaction normal;
+  memset(&normal, 0, sizeof normal);
+  normal.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; number++)
+    sigaction(number, &normal, NULL); /* fails for SIGKILL and SIGSTOP */
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static bool set_death_signal(const struct exec_plan *plan) {
+  if (plan->death_signal == 0)
+    return true;
+  if (prctl(PR_SET_PDEATHSIG, (unsigned long)plan->death_signal, 0UL, 0UL,
+          0UL) != 0)
+    return false;
+  /* The parent may have died before the call; nobody would tell us then. */
+  if (getppid() != plan->parent)
+    raise(plan->death_signal);
+  return true;
+}
+
+static enum exec_step prepare(const struct exec_plan *plan) {
+  if (plan->new_group && setpgid(0, 0) != 0)
+    return EXEC_GROUP;
+  reset_signals();
+  if (!set_death_signal(plan))
+    return EXEC_DEATH_SIGNAL;
+  if (plan->directory != NULL && chdir(plan->directory) != 0)
+    return EXEC_DIRECTORY;
+  return EXEC_PROGRAM;
+}
+
+/* execve(2) promises not to change the strings, but its prototype cannot say
+   so (POSIX, exec, Rationale). */
+static char *const *as_vector(const char *const *list) {
+  union {
+    const char *const *given;
+    char *const *wanted;
+  } cast = {.given = list};
+  return cast.wanted;
+}
+
+_Noreturn void exec_run(const struct exec_plan *plan) {
+  int report_fd = plan->report;
+  struct exec_report report = {.step = EXEC_DESCRIPTORS};
+  if (place_descriptors(plan)) {
+    report_fd = REPORT_FD;
+    report.step = prepare(plan);
+    if (report.step == EXEC_PROGRAM)
+      execve(plan->path, as_vector(plan->argv),
+          plan->environment != NULL ? as_vector(plan->environment) : environ);
+  }
+  report.number = errno;
+  /* Smaller than PIPE_BUF, so it is written whole or not at all. */
+  ssize_t written = write(report_fd, &report, sizeof report);
+  (void)written; /* nobody is left to be told */
+  _exit(127);
+}
+
+int exec_error(const struct exec_report *report, const struct exec_plan *plan,
+    struct error *error) {
+  switch (report->step) {
+  case EXEC_DESCRIPTORS:
+    return error_errno(
+        error, "cannot hand descriptors to", plan->path, report->number);
+  case EXEC_GROUP:
+    return error_errno(
+        error, "cannot make a process group for", plan->path, report->number);
+  case EXEC_DEATH_SIGNAL:
+    return error_errno(
+        error, "cannot set a death signal for", plan->path, report->number);
+  case EXEC_DIRECTORY:
+    return error_errno(
+        error, "cannot change into", plan->directory, report->number);
+  case EXEC_PROGRAM:
+    break;
+  }
+  return error_errno(error, "cannot start", plan->path, report->number);
+}
