@@ -144,9 +144,15 @@ local function finish(status)
   return status
 end
 
+-- The stages name themselves in their messages; the command adds nothing then.
+local STAGES = { discover = true, plan = true, publish = true, supervise = true }
+
 local function run(name, command, settings, args)
   local status, message = command.run(settings, args)
-  if message and status ~= 0 then complain(name, tostring(message)) end
+  if message and status ~= 0 then
+    message = tostring(message)
+    if STAGES[message:match("^(%l+): ")] then complain(message) else complain(name, message) end
+  end
   return finish(status or FAILURE)
 end
 

@@ -1,0 +1,143 @@
+-- The plan stage as the agent sees it: one JSON request to a fresh nightjar-plan,
+-- one JSON response back. Whatever a policy or template does to that process is
+-- turned into one message here.
+
+local json = require "host.json"
+local program = require "host.program"
+local sched = require "nightjar.agent.sched"
+local sources = require "nightjar.agent.sources"
+
+local planner = {}
+
+local MAX_OUTPUT = 256 * 1024 * 1024 -- bytes of a response: files of the largest meshes
+local MAX_MESSAGE = 4096 -- bytes of text that a policy may put into our log
+local LIMIT_STATUS, INTERNAL_STATUS = 3, 70
+
+-- Nothing of the agent's environment reaches nightjar-plan, but for the knobs of
+-- the sanitizers, without which `make asan` could not judge it.
+local PASSED_ON = { "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS" }
+
+local function clean_environment(environment)
+  local clean = {}
+  for _, name in ipairs(PASSED_ON) do clean[name] = (environment or {})[name] end
+  return clean
+end
+
+---Text of nightjar-plan, and so perhaps of a policy, as it may stand in a log
+---or on a terminal: one line, nothing to control either, not endless.
+---@param text string
+---@return string
+function planner.plain(text)
+  local line = text:gsub("%s+$", "")
+  if #line > MAX_MESSAGE then line = line:sub(1, MAX_MESSAGE) .. "…" end
+  return (line:gsub("[%c\127]", function(c)
+    return c == "\n" and "\\n" or ("\\x%02x"):format(c:byte())
+  end))
+end
+
+---The settings that a plan depends on; the rest stays outside.
+---@param settings table
+---@return table
+function planner.plan_settings(settings)
+  return {
+    envoy_admin_port = settings.envoy_admin_port, ping_path = settings.ping_path,
+    config_dir = settings.config_dir,
+    envoy_configuration_file = settings.envoy_configuration_file,
+    service_member = settings.service_member,
+    service_container_name = settings.service_container_name,
+    envoy_base_id = settings.envoy_base_id, policies = settings.policies or {},
+  }
+end
+
+local function request_text(input, read, settings)
+  local names = {}
+  for i, copy in ipairs(read.copies) do names[i] = copy.path end
+  return json.encode {
+    command = input.command or "plan", now = input.now,
+    settings = planner.plan_settings(settings),
+    snapshot = input.snapshot, previous = input.previous or json.null,
+    policies = json.array(read.policies), templates = json.array(read.templates),
+    copies = json.array(names),
+  }
+end
+
+-- How nightjar-plan ended, if not well.
+local function process_failure(result, settings)
+  if result.timed_out then
+    return ("not done within %s s (PLAN_DEADLINE); stopped"):format(settings.plan_deadline)
+  elseif result.signal then
+    return "nightjar-plan: ended by signal " .. result.signal
+  elseif result.status == LIMIT_STATUS and result.stdout ~= "" then
+    return planner.plain(result.stdout)
+  elseif result.status == INTERNAL_STATUS then
+    return "nightjar-plan: internal error: " .. planner.plain(result.stdout)
+  elseif result.status ~= 0 then
+    return ("nightjar-plan: ended with status %s: %s")
+      :format(result.status, planner.plain(result.stdout))
+  end
+  return nil
+end
+
+-- `stage: policy: file:line: field: message`, of which only some are there.
+local function response_failure(failure)
+  local parts, text = {}, planner.plain(tostring(failure.message or "no reason given"))
+  local function add(part)
+    -- A message that names its place already shall not do it twice.
+    if part and not text:find(part, 1, true) then parts[#parts + 1] = part end
+  end
+  local place = failure.file and (failure.line and failure.file .. ":" .. failure.line
+    or failure.file)
+  add(failure.stage)
+  add(not place and failure.policy or nil)
+  add(place)
+  add(failure.field)
+  parts[#parts + 1] = text
+  return planner.plain(table.concat(parts, ": "))
+end
+
+local function decode(result)
+  local response, err = json.decode(result.stdout, { max_bytes = MAX_OUTPUT })
+  if type(response) ~= "table" or type(response.ok) ~= "boolean" then
+    return nil, "nightjar-plan: unusable answer: " .. (err or "expected an object with `ok`")
+  end
+  return response
+end
+
+local function execute(text, settings)
+  local result, err = sched.exec {
+    argv = {
+      program.directory .. "/nightjar-plan",
+      "--max-memory-mib", tostring(settings.plan_max_memory),
+      "--max-instructions", tostring(settings.plan_max_instructions),
+    },
+    env = clean_environment(settings.environment),
+    input = text, deadline = settings.plan_deadline, max_output = MAX_OUTPUT,
+  }
+  if not result then return nil, "nightjar-plan: " .. tostring(err) end
+  local failure = process_failure(result, settings)
+  if failure then return nil, failure end
+  return decode(result)
+end
+
+---Makes a plan and renders it, or runs the policies' examples.
+---Called within sched.run, since it waits for a process.
+---@param input {snapshot: table, previous?: table, now: integer, command?: "plan"|"examples"}
+---@param settings table
+---@return table? response of nightjar-plan, with `copies` ({path, content}) added
+---@return string? err `plan: where: why`
+---@return table? response the refusing response, when there was one (for its warnings)
+function planner.run(input, settings)
+  local read, err = sources.read(settings)
+  if not read then return nil, "plan: " .. err end
+  local text, problem = request_text(input, read, settings)
+  if not text then return nil, "plan: request: " .. problem end
+  local response, failure = execute(text, settings)
+  if not response then return nil, "plan: " .. failure end
+  if not response.ok then
+    return nil, "plan: " .. response_failure(response.error or {}), response
+  end
+  response.copies = read.copies
+  return response
+end
+
+return planner

@@ -1,0 +1,88 @@
+-- `nightjar render`: a snapshot in, files out, nothing else touched. The same
+-- snapshot, policies and templates give the same bytes everywhere.
+
+local function by_path(a, b)
+  return a.path < b.path
+end
+
+-- Rendered files and copies as one sorted list of {path, content, note}.
+local function all_files(response)
+  local files = {}
+  for _, one in ipairs(response.files) do
+    local note = one.step .. (one.version and ", version " .. one.version or "")
+    files[#files + 1] = { path = one.path, content = one.content, note = note }
+  end
+  for _, copy in ipairs(response.copies) do
+    files[#files + 1] = { path = copy.path, content = copy.content, note = "copied" }
+  end
+  table.sort(files, by_path)
+  return files
+end
+
+-- Copies may hold any bytes, which a terminal would obey.
+local function readable(content)
+  if not utf8.len(content) or content:find("[%z\1-\8\11-\31\127]") then
+    return ("(%d bytes that are not text)\n"):format(#content)
+  end
+  return content:sub(-1) == "\n" and content or content .. "\n"
+end
+
+local function print_files(files)
+  for i, one in ipairs(files) do
+    io.stdout:write(i > 1 and "\n" or "", "==> ", one.path, " (", one.note, ") <==\n",
+      readable(one.content))
+  end
+end
+
+local function write_files(files, directory)
+  local file = require "host.file"
+  for _, one in ipairs(files) do
+    local path = directory .. "/" .. one.path
+    local ok, err = file.mkdir(path:match("^(.*)/"))
+    if ok then ok, err = file.write(path, one.content) end
+    if not ok then return nil, err end
+    io.stdout:write(path, " (", one.note, ")\n")
+  end
+  return true
+end
+
+local function plan(taken, now, settings)
+  local planner = require "nightjar.agent.planner"
+  local sched = require "nightjar.agent.sched"
+  return sched.run(planner.run, { snapshot = taken, now = now }, settings)
+end
+
+local function run(settings, args)
+  local report = require "nightjar.cli.report"
+  local snapshot = require "nightjar.cli.snapshot"
+  local now, wrong = report.time(args.now)
+  if wrong then return 2, wrong end
+  local taken, err = snapshot.read(args.snapshot or "-")
+  if not taken then return nil, err end
+  local response, problem, refusing = plan(taken, now or taken.taken_at, settings)
+  report.warnings((response or refusing or {}).warnings)
+  if not response then return nil, problem end
+  local files = all_files(response)
+  if not args.output then
+    print_files(files)
+    return 0
+  end
+  local ok, failure = write_files(files, args.output)
+  if not ok then return nil, failure end
+  return 0
+end
+
+return {
+  about = "make the files of a snapshot, touching nothing else",
+  usage = "nightjar render [--snapshot FILE] [--output FOLDER] [--now SECONDS] [settings]",
+  flags = {
+    { name = "snapshot", value = "FILE", about = "the snapshot; - (the default): standard input" },
+    { name = "output", value = "FOLDER", about = "write the files there instead of printing them" },
+    { name = "now", value = "SECONDS",
+      about = "unix time that policies see; by default the time of the snapshot" },
+  },
+  details = [[
+Runs the policies and templates on a snapshot (see `nightjar discover`) in
+nightjar-plan, just as the agent does. Warnings go to standard error.]],
+  run = run,
+}
