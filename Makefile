@@ -24,8 +24,9 @@ LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--export-dynamic \
 
 # What each program is made of. nightjar-plan has no network code: neither
 # libcurl nor OpenSSL is linked into it.
-BOTH_C  = host/error.c host/buf.c host/harden.c host/bind/bind.c host/bind/state.c \
-          host/bind/json.c host/bind/yaml.c
+BOTH_C  = host/error.c host/buf.c host/harden.c host/jsontext.c host/keypath.c \
+          host/yamlscalar.c host/bind/bind.c host/bind/state.c host/bind/json.c \
+          host/bind/json_encode.c host/bind/yaml.c
 AGENT_C = $(BOTH_C) host/agent.c host/clock.c host/log.c host/file.c \
           host/sigv4.c host/http.c host/child.c host/child_exec.c host/loop.c \
           $(filter-out $(BOTH_C) host/bind/budget.c,$(wildcard host/bind/*.c))

@@ -1,0 +1,253 @@
+/*
+ * host.json: see lua/meta/host/json.lua for what scripts may rely on. Text is
+ * checked by jsontext.c, built into a tree by cJSON and pushed from there; the
+ * way back is in json_encode.c.
+ */
+#include "bind/json.h"
+
+#include "bind/bind.h"
+#include "jsontext.h"
+#include "keypath.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DEFAULT_DEPTH = 64, DEFAULT_BYTES = 64 << 20, MOST_BYTES = 1 << 30 };
+
+static const char tree_type[] = "host.json.tree";
+
+/* A cJSON tree that a Lua error cannot leak. */
+struct tree {
+  cJSON *root;
+};
+
+static int tree_gc(lua_State *L) {
+  struct tree *tree = luaL_checkudata(L, 1, tree_type);
+  cJSON_Delete(tree->root);
+  tree->root = NULL;
+  return 0;
+}
+
+/* What is the same for a whole decoding. */
+struct decode {
+  lua_State *L;
+  char stand_in[4]; /* UTF-8 of what stands for NUL; "" when nothing does */
+  struct error *error;
+};
+
+/* Pushes a string with the NULs that the stand-in stands for. */
+static void push_string(const struct decode *d, const char *text) {
+  const char *hit = d->stand_in[0] ? strstr(text, d->stand_in) : NULL;
+  if (hit == NULL) {
+    lua_pushstring(d->L, text);
+    return;
+  }
+  luaL_Buffer whole;
+  luaL_buffinit(d->L, &whole);
+  for (; hit != NULL; hit = strstr(text, d->stand_in)) {
+    luaL_addlstring(&whole, text, (size_t)(hit - text));
+    luaL_addchar(&whole, '\0');
+    text = hit + strlen(d->stand_in);
+  }
+  luaL_addstring(&whole, text);
+  luaL_pushresult(&whole);
+}
+
+static int push_number(
+    const struct decode *d, double value, const struct keypath *path) {
+  if (isinf(value))
+    return keypath_error(path, d->error, "a number beyond 1.8e308");
+  if (value == floor(value) && fabs(value) <= 9007199254740992.0)
+    lua_pushinteger(d->L, (lua_Integer)value);
+  else
+    lua_pushnumber(d->L, value);
+  return 0;
+}
+
+static int push_value(
+    const struct decode *d, const cJSON *item, const struct keypath *path);
+
+static int push_array(
+    const struct decode *d, const cJSON *item, const struct keypath *path) {
+  lua_createtable(d->L, cJSON_GetArraySize(item), 0);
+  bind_mark_array(d->L);
+  struct keypath here = {.up = path};
+  for (const cJSON *child = item->child; child; child = child->next) {
+    here.index++;
+    if (push_value(d, child, &here) != 0)
+      return -1;
+    lua_rawseti(d->L, -2, here.index);
+  }
+  return 0;
+}
+
+static int push_object(
+    const struct decode *d, const cJSON *item, const struct keypath *path) {
+  lua_createtable(d->L, 0, cJSON_GetArraySize(item));
+  struct keypath here = {.up = path};
+  for (const cJSON *child = item->child; child; child = child->next) {
+    push_string(d, child->string);
+    here.key = lua_tolstring(d->L, -1, &here.size);
+    lua_pushvalue(d->L, -1);
+    if (lua_rawget(d->L, -3) != LUA_TNIL)
+      return keypath_error(&here, d->error, "this key is given twice");
+    lua_pop(d->L, 1);
+    if (push_value(d, child, &here) != 0)
+      return -1;
+    lua_rawset(d->L, -3);
+  }
+  return 0;
+}
+
+/* Pushes one value; after a failure the stack holds left-overs. */
+static int push_value(
+    const struct decode *d, const cJSON *item, const struct keypath *path) {
+  luaL_checkstack(d->L, 8, "JSON");
+  switch (item->type & 0xff) {
+  case cJSON_Array:
+    return push_array(d, item, path);
+  case cJSON_Object:
+    return push_object(d, item, path);
+  case cJSON_String:
+    push_string(d, item->valuestring);
+    return 0;
+  case cJSON_Number:
+    return push_number(d, item->valuedouble, path);
+  case cJSON_True:
+  case cJSON_False:
+    lua_pushboolean(d->L, (item->type & 0xff) == cJSON_True);
+    return 0;
+  default:
+    bind_push_null(d->L);
+    return 0;
+  }
+}
+
+/* UTF-8 of a code point from U+0800 to U+FFFF. */
+static void set_stand_in(char to[4], unsigned code_point) {
+  to[0] = (char)(0xe0 | code_point >> 12);
+  to[1] = (char)(0x80 | (code_point >> 6 & 0x3f));
+  to[2] = (char)(0x80 | (code_point & 0x3f));
+  to[3] = '\0';
+}
+
+/* Pushes a tree made from checked text. */
+static struct tree *parse(lua_State *L, const char *text, size_t size,
+    const struct jsontext *facts) {
+  struct tree *tree = bind_new(L, tree_type, sizeof *tree);
+  if (facts->nuls > 0) {
+    char *copy = lua_newuserdatauv(L, size + 1, 0);
+    jsontext_replace_nuls(text, size, facts, copy);
+    copy[size] = '\0';
+    tree->root = cJSON_ParseWithLength(copy, size + 1);
+    lua_pop(L, 1);
+  } else {
+    tree->root = cJSON_ParseWithLength(text, size + 1);
+  }
+  return tree;
+}
+
+static int f_decode(lua_State *L) {
+  static const char *const options[] = {"max_depth", "max_bytes", NULL};
+  size_t size;
+  const char *text = luaL_checklstring(L, 1, &size);
+  bind_options(L, 2, options);
+  int max_depth = (int)bind_option_integer(
+      L, 2, "max_depth", DEFAULT_DEPTH, 1, JSONTEXT_MAX_DEPTH);
+  lua_Integer max_bytes =
+      bind_option_integer(L, 2, "max_bytes", DEFAULT_BYTES, 0, MOST_BYTES);
+
+  struct error error;
+  struct jsontext facts;
+  if (size > (lua_Unsigned)max_bytes)
+    return bind_fail_text(L, "%I bytes of text, at most %I are allowed",
+        (LUAI_UACINT)size, (LUAI_UACINT)max_bytes);
+  if (jsontext_check(text, size, max_depth, &facts, &error) != 0)
+    return bind_fail(L, &error);
+  struct tree *tree = parse(L, text, size, &facts);
+  if (tree->root == NULL)
+    return bind_fail_text(L, "out of memory");
+
+  struct decode d = {.L = L, .error = &error};
+  struct keypath root = {0};
+  if (facts.nuls > 0)
+    set_stand_in(d.stand_in, facts.stand_in);
+  int status = push_value(&d, tree->root, &root);
+  cJSON_Delete(tree->root); /* now, not when the collector comes by */
+  tree->root = NULL;
+  return status == 0 ? 1 : bind_fail(L, &error);
+}
+
+static int f_encode(lua_State *L) {
+  static const char *const options[] = {
+      "indent", "max_depth", "max_bytes", NULL};
+  luaL_checkany(L, 1);
+  bind_options(L, 2, options);
+  struct json_encoding encoding = {
+      .indent = (int)bind_option_integer(L, 2, "indent", 0, 0, 16),
+      .max_depth = (int)bind_option_integer(
+          L, 2, "max_depth", DEFAULT_DEPTH, 1, JSONTEXT_MAX_DEPTH),
+  };
+  lua_Integer max_bytes =
+      bind_option_integer(L, 2, "max_bytes", DEFAULT_BYTES, 0, MOST_BYTES);
+
+  struct error error;
+  struct buf *out = bind_buf(L, (size_t)max_bytes);
+  lua_pushvalue(L, 1);
+  if (json_encode(L, &encoding, out, &error) != 0) {
+    bind_buf_done(out);
+    return bind_fail(L, &error);
+  }
+  lua_pushlstring(L, out->data, out->size);
+  bind_buf_done(out);
+  return 1;
+}
+
+static int f_array(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  luaL_argcheck(L, !lua_getmetatable(L, 1) || bind_is_marked(L, 1), 1,
+      "the table has a metatable of its own");
+  lua_settop(L, 1);
+  bind_mark_array(L);
+  return 1;
+}
+
+static int f_is_array(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_pushboolean(L, lua_istable(L, 1) && json_is_array(L, 1));
+  return 1;
+}
+
+/* FNV-1a, 64 bits (draft-eastlake-fnv): offset basis and prime from there. */
+static int f_hash(lua_State *L) {
+  size_t size;
+  const char *text = luaL_checklstring(L, 1, &size);
+  uint64_t hash = 0xcbf29ce484222325;
+  for (size_t i = 0; i < size; i++)
+    hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3;
+  char digits[17];
+  snprintf(digits, sizeof digits, "%016llx", (unsigned long long)hash);
+  lua_pushlstring(L, digits, 16);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"array", f_array},
+    {"decode", f_decode},
+    {"encode", f_encode},
+    {"hash", f_hash},
+    {"is_array", f_is_array},
+    {NULL, NULL},
+};
+
+int luaopen_host_json(lua_State *L) {
+  bind_type(L, tree_type, NULL, tree_gc);
+  luaL_newlib(L, functions);
+  bind_push_null(L);
+  lua_setfield(L, -2, "null");
+  return 1;
+}

@@ -1,0 +1,29 @@
+/*
+ * The writing half of host.json (json_encode.c), apart from the reading half.
+ */
+#ifndef NIGHTJAR_BIND_JSON_H
+#define NIGHTJAR_BIND_JSON_H
+
+#include "buf.h"
+#include "error.h"
+#include <lua.h>
+#include <stdbool.h>
+
+struct json_encoding {
+  int indent;    /* blanks for each level; 0: no blanks and no line ends */
+  int max_depth; /* tables within tables */
+};
+
+/*
+ * Adds the value on top of the Lua stack to `out` and pops it. Keys are sorted
+ * bytewise, metatables are not looked at. Error: on = the path of what cannot
+ * be JSON; `out` then holds left-overs. Raises for lack of memory in Lua.
+ */
+int json_encode(lua_State *L, const struct json_encoding *encoding,
+    struct buf *out, struct error *error);
+
+/* Is the table at `index` marked as an array, or a sequence that is not
+ * empty and has no other key? */
+bool json_is_array(lua_State *L, int index);
+
+#endif
