@@ -27,10 +27,9 @@ LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--export-dynamic \
 BOTH_C  = host/error.c host/buf.c host/harden.c host/jsontext.c host/keypath.c \
           host/yamlscalar.c host/bind/bind.c host/bind/state.c host/bind/json.c \
           host/bind/json_encode.c host/bind/yaml.c
-AGENT_C = $(BOTH_C) host/agent.c host/clock.c host/log.c host/file.c \
-          host/sigv4.c host/http.c host/child.c host/child_exec.c host/loop.c \
-          $(filter-out $(BOTH_C) host/bind/budget.c,$(wildcard host/bind/*.c))
-PLAN_C  = $(BOTH_C) host/plan.c host/sandbox.c host/bind/budget.c
+ONLY_PLAN = host/plan.c host/sandbox.c host/bind/budget.c
+AGENT_C = $(filter-out $(ONLY_PLAN),$(wildcard host/*.c host/bind/*.c))
+PLAN_C  = $(BOTH_C) $(ONLY_PLAN)
 AGENT_LIBS := $(shell pkg-config --libs lua5.4 libcurl libcrypto libcjson yaml-0.1)
 PLAN_LIBS  := $(shell pkg-config --libs lua5.4 libcjson yaml-0.1 libseccomp)
 
