@@ -1,0 +1,132 @@
+--- The one error type of the AWS client: what was called, what came back, after how many tries.
+local json = require "host.json"
+
+local failure = {}
+
+-- Long enough for AWS's sentences, short enough for one log line.
+local MESSAGE_LIMIT = 300
+
+---@class Failure
+---@field operation string  "DiscoverInstances", …
+---@field status integer?  the HTTP status; nil when no answer came
+---@field code string  AWS's error code, or one of ours: "ConnectionError", "UnreadableResponse", …
+---@field message string
+---@field request_id string?
+---@field attempts integer  requests sent
+---@field transport string?  libcurl's kind of failure, when no answer came
+
+local methods = {}
+methods.__index = methods
+
+--- What failed and how, without what differs from one time to the next: two equal troubles
+--- read alike. `ListServices: 429 RequestLimitExceeded: Rate exceeded`.
+---@return string
+function methods:brief()
+  local text = self.operation .. ": " .. (self.status and self.status .. " " or "") .. self.code
+  return self.message ~= "" and text .. ": " .. self.message or text
+end
+
+--- The same with what support asks for: `… (request 1-2, 3 attempts)`.
+function methods:__tostring()
+  local parts, notes = { self:brief() }, {}
+  if self.request_id then notes[1] = "request " .. self.request_id end
+  if (self.attempts or 0) > 1 then notes[#notes + 1] = self.attempts .. " attempts" end
+  if #notes > 0 then parts[#parts + 1] = " (" .. table.concat(notes, ", ") .. ")" end
+  return table.concat(parts)
+end
+
+--- Makes a failure of its fields; operation and code are required.
+---@param fields table
+---@return Failure
+function failure.new(fields)
+  fields.message = fields.message or ""
+  fields.attempts = fields.attempts or 0
+  return setmetatable(fields, methods)
+end
+
+-- Several lines of an answer are not for a log: the one about a wrong signature repeats the
+-- signed request, session token included.
+local function first_line(text)
+  local line = text:match("^%s*([^\r\n]*)") or ""
+  if #line > MESSAGE_LIMIT then
+    local cut = utf8.offset(line:sub(1, MESSAGE_LIMIT + 1), -1) or MESSAGE_LIMIT
+    line = line:sub(1, cut - 1) .. "…"
+  end
+  return line
+end
+
+--- The bare name in an error code as the protocols write it: `com.amazon#Throttling:http://…`.
+---@param text any
+---@return string?
+function failure.bare_code(text)
+  if type(text) ~= "string" then return nil end
+  text = text:gsub("^.*#", ""):gsub(":.*$", "")
+  return text:match("^%s*([%w_.-]+)%s*$")
+end
+
+local function from_json(body)
+  if not body:find("^%s*{") then return nil end
+  local value = json.decode(body)
+  if type(value) ~= "table" then return nil end
+  local code = failure.bare_code(value.__type) or failure.bare_code(value.code)
+  local message = value.message or value.Message
+  return code, type(message) == "string" and message or nil
+end
+
+local entities = { ["&lt;"] = "<", ["&gt;"] = ">", ["&quot;"] = '"', ["&apos;"] = "'",
+  ["&amp;"] = "&" }
+
+local function from_xml(body)
+  if not body:find("^%s*<") then return nil end
+  local code = failure.bare_code(body:match("<Code>([^<]*)</Code>"))
+  local message = body:match("<Message>([^<]*)</Message>")
+  return code, message and message:gsub("&%a+;", entities) or nil
+end
+
+--- What an HTTP answer that is no success says. Some front ends answer XML or HTML: then the
+--- status alone is the code (`HTTP503`).
+---@param operation string
+---@param response table  {status, headers, body}
+---@return Failure
+function failure.of_response(operation, response)
+  local headers, body = response.headers or {}, response.body or ""
+  local code, message = from_json(body)
+  if not code then
+    local xml_code, xml_message = from_xml(body)
+    code, message = xml_code, message or xml_message
+  end
+  return failure.new {
+    operation = operation,
+    status = response.status,
+    code = failure.bare_code(headers["x-amzn-errortype"]) or code or "HTTP" .. response.status,
+    message = first_line(message or ""),
+    request_id = headers["x-amzn-requestid"] or headers["x-amz-request-id"],
+  }
+end
+
+--- No answer came, or not a whole one.
+---@param operation string
+---@param err table  {kind, message} as sched.http returns it
+---@return Failure
+function failure.of_transport(operation, err)
+  return failure.new {
+    operation = operation, code = "ConnectionError", transport = err.kind,
+    message = first_line(tostring(err.message or err.kind or "no answer")),
+  }
+end
+
+--- Takes every secret out of a message.
+---@param problem Failure
+---@param secrets string[]
+---@return Failure
+function failure.redact(problem, secrets)
+  for _, secret in ipairs(secrets) do
+    if #secret > 0 then
+      local pattern = secret:gsub("%p", "%%%0")
+      problem.message = problem.message:gsub(pattern, "…")
+    end
+  end
+  return problem
+end
+
+return failure

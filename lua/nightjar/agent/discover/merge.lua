@@ -1,0 +1,249 @@
+--- A reading of the world becomes a snapshot; where the reading failed, the last good data stays.
+---
+--- Pure: the same previous snapshot and reading give the same snapshot, so that equal meshes
+--- are equal bytes.
+local json = require "host.json"
+
+local merge = {}
+
+--- The instance that holds a service's settings and is never an endpoint.
+merge.SETTINGS_INSTANCE = "service-settings"
+
+---@class Reading  what a source found in one pass
+---@field source "cloudmap"|"file"
+---@field now integer
+---@field member table?
+---@field meshes MeshReading[]  in the order of the listeners
+---@field warnings table[]
+
+---@class MeshReading
+---@field ref string
+---@field reference string?  how the operator named it, to find its last good data
+---@field port integer
+---@field audience "private"|"public"
+---@field id string?  nil when it was not found
+---@field name string?
+---@field arn string?
+---@field services ServiceReading[]?
+---@field error string?  why there are no services
+
+---@class ServiceReading
+---@field id string
+---@field name string
+---@field arn string?
+---@field attributes table<string, string>?
+---@field instances table[]?
+---@field service_level boolean?  some attributes are those of the service itself
+---@field error string?  why there is none of these
+
+local function trim(text) return text:match("^%s*(.-)%s*$") end
+
+--- Splits what was read of a service into its settings and its endpoints. Attributes of the
+--- service itself win over those of the settings instance; values are trimmed.
+---@param instances table[]  {id, health, attributes}
+---@param own table<string, string>  service-level attributes
+---@return table<string, string> attributes
+---@return table[] instances
+function merge.settings_of(instances, own)
+  local attributes, endpoints = {}, {}
+  for _, instance in ipairs(instances) do
+    if instance.id == merge.SETTINGS_INSTANCE then
+      for key, value in pairs(instance.attributes) do attributes[key] = trim(value) end
+    else
+      endpoints[#endpoints + 1] = instance
+    end
+  end
+  for key, value in pairs(own) do attributes[key] = trim(value) end
+  return attributes, endpoints
+end
+
+local function copy(value)
+  if type(value) ~= "table" then return value end
+  local result = {}
+  for key, item in pairs(value) do result[key] = copy(item) end
+  return json.is_array(value) and json.array(result) or result
+end
+
+local function by(list, field)
+  local index = {}
+  for _, item in ipairs(list or {}) do index[item[field]] = item end
+  return index
+end
+
+-- A new task under an old id is a new endpoint: what makes it one is where it listens.
+local function same_place(a, b)
+  for _, key in ipairs { "AWS_INSTANCE_IPV4", "AWS_INSTANCE_IPV6", "AWS_INSTANCE_CNAME",
+    "AWS_INSTANCE_PORT" } do
+    if a.attributes[key] ~= b.attributes[key] then return false end
+  end
+  return true
+end
+
+local function fresh_instances(last, found, now)
+  local known, instances = by(last and last.instances, "id"), json.array {}
+  for position, item in ipairs(found) do
+    local before = known[item.id]
+    if before and not same_place(before, item) then before = nil end
+    local unchanged = before and before.health == item.health
+    instances[position] = { id = item.id, attributes = copy(item.attributes),
+      health = item.health, since = before and before.since or now,
+      health_since = unchanged and before.health_since or now }
+  end
+  table.sort(instances, function(a, b) return a.id < b.id end)
+  return instances
+end
+
+local function fresh_service(last, found, now)
+  local since = {}
+  for key, value in pairs(found.attributes) do
+    local unchanged = last and last.attributes[key] == value
+    since[key] = unchanged and last.since[key] or now
+  end
+  return { id = found.id, name = found.name, arn = found.arn, read_at = now, since = since,
+    attributes = copy(found.attributes), instances = fresh_instances(last, found.instances, now),
+    service_level = found.service_level or nil }
+end
+
+local function stale_service(last, why)
+  local service = copy(last)
+  service.stale, service.error = true, why
+  return service
+end
+
+local function by_name(a, b)
+  if a.name ~= b.name then return a.name < b.name end
+  return a.id < b.id
+end
+
+-- The services of a mesh whose list was read: each stands or falls alone.
+local function merge_services(last, found, warnings, now)
+  local known, services, unread = by(last and last.services, "id"), json.array {}, 0
+  for _, item in ipairs(found.services) do
+    local before = known[item.id]
+    if not item.error then
+      services[#services + 1] = fresh_service(before, item, now)
+    elseif before then
+      services[#services + 1] = stale_service(before, item.error)
+      warnings[#warnings + 1] = { code = "service_stale", mesh = found.name,
+        service = item.name, message = "keeps its last good data: " .. item.error }
+    else
+      unread = unread + 1
+      warnings[#warnings + 1] = { code = "service_unread", mesh = found.name,
+        service = item.name, message = "never read: " .. item.error }
+    end
+  end
+  table.sort(services, by_name)
+  return services, unread
+end
+
+-- The mesh as the last snapshot had it, for the listener as it is now.
+local function stale_mesh(last, found)
+  local services = json.array {}
+  for position, service in ipairs(last.services) do
+    services[position] = stale_service(service, found.error)
+  end
+  return { ref = found.ref, port = found.port, audience = found.audience, name = last.name,
+    id = last.id, arn = last.arn, read_at = last.read_at, services = services, stale = true,
+    error = found.error }
+end
+
+-- A mesh that was never read still gets its listener: dependants may need it to start.
+-- `read_at` 0 means never.
+local function unread_mesh(found, why)
+  return { ref = found.ref, port = found.port, audience = found.audience,
+    name = found.name or found.reference or found.ref,
+    id = found.id or found.reference or found.ref, arn = found.arn, read_at = 0,
+    services = json.array {}, stale = true, error = why }
+end
+
+--- Whether a mesh of the last snapshot is the one that the operator's reference names now.
+---@param mesh table
+---@param reference string
+---@return boolean
+function merge.names(mesh, reference)
+  local id = reference:match("^[iI][dD]:%s*(%S+)$") or reference:match("^arn:.*/([^/]+)$")
+  return reference == mesh.name or reference == mesh.id or id == mesh.id
+end
+
+local function is_same(previous, mesh, found)
+  if mesh.read_at == 0 then return false end
+  if found.id then return mesh.id == found.id end
+  local reference = found.reference or ""
+  if found.ref ~= "own" then return merge.names(mesh, reference) end
+  local member = previous.member
+  return mesh.ref == "own" and member ~= nil
+    and merge.names({ id = member.id, name = member.service }, reference)
+end
+
+-- The last good data of a mesh. One that could not be found is known by the operator's word
+-- for it, so that another namespace under the same variable never stands in for it.
+local function last_of(previous, found)
+  local other
+  for _, mesh in ipairs(previous and previous.meshes or {}) do
+    if is_same(previous, mesh, found) then
+      if mesh.ref == found.ref then return mesh end
+      other = other or mesh
+    end
+  end
+  return other
+end
+
+local function merge_mesh(previous, found, warnings, now)
+  local last = last_of(previous, found)
+  if found.error then
+    if last then return stale_mesh(last, found), true end
+    return unread_mesh(found, found.error), false
+  end
+  local services, unread = merge_services(last, found, warnings, now)
+  if not last and unread > 0 and #services == 0 then
+    return unread_mesh(found, "no service could be read: " .. warnings[#warnings].message), false
+  end
+  return { ref = found.ref, port = found.port, audience = found.audience, name = found.name,
+    id = found.id, arn = found.arn, read_at = now, services = services }, true
+end
+
+local function rank(mesh)
+  if mesh.ref == "own" then return -1 end
+  return math.tointeger(tonumber(mesh.ref:match("^NAMESPACE_(%d+)$"))) or math.maxinteger
+end
+
+local function member_of(previous, reading, meshes)
+  if reading.member then return reading.member end
+  local own = meshes[1]
+  if own and own.ref == "own" and own.stale and own.read_at > 0 then
+    return copy(previous.member)
+  end
+  return nil
+end
+
+--- The snapshot that a reading and the one before it make.
+---@param previous table?  the last snapshot; of another source it counts as none
+---@param reading Reading
+---@return table? snapshot
+---@return string? err  when everything failed and nothing was ever read
+function merge.run(previous, reading)
+  if previous and previous.source ~= reading.source then previous = nil end
+  local now, warnings = reading.now, json.array {}
+  for position, warning in ipairs(reading.warnings) do warnings[position] = warning end
+  local meshes, any, why = json.array {}, #reading.meshes == 0, nil
+  for _, found in ipairs(reading.meshes) do
+    local mesh, has_data = merge_mesh(previous, found, warnings, now)
+    if mesh.error then
+      why = why or ("%s: %s"):format(mesh.ref, mesh.error)
+      warnings[#warnings + 1] = { code = has_data and "mesh_stale" or "mesh_unread",
+        mesh = mesh.name, message = mesh.ref .. ": " .. mesh.error }
+    end
+    any = any or has_data
+    meshes[#meshes + 1] = mesh
+  end
+  if not any then return nil, why end
+  table.sort(meshes, function(a, b)
+    local left, right = rank(a), rank(b)
+    if left ~= right then return left < right end
+    return a.ref < b.ref
+  end)
+  return { format = 1, source = reading.source, taken_at = now, meshes = meshes,
+    member = member_of(previous, reading, meshes), warnings = warnings }
+end
+
+return merge
