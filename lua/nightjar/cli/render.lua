@@ -21,7 +21,7 @@ end
 
 -- Copies may hold any bytes, which a terminal would obey.
 local function readable(content)
-  if not utf8.len(content) or content:find("[%z\1-\8\11-\31\127]") then
+  if not utf8.len(content) or content:find("[\0-\8\11-\31\127]") then
     return ("(%d bytes that are not text)\n"):format(#content)
   end
   return content:sub(-1) == "\n" and content or content .. "\n"

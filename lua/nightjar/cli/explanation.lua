@@ -1,0 +1,179 @@
+-- What `nightjar explain` says about a plan: the facts, and their text. Pure.
+
+local json = require "host.json"
+local report = require "nightjar.cli.report"
+
+local explanation = {}
+
+---A request's path as Envoy matches it: without query and closing slashes.
+---@param text string?
+---@return string? path nil when none was given
+---@return string? err
+function explanation.path(text)
+  if not text then return nil end
+  if text:sub(1, 1) ~= "/" then
+    return nil, ('%s: expected a path that begins with "/"'):format(report.plain(text))
+  end
+  local path = text:gsub("[?#].*$", ""):gsub("//+", "/"):gsub("(.)/$", "%1")
+  return path
+end
+
+-- Whether a route answers a request: a prefix that ends at a path segment.
+local function answers(route_path, path)
+  return route_path == "/" or route_path == path
+    or path:sub(1, #route_path + 1) == route_path .. "/"
+end
+
+-- Healthy and unknown endpoints get traffic; unhealthy ones do not.
+local function endpoint_counts(cluster)
+  local usable = 0
+  for _, endpoint in ipairs(cluster.endpoints) do
+    if endpoint.health ~= "unhealthy" then usable = usable + 1 end
+  end
+  return usable, #cluster.endpoints
+end
+
+local function cluster_facts(entry, total, cluster)
+  local usable, all = endpoint_counts(cluster)
+  return {
+    cluster = entry.cluster, service = entry.service, color = entry.color,
+    weight = entry.weight, audience = entry.audience,
+    share = total > 0 and entry.weight / total or 0.0,
+    endpoints = usable, unhealthy = all - usable,
+    http2 = cluster.http2, stale = cluster.stale, age = cluster.age,
+    why = json.array(entry.why),
+  }
+end
+
+local function total_weight(route)
+  local total = 0
+  for _, entry in ipairs(route.clusters) do total = total + entry.weight end
+  return total
+end
+
+local function route_facts(route, clusters)
+  local list, total = json.array {}, total_weight(route)
+  for i, entry in ipairs(route.clusters) do
+    list[i] = cluster_facts(entry, total, clusters[entry.cluster])
+  end
+  return { path = route.path, service = route.service, audience = route.audience,
+    clusters = list, why = json.array(route.why), removed = json.array {} }
+end
+
+-- Parts what was removed among the routes that still stand; what is left had a
+-- route of its own.
+local function add_removed(routes, removed)
+  local by_path, gone = {}, json.array {}
+  for _, route in ipairs(routes) do by_path[route.path] = route end
+  for _, item in ipairs(removed or {}) do
+    local list = by_path[item.path] and by_path[item.path].removed or gone
+    list[#list + 1] = item
+  end
+  return gone
+end
+
+-- Envoy takes the longest path that matches.
+local function only_answering(routes, path)
+  local best
+  for _, route in ipairs(routes) do
+    if answers(route.path, path) and (not best or #route.path > #best.path) then best = route end
+  end
+  return json.array { best }
+end
+
+local function listener_facts(listener, clusters, path)
+  local routes = json.array {}
+  for i, route in ipairs(listener.routes) do routes[i] = route_facts(route, clusters) end
+  local gone = add_removed(routes, listener.removed)
+  if path then
+    routes = only_answering(routes, path)
+    local near = json.array {}
+    for _, item in ipairs(gone) do
+      if answers(item.path, path) then near[#near + 1] = item end
+    end
+    gone = near
+  end
+  return { name = listener.name, mesh = listener.mesh, port = listener.port,
+    audience = listener.audience, routes = routes, removed = gone }
+end
+
+---The facts, ready for JSON.
+---@param made {plan: table, origin: string, taken_at: integer, now: integer}
+---@param path string? show only what answers this path
+---@return table
+function explanation.gather(made, path)
+  local clusters, listeners = {}, json.array {}
+  for _, cluster in ipairs(made.plan.clusters) do clusters[cluster.name] = cluster end
+  for i, listener in ipairs(made.plan.listeners) do
+    listeners[i] = listener_facts(listener, clusters, path)
+  end
+  return { snapshot = made.origin, taken_at = made.taken_at, now = made.now, path = path,
+    listeners = listeners }
+end
+
+local function endpoints_text(facts)
+  local text = ("%d endpoint%s"):format(facts.endpoints, facts.endpoints == 1 and "" or "s")
+  if facts.unhealthy > 0 then text = ("%s, %d unhealthy"):format(text, facts.unhealthy) end
+  if facts.http2 then text = text .. ", HTTP/2" end
+  if facts.stale then text = ("%s, data is %d s old"):format(text, facts.age) end
+  return text
+end
+
+local function why_lines(out, indent, why)
+  for _, line in ipairs(why) do out[#out + 1] = indent .. report.plain(line) .. "\n" end
+end
+
+local function removed_text(out, indent, item)
+  local weight = item.weight and (", weight %d"):format(item.weight) or ""
+  out[#out + 1] = ("%snot %s%s\n"):format(indent, report.plain(item.cluster or item.path), weight)
+  why_lines(out, indent .. "    ", item.why)
+end
+
+local function route_text(out, route)
+  out[#out + 1] = ("  %s  (service %s, %s)\n")
+    :format(report.plain(route.path), report.plain(route.service), route.audience)
+  why_lines(out, "      ", route.why)
+  local rows = {}
+  for i, one in ipairs(route.clusters) do
+    rows[i] = { report.plain(one.cluster), report.plain(one.color),
+      ("weight %d"):format(one.weight), ("%.1f %%"):format(one.share * 100), endpoints_text(one) }
+  end
+  local i = 0
+  for line in report.columns(rows, "    "):gmatch("[^\n]+\n") do
+    i = i + 1
+    out[#out + 1] = line
+    why_lines(out, "        ", route.clusters[i].why)
+  end
+  for _, item in ipairs(route.removed) do removed_text(out, "    ", item) end
+end
+
+local function listener_text(out, listener, path)
+  out[#out + 1] = ("\nlistener %s: mesh %s, port %d, %s\n")
+    :format(listener.name, report.plain(listener.mesh), listener.port, listener.audience)
+  for _, route in ipairs(listener.routes) do route_text(out, route) end
+  if #listener.routes == 0 then
+    out[#out + 1] = path and ("  no route answers %s: 404\n"):format(report.plain(path))
+      or "  no routes\n"
+  end
+  local last
+  for _, item in ipairs(listener.removed) do
+    if item.path ~= last then
+      out[#out + 1] = ("  %s  (not published)\n"):format(report.plain(item.path))
+      last = item.path
+    end
+    removed_text(out, "    ", item)
+  end
+end
+
+---The facts as text for a person.
+---@param facts table what gather() returned
+---@return string
+function explanation.text(facts)
+  local age = math.max(0, facts.now - facts.taken_at)
+  local out = { ("snapshot: %s, %d s old\n"):format(report.plain(facts.snapshot), age) }
+  if #facts.listeners == 0 then out[2] = "no listeners\n" end
+  for _, listener in ipairs(facts.listeners) do listener_text(out, listener, facts.path) end
+  return table.concat(out)
+end
+
+return explanation
