@@ -1,0 +1,29 @@
+/*
+ * SHA-256 and HMAC-SHA-256 (FIPS 180-4, RFC 2104), computed by OpenSSL 3.
+ *
+ * Both take bytes and fill `out` with DIGEST_SIZE bytes; neither keeps
+ * anything. They return 0, or -1 when OpenSSL refuses (no memory, or a
+ * configuration without SHA-256), which leaves `out` without meaning.
+ */
+#ifndef NIGHTJAR_DIGEST_H
+#define NIGHTJAR_DIGEST_H
+
+#include <stddef.h>
+
+#define DIGEST_SIZE 32
+#define DIGEST_HEX_SIZE (2 * DIGEST_SIZE + 1) /* with the closing NUL */
+
+int digest_sha256(
+    const void *data, size_t size, unsigned char out[DIGEST_SIZE]);
+
+int digest_hmac(const void *key, size_t key_size, const void *data,
+    size_t size, unsigned char out[DIGEST_SIZE]);
+
+/* Writes the digest as lower-case hexadecimal, closed by a NUL. */
+void digest_hex(
+    const unsigned char digest[DIGEST_SIZE], char out[DIGEST_HEX_SIZE]);
+
+/* Overwrites a secret in a way that the compiler does not leave out. */
+void digest_forget(void *secret, size_t size);
+
+#endif

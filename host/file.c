@@ -1,0 +1,152 @@
+#include "file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { READ_STEP = 64 << 10 };
+
+/* Reading */
+
+static int refuse_type(
+    const char *name, enum file_type type, struct error *error) {
+  return error_set(error, type == FILE_FOLDER ? "EISDIR" : "EINVAL",
+      "cannot read", name, "expected a file, found a %s",
+      file_type_name(type));
+}
+
+static int too_big(const char *name, size_t max, struct error *error) {
+  return error_set(
+      error, "EFBIG", "cannot read", name, "it is larger than %zu bytes", max);
+}
+
+/* Reads one byte more than allowed, so as to notice that there is more. */
+static int read_to_end(int fd, const char *name, size_t max, struct buf *to,
+    struct error *error) {
+  size_t start = to->size;
+  for (;;) {
+    size_t left = max - (to->size - start);
+    size_t step = left < READ_STEP ? left + 1 : READ_STEP;
+    if (buf_reserve(to, step, error) != 0)
+      return -1;
+    ssize_t got = read(fd, to->data + to->size, step);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return error_errno(error, "cannot read", name, errno);
+    if ((size_t)got > left)
+      return too_big(name, max, error);
+    to->size += (size_t)got;
+    to->data[to->size] = '\0';
+    if (got == 0)
+      return 0;
+  }
+}
+
+int file_read_descriptor(int fd, const char *name, size_t max, struct buf *to,
+    struct error *error) {
+  struct stat status;
+  if (fstat(fd, &status) != 0)
+    return error_errno(error, "cannot read", name, errno);
+  if (!S_ISREG(status.st_mode))
+    return refuse_type(name, file_type_of_mode(status.st_mode), error);
+  if (status.st_size > 0 && (uint64_t)status.st_size > max)
+    return too_big(name, max, error);
+  return read_to_end(fd, name, max, to, error);
+}
+
+int file_read(
+    const char *path, size_t max, struct buf *to, struct error *error) {
+  /* O_NONBLOCK: opening a FIFO would wait for a writer. */
+  int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (fd < 0 && errno == ENXIO) /* what the kernel says of a socket */
+    return refuse_type(path, FILE_SOCKET, error);
+  if (fd < 0)
+    return error_errno(error, "cannot read", path, errno);
+  int result = file_read_descriptor(fd, path, max, to, error);
+  close(fd); /* nothing was written: there is nothing to lose */
+  return result;
+}
+
+/* Small things */
+
+/* Makes the folder that the first `size` bytes of `path` name. */
+static int make_one(
+    const char *path, size_t size, mode_t mode, struct error *error) {
+  char folder[PATH_MAX];
+  struct stat status;
+  memcpy(folder, path, size);
+  folder[size] = '\0';
+  if (mkdir(folder, mode) == 0)
+    return 0;
+  int reason = errno;
+  /* EEXIST, but also EROFS or EACCES on a way that is there already. */
+  if (stat(folder, &status) == 0 && S_ISDIR(status.st_mode))
+    return 0;
+  if (reason == EEXIST)
+    return error_set(error, "ENOTDIR", "cannot make folder", folder,
+        "something else is there that is no folder");
+  return error_errno(error, "cannot make folder", folder, reason);
+}
+
+int file_make_folder(const char *path, mode_t mode, struct error *error) {
+  size_t size = strlen(path);
+  if (size == 0)
+    return error_errno(error, "cannot make folder", path, ENOENT);
+  if (size >= PATH_MAX)
+    return error_errno(error, "cannot make folder", path, ENAMETOOLONG);
+  for (size_t i = 1; i < size; i++)
+    if (path[i] == '/' && path[i - 1] != '/' &&
+        make_one(path, i, mode, error) != 0)
+      return -1;
+  return make_one(path, size, mode, error);
+}
+
+int file_remove(const char *path, struct error *error) {
+  if (remove(path) != 0)
+    return error_errno(error, "cannot remove", path, errno);
+  return 0;
+}
+
+int file_stat(const char *path, struct file_stat *out, struct error *error) {
+  struct stat status;
+  if (stat(path, &status) != 0)
+    return error_errno(error, "cannot look at", path, errno);
+  *out = (struct file_stat){
+      .type = file_type_of_mode(status.st_mode),
+      .size = status.st_size,
+      .modified_ns =
+          (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec,
+      .mode = status.st_mode & 07777,
+      .inode = status.st_ino,
+  };
+  return 0;
+}
+
+int file_list(const char *path, struct listing *to, struct error *error) {
+  DIR *folder = opendir(path);
+  if (folder == NULL)
+    return error_errno(error, "cannot list", path, errno);
+  int result = 0;
+  while (result == 0) {
+    errno = 0; /* only so can the end be told from a failure */
+    const struct dirent *entry = readdir(folder);
+    if (entry == NULL) {
+      if (errno != 0)
+        result = error_errno(error, "cannot list", path, errno);
+      break;
+    }
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+      continue;
+    enum file_type type = file_type_of_entry(dirfd(folder), entry);
+    result = listing_add(to, entry->d_name, type, path, error);
+  }
+  closedir(folder);
+  listing_sort(to);
+  return result;
+}

@@ -1,0 +1,228 @@
+#include "folder.h"
+
+#include "file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* O_NONBLOCK: opening a FIFO would wait for a writer. */
+enum {
+  OPEN_FILE = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+  OPEN_FOLDER = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+  RACE_TRIES = 16,
+};
+
+int folder_open(struct folder *folder, const char *path, struct error *error) {
+  *folder = (struct folder){.fd = -1};
+  folder->path = strdup(path);
+  if (folder->path == NULL)
+    return error_errno(error, "cannot open folder", path, ENOMEM);
+  folder->fd = open(path, OPEN_FOLDER);
+  if (folder->fd >= 0)
+    return 0;
+  error_errno(error, "cannot open folder", path, errno);
+  folder_close(folder);
+  return -1;
+}
+
+void folder_close(struct folder *folder) {
+  if (folder->fd >= 0)
+    close(folder->fd);
+  free(folder->path);
+  *folder = (struct folder){.fd = -1};
+}
+
+/* Opening beneath */
+
+/* The C library of Debian 12 has no function for it. */
+static int open_beneath(int fd, const char *name) {
+  struct open_how how = {
+      .flags = OPEN_FILE,
+      .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+  };
+  int opened = -1;
+  /* EAGAIN: something was renamed just then and the kernel cannot be sure. */
+  for (int i = 0; i < RACE_TRIES && opened < 0; i++) {
+    opened = (int)syscall(SYS_openat2, fd, name, &how, sizeof how);
+    if (opened < 0 && errno != EAGAIN && errno != EINTR)
+      break;
+  }
+  return opened;
+}
+
+/* Opens one component, which is no link; the last one may be any file. */
+static int open_component(int fd, const char *name, bool last) {
+  if (strcmp(name, "..") == 0) {
+    errno = EXDEV;
+    return -1;
+  }
+  return openat(fd, name, O_NOFOLLOW | (last ? OPEN_FILE : OPEN_FOLDER));
+}
+
+/* What openat() reports for a link, told apart from a file in the way. */
+static int walk_reason(int fd, const char *name, int reason) {
+  struct stat status;
+  if ((reason == ENOTDIR || reason == ELOOP) &&
+      fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISLNK(status.st_mode))
+    return ELOOP;
+  return reason;
+}
+
+/* The same for kernels without openat2(): links are not followed at all. */
+static int open_walking(int folder, const char *name) {
+  char path[PATH_MAX];
+  char *rest = path;
+  int fd = folder;
+  if (name[0] == '/' || strlen(name) >= sizeof path) {
+    errno = name[0] == '/' ? EXDEV : ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(path, name, strlen(name) + 1);
+  for (;;) {
+    char *slash = strchr(rest, '/');
+    if (slash != NULL)
+      *slash = '\0';
+    int next = open_component(fd, rest[0] != '\0' ? rest : ".", slash == NULL);
+    int reason = next < 0 ? walk_reason(fd, rest, errno) : 0;
+    if (fd != folder)
+      close(fd);
+    errno = reason;
+    if (next < 0 || slash == NULL)
+      return next;
+    fd = next;
+    rest = slash + 1;
+  }
+}
+
+static int open_inside(const struct folder *folder, const char *name) {
+  if (!folder->walk) {
+    int fd = open_beneath(folder->fd, name);
+    /* EPERM is what container profiles answer for calls they do not know. */
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+      return fd;
+  }
+  return open_walking(folder->fd, name);
+}
+
+static int fail_open(const char *path, int reason, struct error *error) {
+  switch (reason) {
+  case EXDEV:
+    return error_set(error, "EXDEV", "cannot read", path,
+        "it leads out of its folder, which is not allowed");
+  case ELOOP:
+    return error_set(error, "ELOOP", "cannot read", path,
+        "it is a link that cannot be followed: it leads in a circle, or this "
+        "kernel offers no safe way to follow it");
+  case ENXIO: /* what the kernel says of a socket */
+    return error_set(error, "EINVAL", "cannot read", path,
+        "expected a file, found a socket");
+  default:
+    return error_errno(error, "cannot read", path, reason);
+  }
+}
+
+int folder_read(const struct folder *folder, const char *name, size_t max,
+    struct buf *to, struct error *error) {
+  char path[PATH_MAX];
+  snprintf(path, sizeof path, "%s/%s", folder->path, name);
+  int fd = open_inside(folder, name);
+  if (fd < 0)
+    return fail_open(path, errno, error);
+  int result = file_read_descriptor(fd, path, max, to, error);
+  close(fd);
+  return result;
+}
+
+/* Listing */
+
+struct walk {
+  const struct folder *folder;
+  struct listing *to;
+  struct error *error;
+  char path[PATH_MAX]; /* of the folder that is read, relative; "" at first */
+};
+
+static int list_level(struct walk *walk, int fd, size_t depth);
+
+static bool is_left_out(const char *name) {
+  return strcmp(name, ".") == 0 || strncmp(name, "..", 2) == 0 ||
+         file_is_temporary(name);
+}
+
+static int enter(struct walk *walk, int fd, const char *name, size_t depth) {
+  if (depth == 0)
+    return error_set(walk->error, "limit", "cannot list", walk->folder->path,
+        "folders are nested too deeply, at %s", walk->path);
+  int inner = openat(fd, name, OPEN_FOLDER | O_NOFOLLOW);
+  if (inner < 0 && errno == ENOENT) /* it went while we looked */
+    return 0;
+  if (inner < 0)
+    return error_errno(walk->error, "cannot list", walk->path, errno);
+  return list_level(walk, inner, depth - 1);
+}
+
+static int list_entry(
+    struct walk *walk, int fd, const struct dirent *entry, size_t depth) {
+  size_t size = strlen(walk->path);
+  int length = snprintf(walk->path + size, sizeof walk->path - size, "%s%s",
+      size > 0 ? "/" : "", entry->d_name);
+  int result;
+  if (length < 0 || (size_t)length >= sizeof walk->path - size) {
+    result = error_errno(
+        walk->error, "cannot list", walk->folder->path, ENAMETOOLONG);
+  } else {
+    enum file_type type = file_type_of_entry(fd, entry);
+    result = type == FILE_FOLDER ? enter(walk, fd, entry->d_name, depth)
+                                 : listing_add(walk->to, walk->path, type,
+                                       walk->folder->path, walk->error);
+  }
+  walk->path[size] = '\0';
+  return result;
+}
+
+/* Lists one folder and those in it; takes over `fd`. */
+static int list_level(struct walk *walk, int fd, size_t depth) {
+  int result = 0;
+  DIR *stream = fdopendir(fd);
+  if (stream == NULL) {
+    int reason = errno;
+    close(fd);
+    return error_errno(walk->error, "cannot list", walk->folder->path, reason);
+  }
+  while (result == 0) {
+    errno = 0; /* only so can the end be told from a failure */
+    const struct dirent *entry = readdir(stream);
+    if (entry == NULL) {
+      if (errno != 0)
+        result =
+            error_errno(walk->error, "cannot list", walk->folder->path, errno);
+      break;
+    }
+    if (!is_left_out(entry->d_name))
+      result = list_entry(walk, fd, entry, depth);
+  }
+  closedir(stream);
+  return result;
+}
+
+int folder_list(const struct folder *folder, size_t depth, struct listing *to,
+    struct error *error) {
+  struct walk walk = {.folder = folder, .to = to, .error = error};
+  /* A descriptor of its own: fdopendir() would take ours and its position. */
+  int fd = openat(folder->fd, ".", OPEN_FOLDER);
+  if (fd < 0)
+    return error_errno(error, "cannot list", folder->path, errno);
+  int result = list_level(&walk, fd, depth);
+  listing_sort(to);
+  return result;
+}

@@ -1,0 +1,59 @@
+--- The agent's log: `log.info("published", {files = 3})` is one line on
+--- standard error. What a line looks like, and what keeps a value from forging
+--- one, is in host/log.h; this module adds names for the levels and takes any
+--- value, so that a log call never fails where it is needed most.
+local host = require("host.log")
+
+local log = {}
+
+---@alias nightjar.log.Fields table<string, any>
+
+-- Lists become one readable value; other tables and objects only name their
+-- type, because their printed form holds an address and would differ each time.
+local function readable(value)
+  local kind = type(value)
+  if kind == "string" or kind == "number" or kind == "boolean" then return value end
+  if kind ~= "table" then return kind == "userdata" and "null" or "(" .. kind .. ")" end
+  local words = {}
+  for i = 1, #value do
+    local word = value[i]
+    words[i] = type(word) == "table" and "(table)" or tostring(readable(word))
+  end
+  return #words > 0 and table.concat(words, ",") or "(table)"
+end
+
+local function write(level, event, fields)
+  if not host.enabled(level) then return end
+  local plain = {}
+  for key, value in pairs(fields or {}) do plain[tostring(key)] = readable(value) end
+  -- Nobody is left to tell about a log that cannot be written.
+  host.write(level, tostring(event), plain)
+end
+
+--- Sets the least level that is written and the format of the lines.
+---@param options { level?: "debug"|"info"|"warn"|"error", format?: "logfmt"|"json" }
+function log.configure(options)
+  host.configure(options)
+end
+
+--- Something only a person who looks for a fault wants to know.
+---@param event string one or a few words that name what happened, never a sentence with values
+---@param fields? nightjar.log.Fields
+function log.debug(event, fields) write("debug", event, fields) end
+
+--- Something that happened as it should.
+---@param event string
+---@param fields? nightjar.log.Fields
+function log.info(event, fields) write("info", event, fields) end
+
+--- Something that needs attention while all goes on.
+---@param event string
+---@param fields? nightjar.log.Fields
+function log.warn(event, fields) write("warn", event, fields) end
+
+--- Something that failed.
+---@param event string
+---@param fields? nightjar.log.Fields
+function log.error(event, fields) write("error", event, fields) end
+
+return log
