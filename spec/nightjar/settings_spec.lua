@@ -313,3 +313,15 @@ describe("settings.flags", function()
     assert.is_nil(names["exit-on-generation-failure"].value)
   end)
 end)
+
+describe("docs/settings.md", function()
+  it("is what docs/settings.lua writes from the schema", function()
+    local page = assert(io.open("docs/settings.md", "rb"))
+    local text = page:read("a")
+    page:close()
+    local path = package.path
+    local written = dofile("docs/settings.lua")
+    package.path = path
+    assert.equal(written, text)
+  end)
+end)

@@ -16,15 +16,6 @@ local function pair(answer)
   return { value = answer.value or null, source = answer.source or null }
 end
 
--- A region of a flag or the file reaches the AWS code as a variable.
-local function region_source(answer, settings)
-  local source = settings.sources.AWS_REGION
-  if answer.value and answer.value == settings.aws_region and source ~= "default" then
-    return source
-  end
-  return answer.source or null
-end
-
 ---The answer in the documented shape.
 ---@param settings table
 ---@return table
@@ -35,11 +26,10 @@ local function gather(settings)
     if value == nil then value = null end
     list[row.name] = { value = value, source = row.source }
   end
-  local region = ask("region", settings)
   local credentials = ask("credentials", settings)
   return {
     settings = list,
-    region = { value = region.value or null, source = region_source(region, settings) },
+    region = pair(ask("region", settings)),
     endpoint = pair(ask("endpoint", settings)),
     credentials = {
       source = credentials.source or null,

@@ -145,7 +145,7 @@ local function finish(status)
 end
 
 -- The stages name themselves in their messages; the command adds nothing then.
-local STAGES = { discover = true, plan = true, publish = true, supervise = true }
+local STAGES = { discover = true, discovery = true, plan = true, publish = true, supervise = true }
 
 local function run(name, command, settings, args)
   local status, message = command.run(settings, args)
