@@ -308,6 +308,10 @@ void child_close_input(struct child *child) {
     close_fd(&child->streams[0].fd);
 }
 
+void child_pause(struct child *child, int number, bool paused) {
+  child->streams[number].paused = paused;
+}
+
 static void input_done(struct child *child, int number) {
   buf_release(&child->input);
   child->sent = 0;

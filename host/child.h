@@ -111,6 +111,12 @@ int child_write(
 /* Closes its standard input once all that is queued has been written. */
 void child_close_input(struct child *child);
 
+/*
+ * Stops the reading of its standard output (1) or error (2), so that the child
+ * waits once the pipe is full (pipe(7): 64 KiB); or goes on with it.
+ */
+void child_pause(struct child *child, int number, bool paused);
+
 /* Whether anything waits to be written. */
 bool child_has_input(const struct child *child);
 

@@ -1,0 +1,25 @@
+/*
+ * What the bindings of the loop, of requests and of children share: the one
+ * loop of a Lua state.
+ */
+#ifndef NIGHTJAR_BIND_EVENTS_H
+#define NIGHTJAR_BIND_EVENTS_H
+
+#include "bind/bind.h"
+#include "loop.h"
+
+/*
+ * The state's loop, made when it is first asked for. Raises when it cannot be
+ * made. It is freed after all handles of children: lua_close() finalizes in
+ * the reverse order of creation (Lua manual, 2.5.3), and a handle is made
+ * after its loop.
+ */
+struct loop *bind_loop(lua_State *L);
+
+/* Sets fields of the table at the top: status or signal of an exit. */
+void bind_set_exit(lua_State *L, int status);
+
+/* Sets fields of the table at the top: those of an "http" event. */
+void bind_set_response(lua_State *L, const struct http_response *response);
+
+#endif

@@ -1,0 +1,367 @@
+#include "loop.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { READY = 64 }; /* pipes served in one go */
+
+struct loop {
+  struct http *http;
+  int epoll_fd; /* signal_fd and the children's pipes */
+  int signal_fd;
+  sigset_t signals;     /* what signal_fd reads */
+  sigset_t mask_before; /* to be restored */
+  unsigned came[NSIG];  /* signals not yet told, by number */
+  struct child *children;
+  uint64_t last_id;
+};
+
+/* ---- made and unmade ---- */
+
+static int fail(struct error *error, const char *on) {
+  return error_errno(error, "cannot make an event loop", on, errno);
+}
+
+/* An "ignore" of SIGCHLD is inherited through exec and makes the kernel throw
+   exit statuses away (wait(2), notes). */
+static int expect_children(struct error *error) {
+  struct sigaction normal;
+  memset(&normal, 0, sizeof normal);
+  normal.sa_handler = SIG_DFL;
+  if (sigaction(SIGCHLD, &normal, NULL) != 0)
+    return fail(error, "SIGCHLD");
+  return 0;
+}
+
+static int open_signals(struct loop *loop, struct error *error) {
+  sigemptyset(&loop->signals);
+  sigaddset(&loop->signals, SIGCHLD);
+  if (pthread_sigmask(SIG_BLOCK, &loop->signals, &loop->mask_before) != 0)
+    return fail(error, "signal mask");
+  loop->signal_fd = signalfd(-1, &loop->signals, SFD_NONBLOCK | SFD_CLOEXEC);
+  if (loop->signal_fd < 0)
+    return fail(error, "signalfd");
+  struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = NULL}};
+  if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->signal_fd, &event) != 0)
+    return fail(error, "signalfd");
+  return 0;
+}
+
+struct loop *loop_new(struct error *error) {
+  struct loop *loop = calloc(1, sizeof *loop);
+  if (loop == NULL) {
+    error_errno(error, "cannot make an event loop", "", ENOMEM);
+    return NULL;
+  }
+  loop->signal_fd = -1;
+  pthread_sigmask(SIG_BLOCK, NULL, &loop->mask_before);
+  loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (loop->epoll_fd < 0) {
+    fail(error, "epoll");
+    goto failed;
+  }
+  if (expect_children(error) != 0 || open_signals(loop, error) != 0)
+    goto failed;
+  loop->http = http_new(error);
+  if (loop->http != NULL)
+    return loop;
+failed:
+  loop_free(loop);
+  return NULL;
+}
+
+void loop_free(struct loop *loop) {
+  if (loop == NULL)
+    return;
+  while (loop->children != NULL) {
+    struct child *child = loop->children;
+    loop->children = child->next;
+    child_free(child);
+  }
+  http_free(loop->http);
+  if (loop->signal_fd >= 0)
+    close(loop->signal_fd);
+  if (loop->epoll_fd >= 0)
+    close(loop->epoll_fd);
+  pthread_sigmask(SIG_SETMASK, &loop->mask_before, NULL);
+  free(loop);
+}
+
+struct http *loop_http(struct loop *loop) {
+  return loop->http;
+}
+
+int loop_signals(
+    struct loop *loop, const int *numbers, size_t count, struct error *error) {
+  sigset_t more = loop->signals;
+  for (size_t i = 0; i < count; i++)
+    if (sigaddset(&more, numbers[i]) != 0)
+      return error_errno(error, "cannot receive signals", "", errno);
+  if (pthread_sigmask(SIG_BLOCK, &more, NULL) != 0 ||
+      signalfd(loop->signal_fd, &more, 0) < 0)
+    return error_errno(error, "cannot receive signals", "", errno);
+  loop->signals = more;
+  return 0;
+}
+
+/* ---- pipes ---- */
+
+static bool wants_watch(const struct child_stream *stream) {
+  if (stream->fd < 0)
+    return false;
+  /* A pipe that nobody reads any more is always "ready"; watching it with
+     nothing to write would keep us awake. */
+  if (stream->number == STDIN_FILENO)
+    return child_has_input(stream->child);
+  return !stream->paused && stream->chunk.size == 0;
+}
+
+/* Makes epoll watch a pipe exactly as long as we could do something. */
+static int watch(
+    struct loop *loop, struct child_stream *stream, struct error *error) {
+  bool wanted = wants_watch(stream);
+  if (stream->fd < 0)
+    stream->watched = false; /* closing took it out: epoll(7), Q6 */
+  if (wanted == stream->watched)
+    return 0;
+  struct epoll_event event = {
+      .events = stream->number == STDIN_FILENO ? EPOLLOUT : EPOLLIN,
+      .data = {.ptr = stream},
+  };
+  int action = wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
+  if (epoll_ctl(loop->epoll_fd, action, stream->fd, &event) != 0)
+    return error_errno(error, "cannot watch a pipe", "", errno);
+  stream->watched = wanted;
+  return 0;
+}
+
+static int watch_all(struct loop *loop, struct error *error) {
+  for (struct child *child = loop->children; child; child = child->next)
+    for (int i = 0; i < 3; i++)
+      if (watch(loop, &child->streams[i], error) != 0)
+        return -1;
+  return 0;
+}
+
+/* ---- children ---- */
+
+struct child *loop_spawn(struct loop *loop,
+    const struct child_options *options, struct error *error) {
+  struct child *child = child_spawn(options, error);
+  if (child == NULL)
+    return NULL;
+  child->id = ++loop->last_id;
+  child->held = true;
+  child->next = loop->children;
+  loop->children = child;
+  return child;
+}
+
+static bool adopts_orphans(void) {
+  int subreaper = 0;
+  return getpid() == 1 ||
+         (prctl(PR_GET_CHILD_SUBREAPER, &subreaper, 0UL, 0UL, 0UL) == 0 &&
+             subreaper != 0);
+}
+
+static void reap(struct loop *loop) {
+  for (struct child *child = loop->children; child; child = child->next)
+    child_reap(child);
+  if (!adopts_orphans())
+    return;
+  /* A child of our own that ends right now must not be taken for an orphan:
+     look before taking. Its own SIGCHLD brings us back to it. */
+  siginfo_t info;
+  for (;;) {
+    info.si_pid = 0;
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        info.si_pid == 0)
+      return;
+    struct child *child = loop->children;
+    while (child != NULL && (child->exited || child->pid != info.si_pid))
+      child = child->next;
+    if (child != NULL)
+      child_reap(child);
+    else
+      waitpid(info.si_pid, NULL, WNOHANG);
+  }
+}
+
+static bool is_over(const struct child *child) {
+  for (int i = STDOUT_FILENO; i <= STDERR_FILENO; i++) {
+    const struct child_stream *stream = &child->streams[i];
+    if (stream->fd >= 0 || stream->ended || stream->chunk.size > 0)
+      return false;
+  }
+  return !child->held && child->exited && child->told && child->input_told;
+}
+
+static void sweep(struct loop *loop) {
+  struct child **at = &loop->children;
+  while (*at != NULL) {
+    struct child *child = *at;
+    if (!is_over(child)) {
+      at = &child->next;
+      continue;
+    }
+    *at = child->next;
+    child_free(child);
+  }
+}
+
+/* ---- waiting ---- */
+
+static int handle_pipe(struct child_stream *stream, struct error *error) {
+  if (stream->number != STDIN_FILENO)
+    return child_read(stream, error);
+  child_flush(stream->child);
+  return 0;
+}
+
+static int read_signals(struct loop *loop, struct error *error) {
+  struct signalfd_siginfo infos[8];
+  for (;;) {
+    ssize_t size = read(loop->signal_fd, infos, sizeof infos);
+    if (size < 0 && errno == EINTR)
+      continue;
+    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+      return 0;
+    if (size < 0)
+      return error_errno(error, "cannot receive signals", "", errno);
+    for (size_t i = 0; i < (size_t)size / sizeof infos[0]; i++) {
+      if (infos[i].ssi_signo == SIGCHLD)
+        reap(loop);
+      else if (infos[i].ssi_signo < NSIG)
+        loop->came[infos[i].ssi_signo]++;
+    }
+  }
+}
+
+static int handle_ready(struct loop *loop, struct error *error) {
+  struct epoll_event ready[READY];
+  int count = epoll_wait(loop->epoll_fd, ready, READY, 0);
+  if (count < 0 && errno != EINTR)
+    return error_errno(error, "cannot wait", "epoll", errno);
+  for (int i = 0; i < count; i++) {
+    struct child_stream *stream = ready[i].data.ptr;
+    int result = stream == NULL ? read_signals(loop, error)
+                                : handle_pipe(stream, error);
+    if (result != 0)
+      return -1;
+  }
+  return 0;
+}
+
+/* Rounded up: waking before the deadline would mean waiting once more. */
+static int milliseconds_until(int64_t deadline) {
+  if (deadline == INT64_MAX)
+    return INT_MAX;
+  int64_t left = deadline - clock_monotonic_ns();
+  if (left <= 0)
+    return 0;
+  int64_t milliseconds = (left + 999999) / 1000000;
+  return milliseconds < INT_MAX ? (int)milliseconds : INT_MAX;
+}
+
+static int64_t deadline_after(double seconds) {
+  const double most = 1e9; /* 31 years; "for ever" from there on */
+  if (!(seconds < most))
+    return INT64_MAX;
+  return clock_monotonic_ns() + (int64_t)((seconds > 0 ? seconds : 0) * 1e9);
+}
+
+int loop_wait(struct loop *loop, double seconds, struct error *error) {
+  int64_t deadline = deadline_after(seconds);
+  struct event event;
+  sweep(loop);
+  for (;;) {
+    bool ready = false;
+    int milliseconds =
+        loop_event(loop, &event) ? 0 : milliseconds_until(deadline);
+    if (watch_all(loop, error) != 0 || http_poll(loop->http, loop->epoll_fd,
+                                           milliseconds, &ready, error) != 0)
+      return -1;
+    if (ready && handle_ready(loop, error) != 0)
+      return -1;
+    if (loop_event(loop, &event) || milliseconds_until(deadline) == 0)
+      return 0;
+  }
+}
+
+/* ---- what happened ---- */
+
+static bool stream_event(struct child_stream *stream, struct event *event) {
+  event->child = stream->child;
+  event->stream = stream;
+  if (stream->chunk.size > 0)
+    event->type = EVENT_DATA;
+  else if (stream->ended)
+    event->type = EVENT_END;
+  else
+    return false;
+  return true;
+}
+
+/* What it wrote before it ended comes before its end, as far as it is read. */
+static bool child_event(struct child *child, struct event *event) {
+  for (int i = STDOUT_FILENO; i <= STDERR_FILENO; i++)
+    if (stream_event(&child->streams[i], event))
+      return true;
+  event->child = child;
+  if (!child->input_told)
+    event->type = EVENT_WRITTEN;
+  else if (child->exited && !child->told)
+    event->type = EVENT_EXIT;
+  else
+    return false;
+  return true;
+}
+
+bool loop_event(struct loop *loop, struct event *event) {
+  for (int number = 1; number < NSIG; number++)
+    if (loop->came[number] > 0) {
+      event->type = EVENT_SIGNAL;
+      event->signal = number;
+      return true;
+    }
+  for (struct child *child = loop->children; child; child = child->next)
+    if (child_event(child, event))
+      return true;
+  event->type = EVENT_HTTP;
+  event->response = http_response(loop->http);
+  return event->response != NULL;
+}
+
+void loop_event_done(struct loop *loop, const struct event *event) {
+  switch (event->type) {
+  case EVENT_SIGNAL:
+    loop->came[event->signal]--;
+    break;
+  case EVENT_DATA:
+    buf_clear(&event->stream->chunk);
+    break;
+  case EVENT_END:
+    event->stream->ended = false;
+    break;
+  case EVENT_WRITTEN:
+    event->child->input_told = true;
+    break;
+  case EVENT_EXIT:
+    event->child->told = true;
+    break;
+  case EVENT_HTTP:
+    http_response_done(loop->http);
+    break;
+  }
+}
