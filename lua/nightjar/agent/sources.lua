@@ -12,33 +12,22 @@ local MAX_FILES = 1000
 local MAX_FILE = 4 * 1024 * 1024 -- bytes
 local MAX_TOTAL = 64 * 1024 * 1024 -- bytes of one folder
 
--- Kubernetes mounts a folder's content twice, once below names such as
--- `..data`, and links the visible names to it; those are not files of their own.
-local function is_mount_detail(path)
-  return ("/" .. path):find("/..", 1, true) ~= nil
-end
-
-local function without_folder(err, directory)
-  local plain = tostring(err)
-  if plain:sub(1, #directory + 2) == directory .. ": " then plain = plain:sub(#directory + 3) end
-  return plain
+local function too_much(directory)
+  return ("%s: expected at most %d files of %d MiB together")
+    :format(directory, MAX_FILES, MAX_TOTAL // (1024 * 1024))
 end
 
 -- Every wanted file of an open folder: {name=, text=}, sorted by name.
 local function read_all(folder, directory, wanted)
   local names, err = folder:list({ max_files = MAX_FILES })
-  if not names then return nil, directory .. ": " .. without_folder(err, directory) end
+  if not names then return nil, err end
   local list, total = {}, 0
   for _, name in ipairs(names) do
-    if not is_mount_detail(name) and wanted(name) then
+    if wanted(name) then
       local text, problem = folder:read(name, MAX_FILE)
-      local path = directory .. "/" .. name
-      if not text then return nil, path .. ": " .. without_folder(problem, path) end
+      if not text then return nil, problem end
       total = total + #text
-      if #list >= MAX_FILES or total > MAX_TOTAL then
-        return nil, ("%s: expected at most %d files of %d MiB together")
-          :format(directory, MAX_FILES, MAX_TOTAL // (1024 * 1024))
-      end
+      if total > MAX_TOTAL then return nil, too_much(directory) end
       list[#list + 1] = { name = name, text = text }
     end
   end
@@ -47,7 +36,7 @@ end
 
 local function read_folder(directory, wanted)
   local folder, err = file.folder(directory)
-  if not folder then return nil, directory .. ": " .. without_folder(err, directory) end
+  if not folder then return nil, err end
   local list, problem = read_all(folder, directory, wanted)
   folder:close()
   return list, problem
@@ -109,7 +98,7 @@ end
 ---Everything that a plan is made with besides the snapshot.
 ---@param settings table `policy_dir`, `envoy_template_dir`
 ---@return {policies: table[], templates: table[], copies: table[]}? read
----@return string? err `templates: FOLDER/FILE: why`
+---@return string? err `templates: cannot read: FOLDER/FILE: why`
 function sources.read(settings)
   local policies, err = sources.policies(settings)
   if not policies then return nil, err end

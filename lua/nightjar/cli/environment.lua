@@ -11,14 +11,9 @@ local LARGEST_FILE = 1024 * 1024
 local function read_file(path)
   local text, err = require("host.file").read(path, LARGEST_FILE)
   if not text then return nil, err end
-  return require("host.yaml").decode(text, { max_bytes = LARGEST_FILE })
-end
-
--- host.file names the path in its errors; once is enough.
-local function without_path(err, path)
-  local plain = tostring(err)
-  if plain:sub(1, #path + 2) == path .. ": " then return plain:sub(#path + 3) end
-  return plain
+  local values, problem = require("host.yaml").decode(text, { max_bytes = LARGEST_FILE })
+  if values == nil then return nil, path .. ": " .. problem end
+  return values
 end
 
 local function given_path(flags, variables)
@@ -42,8 +37,7 @@ function environment.load(flags)
   if path then
     local values, err = read_file(path)
     if values == nil then
-      return nil, { ("NIGHTJAR_CONFIG (%s): %s: %s")
-        :format(source, path, without_path(err, path)) }
+      return nil, { ("NIGHTJAR_CONFIG (%s): %s"):format(source, err) }
     end
     file = { path = path, values = values }
   end

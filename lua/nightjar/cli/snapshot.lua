@@ -40,10 +40,7 @@ function snapshot.read(path)
     return snapshot.parse(text, "standard input")
   end
   local text, err = file.read(path, MAX_SNAPSHOT)
-  if not text then
-    local plain = tostring(err)
-    return nil, plain:sub(1, #path) == path and plain or path .. ": " .. plain
-  end
+  if not text then return nil, err end
   return snapshot.parse(text, path)
 end
 
