@@ -1,0 +1,70 @@
+/*
+ * What a script may use: memory, and instructions of the Lua machine. Passing
+ * a limit ends the *process*, since an error would be no end: pcall() in a
+ * loop, a message handler of xpcall() or a __gc function outlive errors.
+ * Free of lua.h, for the main of nightjar-plan.
+ *
+ *   struct budget budget;
+ *   budget_init(&budget, bytes, instructions, STDOUT_FILENO);
+ *   options.allocate = budget_allocate, options.context = &budget;
+ *   state = state_new(&options, &error);
+ *   budget_watch(&budget, state, &error);
+ *   arguments[1] = state_registry(budget_position(&budget));
+ *
+ * From then on the process may end by itself with status BUDGET_STATUS and one
+ * line on `output`, "FILE:LINE: used more than N instructions" or
+ * "FILE:LINE: needs more than N MiB". FILE:LINE is that of the innermost
+ * function of a policy (chunk name "@policies/..."); else what the position
+ * table says, {file = "templates/x", line = 3}, which a renderer keeps up to
+ * date; else that of the innermost Lua function.
+ *
+ * Memory: a refused request makes Lua collect garbage and ask again; when the
+ * very next request is refused as well, that was it.
+ * Instructions are counted in steps of 1,000, in each coroutine apart, so
+ * policies must not have coroutines. A single C call (a backtracking pattern)
+ * counts as one instruction: the processor limit and the agent's deadline are
+ * for those.
+ */
+#ifndef NIGHTJAR_BUDGET_H
+#define NIGHTJAR_BUDGET_H
+
+#include "error.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { BUDGET_STATUS = 3 };
+
+struct lua_State;
+
+struct budget {
+  size_t memory_limit; /* bytes */
+  size_t memory_used;
+  bool refused; /* the request before this one was */
+  long long instruction_limit;
+  long long instructions_used;
+  int interval;            /* instructions between two looks */
+  int output;              /* descriptor that the last line goes to */
+  struct lua_State *state; /* NULL before budget_watch() */
+};
+
+void budget_init(struct budget *budget, size_t memory_limit,
+    long long instruction_limit, int output);
+
+/* The lua_Alloc; `context` is the struct budget. */
+void *budget_allocate(
+    void *context, void *old, size_t old_size, size_t new_size);
+
+/* Installs the count hook and makes the position table. */
+int budget_watch(
+    struct budget *budget, struct lua_State *state, struct error *error);
+
+/* The registry key of the position table, for state_registry(). */
+const void *budget_position(void);
+
+/*
+ * Writes "FILE:LINE: " and `what` as one line and ends the process. Allocates
+ * nothing; a signal handler may call it as its last act.
+ */
+_Noreturn void budget_end(const struct budget *budget, const char *what);
+
+#endif
