@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,12 +106,10 @@ static int open_walking(int folder, const char *name) {
 }
 
 static int open_inside(const struct folder *folder, const char *name) {
-  if (!folder->walk) {
-    int fd = open_beneath(folder->fd, name);
-    /* EPERM is what container profiles answer for calls they do not know. */
-    if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
-      return fd;
-  }
+  int fd = open_beneath(folder->fd, name);
+  /* EPERM is what container profiles answer for calls they do not know. */
+  if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+    return fd;
   return open_walking(folder->fd, name);
 }
 

@@ -19,11 +19,9 @@
 
 #include "buf.h"
 #include "listing.h"
-#include <stdbool.h>
 
 struct folder {
   int fd;     /* -1: closed */
-  bool walk;  /* do without openat2() */
   char *path; /* as it was opened, for messages */
 };
 

@@ -215,17 +215,13 @@ static const luaL_Reg folder_methods[] = {
 };
 
 static int f_folder(lua_State *L) {
-  static const char *const names[] = {"walk", NULL};
   const char *path = check_path(L, 1);
   struct error error;
-  bind_options(L, 2, names);
-  bool walk = bind_option_boolean(L, 2, "walk", false);
   bind_type(L, folder_type, folder_methods, folder_gc);
   struct folder_handle *handle = bind_new(L, folder_type, sizeof *handle);
   if (folder_open(&handle->folder, path, &error) != 0)
     return bind_fail(L, &error);
   handle->is_open = true;
-  handle->folder.walk = walk;
   return 1;
 }
 

@@ -1,0 +1,103 @@
+---@meta host.file
+-- Files (host/file.h) and folders that are not trusted (host/folder.h). Paths must not hold a NUL.
+-- Errors read "what: path: why"; the code is the errno name ("ENOENT"), or "limit".
+
+local file = {}
+
+---Reads a regular file whole. A FIFO, socket or device is refused, never waited for.
+---@param path string
+---@param max? integer bytes, 64 MiB unless given; a larger file is "EFBIG"
+---@return string? content
+---@return string? err
+---@return string? code
+function file.read(path, max) end
+
+---Puts a file in place by a temporary in the same folder, fsync, rename and fsync of the folder:
+---readers, a crash or a full disk see the old file or the new one, whole. A link at `path` is
+---replaced itself. When only the last step fails the file is there, and a second value says so.
+---@param path string its folder must exist
+---@param content string
+---@param options? { mode?: integer } permission bits, 420 (octal 644) unless given, whatever the umask
+---@return true? written
+---@return string? err "published, not durable: …" beside true
+---@return string? code
+function file.write(path, content, options) end
+
+---Makes a folder and those above it. One that is there already is fine.
+---@param path string
+---@param mode? integer permission bits before the umask, 493 (octal 755) unless given
+---@return true? made
+---@return string? err
+---@return string? code
+function file.mkdir(path, mode) end
+
+---Removes a file, a link or an empty folder.
+---@param path string
+---@return true? removed
+---@return string? err
+---@return string? code
+function file.remove(path) end
+
+---@alias host.file.Type "file"|"folder"|"link"|"fifo"|"socket"|"device"|"other"
+
+---@class host.file.Stat
+---@field type host.file.Type
+---@field size integer bytes
+---@field mtime number seconds since 1970
+---@field mode integer permission bits
+---@field inode integer changes when a file is replaced
+
+---What stands at a path, links followed.
+---@param path string
+---@return host.file.Stat? stat
+---@return string? err
+---@return string? code
+function file.stat(path) end
+
+---The entries of a folder, sorted by name as bytes; at most 10,000. Links are not followed.
+---@param path string
+---@return { name: string, type: host.file.Type }[]? entries
+---@return string? err
+---@return string? code
+function file.list(path) end
+
+---Removes the temporaries that killed writers left in a folder and in those below it. Call it when
+---no writer is at work there.
+---@param path string
+---@return integer? count
+---@return string? err the first failure; the others were removed all the same
+---@return string? code
+function file.sweep(path) end
+
+---@class host.file.Folder
+local Folder = {}
+
+---Opens a folder for reading what is beneath it, and nothing else.
+---@param path string
+---@return host.file.Folder? folder closed by `close`, by `<close>` or by the collector
+---@return string? err
+---@return string? code
+function file.folder(path) end
+
+---The relative paths of all that is no folder, at any depth, sorted as bytes. Links and special
+---files are among them, so that reading one says what is wrong with it; links to folders are not
+---entered. Names that begin with ".." and temporaries of `file.write` are left out.
+---@param limits? { max_files?: integer, max_depth?: integer } 10,000 files in 16 levels unless given
+---@return string[]? paths
+---@return string? err
+---@return string? code
+function Folder:list(limits) end
+
+---Reads a regular file beneath the folder. A link that leads elsewhere beneath it is followed where
+---the kernel can do that safely; one that leads out is refused ("EXDEV").
+---@param name string relative path
+---@param max? integer bytes, 64 MiB unless given; a larger file is "EFBIG"
+---@return string? content
+---@return string? err
+---@return string? code
+function Folder:read(name, max) end
+
+---Closes the folder. It may be closed again.
+function Folder:close() end
+
+return file

@@ -1,0 +1,30 @@
+---@meta host.program
+-- What the running program knows of itself (host/program.h).
+
+local program = {}
+
+---Folder of the executable, links resolved.
+---@type string
+program.directory = ""
+
+---Version of nightjar: "0.1.0".
+---@type string
+program.version = ""
+
+---Where `policies/`, `templates/` and `examples/` stand: the first of the three folders above the
+---executable's that holds `policies/init.lua` (a build tree), else `share/nightjar` beside `bin`.
+---@return string? path
+---@return string? err
+---@return string? code errno name
+function program.data_directory() end
+
+---The environment of this process. A name given twice has its last value.
+---@return table<string, string>
+function program.environment() end
+
+---Whether a descriptor is a terminal.
+---@param descriptor integer 0 is standard input, 1 output, 2 error
+---@return boolean
+function program.isatty(descriptor) end
+
+return program
