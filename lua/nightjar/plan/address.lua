@@ -1,0 +1,76 @@
+-- Tells IPv4 and IPv6 addresses and host names apart, as strictly as Envoy
+-- does, which refuses a whole CDS file for one address that it cannot read.
+
+local address = {}
+
+---@param value string
+---@return boolean # dotted decimal, four numbers without leading zeros
+function address.is_ipv4(value)
+  local a, b, c, d = value:match("^(%d%d?%d?)%.(%d%d?%d?)%.(%d%d?%d?)%.(%d%d?%d?)$")
+  if not a then return false end
+  for _, part in ipairs({ a, b, c, d }) do
+    if tonumber(part) > 255 or part:find("^0%d") then return false end
+  end
+  return true
+end
+
+-- The number of 16-bit groups in `value` ("1:2:3" has 3); nil when one is bad.
+local function groups(value)
+  if value == "" then return 0 end
+  local count = 0
+  for group in (value .. ":"):gmatch("([^:]*):") do
+    if not group:find("^%x%x?%x?%x?$") then return nil end
+    count = count + 1
+  end
+  return count
+end
+
+---@param value string
+---@return boolean # RFC 4291, 2.2; without a zone, which no other host can use
+function address.is_ipv6(value)
+  if #value > 45 or not value:find(":", 1, true) then return false end
+  local head, dotted = value:match("^(.*:)([%d.]*%.[%d.]*)$")
+  if dotted then
+    if not address.is_ipv4(dotted) then return false end
+    value = head .. "0:0"
+  end
+  local before, after = value:match("^(.-)::(.*)$")
+  if not before then return groups(value) == 8 end
+  local left, right = groups(before), groups(after)
+  return left ~= nil and right ~= nil and left + right <= 7
+end
+
+---@param value string
+---@return boolean # labels of letters, digits, `-` and `_` (which container names hold)
+function address.is_host(value)
+  local name = value:gsub("%.$", "")
+  if name == "" or #name > 253 or name:find("..", 1, true) then return false end
+  local last
+  for label in (name .. "."):gmatch("([^.]*)%.") do
+    local good = #label <= 63 and label:find("^[%w_][%w_-]*$") and not label:find("-$")
+    if not good then return false end
+    last = label
+  end
+  -- A name that ends in digits is a mistyped address (RFC 1123, 2.1).
+  return not last:find("^%d+$")
+end
+
+---@param value string
+---@return "ipv4"|"ipv6"|"host"|nil
+function address.family(value)
+  if address.is_ipv4(value) then return "ipv4" end
+  if address.is_ipv6(value) then return "ipv6" end
+  if address.is_host(value) then return "host" end
+end
+
+---@param value string
+---@return integer? port 1 to 65535
+function address.port(value)
+  local digits = value:match("^0*(%d+)$")
+  if not digits or #digits > 5 then return nil end
+  local number = math.tointeger(tonumber(digits, 10))
+  if number < 1 or number > 65535 then return nil end
+  return number
+end
+
+return address

@@ -1,0 +1,78 @@
+-- Turns one instance of a snapshot into an endpoint, or says why it is none.
+
+local address = require("nightjar.plan.address")
+local seconds = require("nightjar.plan.seconds")
+local text = require("nightjar.plan.text")
+
+local endpoint = {}
+
+-- In the order of preference: what holds the address, and of which family.
+local ADDRESSES = {
+  { key = "AWS_INSTANCE_IPV4", family = "ipv4" },
+  { key = "AWS_INSTANCE_IPV6", family = "ipv6" },
+  { key = "AWS_INSTANCE_CNAME", family = "host" },
+}
+
+local HEALTH = { HEALTHY = "healthy", UNHEALTHY = "unhealthy" }
+
+-- A host name may be an address in disguise; a STATIC cluster can then serve it.
+local function fits(wanted, value)
+  local family = address.family(value)
+  if family == wanted or (wanted == "host" and family) then return family end
+end
+
+-- The first good address; warns of each bad one before it.
+local function find_address(attributes, warn)
+  local found_any = false
+  for _, kind in ipairs(ADDRESSES) do
+    local value = attributes[kind.key]
+    if value and value ~= "" then
+      found_any = true
+      local family = fits(kind.family, value)
+      if family then return family == "ipv6" and value:lower() or value, family end
+      warn("bad_address", kind.key, ("%s is no %s"):format(text.quote(value),
+        kind.family == "host" and "host name" or "address of family " .. kind.family))
+    end
+  end
+  if not found_any then
+    warn("missing_address", "AWS_INSTANCE_IPV4", "missing, and so are AWS_INSTANCE_IPV6 and "
+      .. "AWS_INSTANCE_CNAME; the instance is left out")
+  end
+end
+
+local function find_port(attributes, warn)
+  local value = attributes.AWS_INSTANCE_PORT
+  if not value or value == "" then
+    return warn("missing_port", "AWS_INSTANCE_PORT", "missing; the instance is left out")
+  end
+  local port = address.port(value)
+  if port then return port end
+  warn("bad_port", "AWS_INSTANCE_PORT", ("%s is not an integer from 1 to 65535; the instance "
+    .. "is left out"):format(text.quote(value)))
+end
+
+---@param instance table { id, attributes, health, since, health_since }
+---@param attributes table<string, string> its attributes, cleaned
+---@param now integer stands in for a time that the snapshot lacks
+---@param warn fun(code: string, attribute: string, message: string)
+---@return table? endpoint nil when it has no usable address or port
+function endpoint.read(instance, attributes, now, warn)
+  local value, family = find_address(attributes, warn)
+  local port = find_port(attributes, warn)
+  if not value or not port then return nil end
+  local zone = attributes.AVAILABILITY_ZONE
+  local since = seconds.read(instance.since, now)
+  return {
+    id = instance.id,
+    address = value,
+    family = family,
+    port = port,
+    zone = text.is_name(zone) and zone or nil,
+    health = HEALTH[instance.health] or "unknown",
+    since = since,
+    health_since = seconds.read(instance.health_since, since),
+    attributes = attributes,
+  }
+end
+
+return endpoint

@@ -1,0 +1,77 @@
+-- Runs the examples that policies carry: what is `given` goes through the
+-- policy alone, and what comes out must hold what `expect` says.
+
+local apply = require("nightjar.plan.apply")
+local compare = require("nightjar.plan.compare")
+local example_mesh = require("nightjar.plan.example_mesh")
+local mesh_shape = require("nightjar.plan.mesh_shape")
+local policy_folder = require("nightjar.plan.policy_folder")
+local schema = require("nightjar.plan.schema")
+local text = require("nightjar.plan.text")
+local warnings = require("nightjar.plan.warnings")
+
+local examples = {}
+
+-- A copy of what an example holds; the policy's own tables stay as they are.
+local function data(value, what)
+  local result, err = schema.copy(value)
+  if err then return nil, what .. ": " .. err end
+  if type(result) ~= "table" then
+    return nil, ("%s: expected a table, got %s"):format(what, text.show(result))
+  end
+  return result
+end
+
+local function given_mesh(example)
+  local part, err = data(example.given, "given")
+  if not part then return nil, err end
+  local mesh = example_mesh.complete(part)
+  err = mesh_shape.check(mesh)
+  if err then return nil, "given: " .. err end
+  return mesh
+end
+
+-- What the policy warned of is part of what came out.
+local function outcome(policy, mesh, settings, now)
+  local collected = warnings.new()
+  local result, err = apply.run(policy, mesh, settings, { now = now, warnings = collected })
+  if not result then return nil, err.message end
+  result.warnings = collected:all()
+  return result
+end
+
+-- nil when the example holds, else what is wrong.
+local function fault(policy, example)
+  local mesh, err = given_mesh(example)
+  if not mesh then return err end
+  local expect, settings
+  expect, err = data(example.expect, "expect")
+  if not expect then return err end
+  settings, err = data(example.settings or {}, "settings")
+  if not settings then return err end
+  local result
+  result, err = outcome(policy, mesh, settings, example.now or 0)
+  if not result then return err end
+  return compare.subset(expect, result)
+end
+
+---@param policies table[] { name, text } as in the request
+---@return table[]? list { policy, index, about, ok, message? }, in the order of init.lua
+---@return table? err { policy?, file?, line?, field?, message }
+function examples.run(policies)
+  local list, err = policy_folder.load(policies)
+  if not list then return nil, err end
+  local results = {}
+  for _, policy in ipairs(list) do
+    for i, example in ipairs(policy.record.examples or {}) do
+      local message = fault(policy, example)
+      results[#results + 1] = {
+        policy = policy.name, index = i, about = example.about or "", ok = message == nil,
+        message = message,
+      }
+    end
+  end
+  return results
+end
+
+return examples

@@ -1,0 +1,141 @@
+-- The pure program: a request as JSON in, a response as JSON out. Everything
+-- that decides about routes happens between the two, and nothing else.
+
+local cycle = require("nightjar.cycle")
+local examples = require("nightjar.plan.examples")
+local json = require("host.json")
+local schema = require("nightjar.plan.schema")
+local seconds = require("nightjar.plan.seconds")
+local text = require("nightjar.plan.text")
+local warnings = require("nightjar.plan.warnings")
+
+local main = {}
+
+local function any() end
+
+local function object(value)
+  if type(value) ~= "table" then return "", "expected an object, got " .. text.show(value) end
+end
+
+local FILE = schema.record({ name = schema.name(4096), text = schema.string(16 << 20) })
+
+local REQUEST = schema.record({
+  command = schema.one_of({ "plan", "examples" }), now = schema.integer(0, seconds.MAX),
+  settings = object, ["snapshot?"] = any, ["previous?"] = any,
+  policies = schema.list(FILE, 10000), ["templates?"] = schema.list(FILE, 10000),
+  ["copies?"] = schema.list(schema.name(4096), 100000),
+})
+
+-- What belongs to the envelope is checked strictly; what is within the snapshot
+-- is the model's to judge, service by service.
+local function read_request(request_text)
+  local request, err = json.decode(request_text, { max_bytes = #request_text + 1 })
+  if type(request) ~= "table" then return nil, { message = err or "expected an object" } end
+  for _, name in ipairs({ "policies", "templates", "copies", "settings", "previous" }) do
+    if request[name] == json.null then request[name] = nil end
+  end
+  for _, name in ipairs({ "policies", "templates", "copies", "settings" }) do
+    -- The decoder's marks on lists are no part of the data.
+    request[name] = schema.plain(request[name])
+  end
+  local message, path = schema.check(REQUEST, request)
+  if message then return nil, { message = message, field = path } end
+  return request
+end
+
+-- A stage says what was wrong in a sentence or in a record of details.
+local function failure(stage, err)
+  local record = { stage = stage }
+  if type(err) ~= "table" then err = { message = tostring(err) } end
+  for _, key in ipairs({ "message", "policy", "file", "line", "field" }) do
+    local value = err[key]
+    record[key] = type(value) == "string" and text.clean(value) or value
+  end
+  return { ok = false, error = record }
+end
+
+-- Lists that are empty must be written as lists.
+local function mark_route(route)
+  json.array(route.why)
+  json.array(route.clusters)
+  for _, entry in ipairs(route.clusters) do json.array(entry.why) end
+end
+
+local function mark_plan(plan)
+  for _, listener in ipairs(json.array(plan.listeners)) do
+    for _, route in ipairs(json.array(listener.routes)) do mark_route(route) end
+    for _, removed in ipairs(json.array(listener.removed)) do json.array(removed.why) end
+  end
+  for _, cluster in ipairs(json.array(plan.clusters)) do json.array(cluster.endpoints) end
+  return plan
+end
+
+local function stages()
+  local list = {}
+  for i, name in ipairs(cycle.pure) do
+    list[i] = { name = name, run = require("nightjar.plan." .. name).run }
+  end
+  return list
+end
+
+local function make_plan(request, collected, position)
+  local context = {
+    now = request.now, settings = request.settings, previous = request.previous,
+    policies = request.policies, templates = request.templates or {},
+    copies = request.copies or {}, position = position, warnings = collected,
+  }
+  local made = {}
+  local snapshot = request.snapshot
+  -- The pipeline is the last to need it, and it may be large.
+  request.snapshot = nil
+  local files, err, stage = cycle.run(stages(), snapshot, context, function(name, output)
+    made[name] = output
+  end)
+  if not files then return failure(stage, err) end
+  return { ok = true, plan = mark_plan(made.policy), view = made.view, files = json.array(files) }
+end
+
+local function run_examples(request)
+  local results, err = examples.run(request.policies)
+  if not results then return failure("policy", err) end
+  return { ok = true, examples = json.array(results) }
+end
+
+-- What discovery warned of comes first: the response is all that is reported.
+local function add_snapshot_warnings(snapshot, collected)
+  local list = type(snapshot) == "table" and snapshot.warnings
+  for _, warning in ipairs(type(list) == "table" and list or {}) do
+    if type(warning) == "table" and type(warning.code) == "string"
+      and type(warning.message) == "string" then
+      collected:add(text.clean(warning.code, 100), text.clean(warning.message), warning)
+    end
+  end
+end
+
+local function respond(request_text, collected, position)
+  local request, err = read_request(request_text)
+  if not request then return failure("request", err) end
+  if request.command == "examples" then return run_examples(request) end
+  add_snapshot_warnings(request.snapshot, collected)
+  return make_plan(request, collected, position)
+end
+
+---Answers one request.
+---@param request_text string JSON
+---@param position? table { file, line } that the renderer keeps up to date, for the limits'
+---       messages
+---@param layers? string[] the layers of the sandbox that are in force
+---@return string response JSON
+function main.run(request_text, position, layers)
+  local collected = warnings.new()
+  local response = respond(request_text, collected, position or {})
+  response.warnings = json.array(collected:all())
+  response.layers = json.array(layers or {})
+  local answer, err = json.encode(response)
+  if answer then return answer end
+  local failed = failure("request", "the response cannot be written as JSON: " .. tostring(err))
+  failed.warnings, failed.layers = json.array({}), response.layers
+  return assert(json.encode(failed))
+end
+
+return main

@@ -1,0 +1,196 @@
+-- What a mesh looks like: the closed schema of what the model makes, what each
+-- policy takes and returns, and what the plan is. docs/policies.md shows it to
+-- authors of policies; keep the two alike.
+
+local address = require("nightjar.plan.address")
+local nearest = require("nightjar.nearest")
+local path_key = require("nightjar.plan.path_key")
+local schema = require("nightjar.plan.schema")
+local seconds = require("nightjar.plan.seconds")
+local text = require("nightjar.plan.text")
+local weight = require("nightjar.plan.weight")
+
+local mesh_shape = {}
+
+local integer, list, map, name, record =
+  schema.integer, schema.list, schema.map, schema.name, schema.record
+
+-- Seconds since 1970, or a span of them.
+local TIME = integer(0, seconds.MAX)
+local AUDIENCE = schema.one_of({ "private", "public" })
+-- Names within a mesh; cluster names are made of two of them.
+local NAME, CLUSTER_NAME = name(1024), name(8192)
+-- Names of several services, joined.
+local SERVICES = name(65536)
+local PORT = integer(1, 65535)
+local WEIGHT = integer(0, weight.MAX)
+local WHY = list(schema.string(4096), 256)
+local VALUE = schema.string(8192)
+-- More than one Envoy should carry; a policy that multiplies ends here.
+local MANY = 100000
+
+local PATH = schema.where(function(value)
+  return type(value) == "string" and path_key.canonical(value) == value
+end, 'a path such as "/" or "/shop/cart"')
+
+local FILE_SAFE = schema.where(function(value)
+  return type(value) == "string" and #value <= 100 and value:find("^%w[%w._-]*$") ~= nil
+end, 'a name of at most 100 letters, digits, ".", "_" and "-"')
+
+local ENTRY = record({
+  cluster = CLUSTER_NAME, service = NAME, color = NAME, weight = WEIGHT,
+  audience = AUDIENCE, why = WHY,
+})
+
+local ROUTE = record({
+  path = PATH, service = SERVICES, audience = AUDIENCE, clusters = list(ENTRY, MANY), why = WHY,
+})
+
+local REMOVED = record({
+  path = PATH, ["cluster?"] = CLUSTER_NAME, ["service?"] = SERVICES, ["color?"] = NAME,
+  ["weight?"] = WEIGHT, ["audience?"] = AUDIENCE, why = WHY,
+})
+
+local LISTENER = record({
+  name = FILE_SAFE, mesh = NAME, port = PORT, audience = AUDIENCE,
+  routes = list(ROUTE, MANY), ["removed?"] = list(REMOVED, MANY),
+})
+
+local ENDPOINT = record({
+  id = NAME, address = name(253), family = schema.one_of({ "ipv4", "ipv6", "host" }),
+  port = PORT, ["zone?"] = NAME, health = schema.one_of({ "healthy", "unhealthy", "unknown" }),
+  since = TIME, ["health_since?"] = TIME, attributes = map(VALUE, 1024),
+})
+
+mesh_shape.cluster = record({
+  name = CLUSTER_NAME, mesh = NAME, service = NAME, color = NAME, cloudmap_service = NAME,
+  http2 = schema.boolean, attributes = map(VALUE, 1024), since = map(TIME, 1024),
+  age = TIME, stale = schema.boolean, ["linger?"] = schema.boolean,
+  endpoints = list(ENDPOINT, MANY),
+})
+
+local WARNING = record({
+  code = name(100), message = name(4096), ["mesh?"] = NAME, ["service?"] = NAME,
+  ["path?"] = PATH, ["listener?"] = FILE_SAFE, ["attribute?"] = NAME, ["instance?"] = NAME,
+})
+
+local MESH = record({
+  ["member?"] = record({
+    mesh = NAME, service = NAME, color = NAME, cloudmap_service = NAME,
+  }),
+  listeners = list(LISTENER, 1000),
+  clusters = list(mesh_shape.cluster, MANY),
+  ["warnings?"] = list(WARNING, 1000),
+})
+
+-- Notes `value` in `taken`; a fault when it was there.
+local function unique(taken, value, place, what)
+  if taken[value] then
+    local path = place .. (what == "" and "" or "." .. what)
+    return ("%s: %s stands at %s too"):format(path, text.show(value), taken[value]), path
+  end
+  taken[value] = place
+end
+
+local function check_entries(route, place, clusters)
+  local taken = {}
+  for i, entry in ipairs(route.clusters) do
+    local here = ("%s.clusters[%d]"):format(place, i)
+    if not clusters.known[entry.cluster] then
+      local path = here .. ".cluster"
+      return ("%s: no cluster has the name %s%s"):format(path, text.quote(entry.cluster),
+        nearest.hint(entry.cluster, clusters.names)), path
+    end
+    local message, path = unique(taken, entry.cluster .. "\0" .. entry.audience, here, "")
+    if message then
+      return ("%s: the route names %s twice"):format(here, text.quote(entry.cluster)), path
+    end
+  end
+end
+
+local function check_routes(listener, place, clusters)
+  local taken = {}
+  for i, route in ipairs(listener.routes) do
+    local here = ("%s.routes[%d]"):format(place, i)
+    local message, path = unique(taken, route.path, here, "path")
+    if not message then message, path = check_entries(route, here, clusters) end
+    if message then return message, path end
+  end
+end
+
+-- What no single record shows: names that are unique or exist elsewhere.
+local function check_references(mesh)
+  local clusters, taken = { names = {}, known = {} }, {}
+  for i, cluster in ipairs(mesh.clusters) do
+    local message, path = unique(taken, cluster.name, ("clusters[%d]"):format(i), "name")
+    if message then return message, path end
+    clusters.known[cluster.name], clusters.names[i] = true, cluster.name
+  end
+  local names, ports = {}, {}
+  for i, listener in ipairs(mesh.listeners) do
+    local here = ("listeners[%d]"):format(i)
+    local message, path = unique(names, listener.name, here, "name")
+    if not message then message, path = unique(ports, listener.port, here, "port") end
+    if not message then message, path = check_routes(listener, here, clusters) end
+    if message then return message, path end
+  end
+end
+
+---Checks a mesh before and after a policy: its shape, that names are unique,
+---and that each route's clusters exist.
+---@param mesh any
+---@return string? message with its path
+---@return string? path
+function mesh_shape.check(mesh)
+  local message, path = schema.check(MESH, mesh)
+  if message then return message, path end
+  return check_references(mesh)
+end
+
+local function check_published(listener, place)
+  for i, route in ipairs(listener.routes) do
+    local here = ("%s.routes[%d]"):format(place, i)
+    local taken = {}
+    for j, entry in ipairs(route.clusters) do
+      local path = ("%s.clusters[%d]"):format(here, j)
+      if listener.audience == "public" and entry.audience == "private" then
+        return ("%s: %s of %s is private and %s is a public listener; does policies/init.lua "
+          .. 'name "audience"?'):format(path, text.quote(route.path), text.quote(entry.cluster),
+          listener.name), path
+      end
+      if taken[entry.cluster] then
+        return ('%s: the route names %s twice; does policies/init.lua name "audience"?')
+          :format(path, text.quote(entry.cluster)), path
+      end
+      taken[entry.cluster] = true
+    end
+  end
+end
+
+local function check_endpoints(cluster, place)
+  for i, endpoint in ipairs(cluster.endpoints) do
+    if address.family(endpoint.address) ~= endpoint.family then
+      local path = ("%s.endpoints[%d].address"):format(place, i)
+      return ("%s: expected an address of family %s, got %s"):format(path, endpoint.family,
+        text.quote(endpoint.address)), path
+    end
+  end
+end
+
+---What else must hold once the last policy has run: nothing private on a public
+---listener, each cluster at most once in a route, addresses that Envoy can read.
+---@param plan table that `check` has found right
+---@return string? message with its path
+---@return string? path
+function mesh_shape.check_plan(plan)
+  for i, listener in ipairs(plan.listeners) do
+    local message, path = check_published(listener, ("listeners[%d]"):format(i))
+    if message then return message, path end
+  end
+  for i, cluster in ipairs(plan.clusters) do
+    local message, path = check_endpoints(cluster, ("clusters[%d]"):format(i))
+    if message then return message, path end
+  end
+end
+
+return mesh_shape

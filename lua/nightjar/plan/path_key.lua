@@ -1,0 +1,77 @@
+-- Reads path keys: the attribute keys that say which paths a service-color
+-- takes part in (`/shop`, `?/internal`, `[public]/shop`, `*`; see BEHAVIOUR).
+
+local text = require("nightjar.plan.text")
+
+local path_key = {}
+
+-- Longer than Cloud Map allows for a key, far shorter than Envoy's limits.
+local LONGEST = 1024
+
+-- What a request path consists of (RFC 3986, `pchar` and `/`), without `*`,
+-- which users write for "every path" and nothing else.
+local FOREIGN = "[^%w%-._~!$&'()+,;=:@%%/]"
+
+local function has_dot_segment(path)
+  -- %2e is a dot to whoever normalizes the path.
+  for segment in path:lower():gsub("%%2e", "."):gmatch("[^/]+") do
+    if segment == "." or segment == ".." then return true end
+  end
+  return false
+end
+
+-- nil when `path` can be a route, else what is wrong with it.
+local function fault(path)
+  if #path > LONGEST then return ("is longer than %d bytes"):format(LONGEST) end
+  if path:sub(1, 1) ~= "/" then return 'has no path that begins with "/"' end
+  local foreign = path:match(FOREIGN)
+  if foreign == "*" then return 'holds "*" inside a path; "*" stands alone, for every path' end
+  if foreign then
+    return ("holds %s, which no request path holds"):format(text.quote(
+      path:match(utf8.charpattern, (path:find(foreign, 1, true))) or foreign))
+  end
+  if path:gsub("%%%x%x", ""):find("%", 1, true) then
+    return 'holds a "%" that is not followed by two hexadecimal digits'
+  end
+  if has_dot_segment(path) then return 'holds a segment "." or ".."' end
+end
+
+---The form of a path that routes use: no empty segment, no `/` at its end but
+---for `/` itself, which stands for every path.
+---@param path string
+---@return string? path
+---@return string? reason why it is none, as the end of a sentence
+function path_key.canonical(path)
+  local reason = fault(path)
+  if reason then return nil, reason end
+  path = path:gsub("//+", "/")
+  if path ~= "/" then path = path:gsub("/$", "") end
+  return path
+end
+
+-- The audience that a key's mark names, and what follows the mark.
+local function unmark(key)
+  if key:sub(1, 1) == "?" then return "private", key:sub(2) end
+  if key:sub(1, 1) ~= "[" then return "public", key end
+  local mark, rest = key:match("^%[([^%]]*)%](.*)$")
+  mark = mark and mark:lower()
+  if mark == "public" or mark == "private" then return mark, rest end
+  return nil
+end
+
+---Reads one attribute key.
+---@param key string
+---@return string? path in canonical form; nil when the key names no path
+---@return string? audience_or_reason `public` or `private`; without a path, why the key
+---        is a bad path key, or nil when it is no path key at all
+function path_key.parse(key)
+  if not key:find("^[/?*%[]") then return nil end
+  local audience, rest = unmark(key)
+  if not audience then return nil, "has a mark other than [public] and [private]" end
+  if rest == "*" then return "/", audience end
+  local path, reason = path_key.canonical(rest)
+  if not path then return nil, reason end
+  return path, audience
+end
+
+return path_key

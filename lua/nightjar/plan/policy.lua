@@ -1,0 +1,47 @@
+-- The second stage: the policies, in their order, make the plan of the mesh.
+-- The first error ends it; the agent then keeps the last generation.
+
+local apply = require("nightjar.plan.apply")
+local finish = require("nightjar.plan.finish")
+local mesh_shape = require("nightjar.plan.mesh_shape")
+local nearest = require("nightjar.nearest")
+local policy_folder = require("nightjar.plan.policy_folder")
+local sorted = require("nightjar.plan.sorted")
+local text = require("nightjar.plan.text")
+
+local policy = {}
+
+-- Settings for a policy that is not in the list: left out for a while, or a
+-- mistyped name. It changes nothing, so it is a warning.
+local function warn_of_unknown(given, list, warnings)
+  local names, known = {}, {}
+  for i, item in ipairs(list) do names[i], known[item.name] = item.name, true end
+  for name in sorted.pairs(given) do
+    if not known[name] then
+      warnings:add("unknown_policy", ("settings policies.%s: policies/init.lua names no such "
+        .. "policy%s"):format(text.clean(name, 255), nearest.hint(name, names)),
+        { policy = text.clean(name, 255) })
+    end
+  end
+end
+
+---@param mesh table what the model made
+---@param context table { policies = {{name, text}}, settings = { policies = {name = {}} }, now,
+---       previous, warnings }
+---@return table? plan
+---@return table? err { policy?, file?, line?, field?, message }
+function policy.run(mesh, context)
+  local list, err = policy_folder.load(context.policies)
+  if not list then return nil, err end
+  local message, path = mesh_shape.check(mesh)
+  if message then return nil, { message = "the mesh: " .. message, field = path } end
+  local given = type(context.settings.policies) == "table" and context.settings.policies or {}
+  warn_of_unknown(given, list, context.warnings)
+  for _, item in ipairs(list) do
+    mesh, err = apply.run(item, mesh, given[item.name], context)
+    if not mesh then return nil, err end
+  end
+  return finish.run(mesh, context)
+end
+
+return policy

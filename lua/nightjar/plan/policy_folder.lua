@@ -1,0 +1,92 @@
+-- Loads the policies: `init.lua` says which and in what order, and each is a
+-- file that returns a record.
+
+local nearest = require("nightjar.nearest")
+local policy_record = require("nightjar.plan.policy_record")
+local sandbox = require("nightjar.plan.sandbox")
+local schema = require("nightjar.plan.schema")
+local sorted = require("nightjar.plan.sorted")
+local text = require("nightjar.plan.text")
+
+local policy_folder = {}
+
+local INIT = "init.lua"
+
+local function fail(policy, file, message, field)
+  return nil, { policy = policy, file = file, field = field, message = message }
+end
+
+-- The texts by file name.
+local function texts(policies)
+  local files = {}
+  for _, item in ipairs(policies) do files[item.name] = item.text end
+  return files
+end
+
+local function policy_names(files)
+  local names = {}
+  for file in sorted.pairs(files) do
+    local name = file:match("^([%w_-]+)%.lua$")
+    if name and file ~= INIT then names[#names + 1] = name end
+  end
+  return names
+end
+
+-- The list that init.lua returned, checked against the files that are there.
+local function check_order(order, files)
+  local place = "policies/" .. INIT
+  local message, path = schema.check(schema.list(schema.name(255), 1000), order)
+  if message then
+    return fail(nil, place, place .. ": expected a list of names of policies: " .. message, path)
+  end
+  local seen = {}
+  for i, name in ipairs(order) do
+    local field = ("[%d]"):format(i)
+    if not files[name .. ".lua"] then
+      return fail(nil, place, ("%s: names %s, but there is no policies/%s.lua%s"):format(place,
+        text.quote(name), text.clean(name, 255), nearest.hint(name, policy_names(files))), field)
+    end
+    if seen[name] then
+      return fail(nil, place, ("%s: names %s twice"):format(place, text.quote(name)), field)
+    end
+    seen[name] = true
+  end
+  return order
+end
+
+---Loads one policy in a box of its own.
+local function load_policy(name, files)
+  local file = "policies/" .. name .. ".lua"
+  local box = sandbox.new(files)
+  local record, err = box:load(name .. ".lua")
+  if err then
+    err.policy = name
+    return nil, err
+  end
+  local message, path = policy_record.check(record)
+  if message then return fail(name, file, ("%s: the record: %s"):format(file, message), path) end
+  return { name = name, file = file, box = box, record = record }
+end
+
+---@param policies table[] { name, text } as in the request
+---@return table[]? list { name, file, box, record } in the order of init.lua
+---@return table? err { policy?, file, line?, field?, message }
+function policy_folder.load(policies)
+  local files = texts(policies)
+  if not files[INIT] then
+    return fail(nil, "policies/" .. INIT, "policies/init.lua: not there; it returns the list of "
+      .. "the policies' names")
+  end
+  local order, err = sandbox.new(files):load(INIT)
+  if err then return nil, err end
+  order, err = check_order(order, files)
+  if not order then return nil, err end
+  local list = {}
+  for i, name in ipairs(order) do
+    list[i], err = load_policy(name, files)
+    if not list[i] then return nil, err end
+  end
+  return list
+end
+
+return policy_folder

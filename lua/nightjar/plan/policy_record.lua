@@ -1,0 +1,137 @@
+-- What a policy file returns, and how its settings are read.
+
+local nearest = require("nightjar.nearest")
+local schema = require("nightjar.plan.schema")
+local sorted = require("nightjar.plan.sorted")
+local text = require("nightjar.plan.text")
+
+local policy_record = {}
+
+-- The types a setting can have, and what their values look like.
+local TYPES = {
+  integer = function(value) return math.type(value) == "integer" end,
+  number = function(value) return type(value) == "number" and value == value end,
+  boolean = function(value) return type(value) == "boolean" end,
+  string = function(value) return type(value) == "string" end,
+  strings = function(value)
+    if type(value) ~= "table" then return false end
+    local count = 0
+    for _, item in next, value do
+      if type(item) ~= "string" then return false end
+      count = count + 1
+    end
+    return count == #value
+  end,
+}
+
+local NUMBER = schema.where(function(value) return type(value) == "number" end, "a number")
+
+local function any() end
+
+local SETTING = schema.record({
+  type = schema.one_of(sorted.keys(TYPES)), ["default?"] = any, ["about?"] = schema.name(4096),
+  ["min?"] = NUMBER, ["max?"] = NUMBER, ["values?"] = schema.list(schema.name(255), 1000),
+})
+
+-- A map whose values are records: `schema.map` is for scalars.
+local function settings_shape(value, seen)
+  if type(value) ~= "table" then
+    return "", "expected a table of settings, got " .. text.show(value)
+  end
+  for key in next, value do
+    if type(key) ~= "string" then
+      return "", "expected names of settings as keys, got " .. text.show(key)
+    end
+  end
+  for key, item in sorted.pairs(value) do
+    local place, message = SETTING(item, seen)
+    if message then return "." .. key .. place, message end
+  end
+end
+
+local EXAMPLE = schema.record({
+  ["about?"] = schema.name(4096), given = any, ["settings?"] = any, expect = any,
+  ["now?"] = schema.integer(0, 2 ^ 53 | 0),
+})
+
+local RECORD = schema.record({
+  about = schema.name(4096), apply = schema.func, ["settings?"] = settings_shape,
+  ["examples?"] = schema.list(EXAMPLE, 1000),
+})
+
+local function bounds(declaration)
+  local parts = { declaration.type == "strings" and "list of strings" or declaration.type }
+  if declaration.min and declaration.max then
+    parts[2] = ("%s..%s"):format(declaration.min, declaration.max)
+  elseif declaration.min or declaration.max then
+    parts[2] = declaration.min and "from " .. declaration.min or "up to " .. declaration.max
+  end
+  if declaration.values then parts[#parts + 1] = table.concat(declaration.values, "|") end
+  return table.concat(parts, " ")
+end
+
+local function contains(list, value)
+  for _, item in ipairs(list) do
+    if item == value then return true end
+  end
+  return false
+end
+
+-- Whether `value` is of the declared type and within its bounds.
+local function fits(declaration, value)
+  if not TYPES[declaration.type](value) then return false end
+  if type(value) == "number" then
+    if declaration.min and value < declaration.min then return false end
+    if declaration.max and value > declaration.max then return false end
+  end
+  return not declaration.values or contains(declaration.values, value)
+end
+
+---Checks what a policy file returned.
+---@param record any
+---@return string? message with its path
+---@return string? path
+function policy_record.check(record)
+  local message, path = schema.check(RECORD, record)
+  if message then return message, path end
+  for name, declaration in sorted.pairs(record.settings or {}) do
+    local default = declaration.default
+    if default ~= nil and not fits(declaration, default) then
+      path = ("settings.%s.default"):format(name)
+      return ("%s: expected %s, got %s"):format(path, bounds(declaration), text.show(default)),
+        path
+    end
+  end
+end
+
+---The settings that `apply` gets: those given, checked, over the defaults.
+---@param record table checked
+---@param given any what the configuration says for this policy; nil for nothing
+---@return table? settings a table of its own
+---@return string? message
+---@return string? path of the setting
+function policy_record.settings(record, given)
+  local declared, result = record.settings or {}, {}
+  if given ~= nil and type(given) ~= "table" then
+    return nil, "expected a table of settings, got " .. text.show(given), ""
+  end
+  for name in sorted.pairs(given or {}) do
+    if not declared[name] then
+      return nil, ("%s: unknown setting%s"):format(text.clean(name, 255),
+        nearest.hint(name, sorted.keys(declared))), name
+    end
+  end
+  for name, declaration in sorted.pairs(declared) do
+    local value = given and given[name]
+    if value == nil then
+      value = declaration.default
+    elseif not fits(declaration, value) then
+      return nil, ("%s: expected %s, got %s"):format(name, bounds(declaration), text.show(value)),
+        name
+    end
+    result[name] = schema.plain(value)
+  end
+  return result
+end
+
+return policy_record

@@ -1,0 +1,245 @@
+-- Closed schemas for plain data, built from small shapes.
+--
+-- A shape is a function `shape(value, seen)` that returns nothing when `value`
+-- is right, else where it is wrong and what was expected there. Shapes look at
+-- the raw fields only, so that no metamethod of a policy runs, and in a fixed
+-- order, so that equal faults give equal messages.
+--
+-- `seen` holds each table already met. A table that stands in two places is
+-- replaced by a copy at the second, so that whoever changes one place
+-- afterwards does not change the other. This is what makes one walk over the
+-- data enough to hand it from one policy to the next.
+
+local nearest = require("nightjar.nearest")
+local sorted = require("nightjar.plan.sorted")
+local text = require("nightjar.plan.text")
+
+local schema = {}
+
+local getmetatable = debug.getmetatable
+
+-- Deeper than anything in the project's own data.
+local DEEPEST = 32
+
+local function expected(what, value)
+  return "", ("expected %s, got %s"):format(what, text.show(value))
+end
+
+-- Continues a place that was found one level below.
+local function within(step, place)
+  return step .. place
+end
+
+local function field_step(key)
+  if key:find("^[%a_][%w_]*$") then return "." .. key end
+  return "[" .. text.quote(key) .. "]"
+end
+
+local function copy(value, depth)
+  if type(value) ~= "table" then return value end
+  if depth > DEEPEST then return nil, "expected plain data, got tables without end" end
+  if getmetatable(value) ~= nil then
+    return nil, "expected plain data, got a table with a metatable"
+  end
+  local result = {}
+  for key, item in next, value do
+    local twin, err = copy(item, depth + 1)
+    if err then return nil, err end
+    result[key] = twin
+  end
+  return result
+end
+
+---A deep copy of plain data: tables without metatables, at most 32 levels deep.
+---@param value any
+---@return any? copy
+---@return string? err
+function schema.copy(value)
+  return copy(value, 0)
+end
+
+---A deep copy without metatables: of decoded JSON, whose lists are marked.
+---@param value any
+---@return any
+function schema.plain(value)
+  if type(value) ~= "table" then return value end
+  local result = {}
+  for key, item in next, value do result[key] = schema.plain(item) end
+  return result
+end
+
+-- Notes that `value` was met; says what is wrong when it is no plain table.
+local function enter(what, value, seen)
+  if type(value) ~= "table" then return expected(what, value) end
+  if getmetatable(value) ~= nil then
+    return "", ("expected %s, got a table with a metatable"):format(what)
+  end
+  seen[value] = true
+end
+
+-- The item to look at in place of `item`: itself, or a copy where the same
+-- table stands elsewhere too.
+local function own(owner, key, item, seen)
+  if type(item) ~= "table" or not seen[item] then return item end
+  local twin, err = schema.copy(item)
+  if err then return item, err end
+  owner[key] = twin
+  return twin
+end
+
+---Any string of at most `limit` bytes that is valid UTF-8.
+function schema.string(limit)
+  local what = ("text of at most %d bytes in UTF-8"):format(limit)
+  return function(value)
+    if type(value) == "string" and #value <= limit and utf8.len(value) then return end
+    return expected(what, value)
+  end
+end
+
+---Text for people or files: not empty, one line, no control characters.
+function schema.name(limit)
+  local what = ("a name of 1 to %d bytes without control characters"):format(limit)
+  return function(value)
+    if text.is_name(value, limit) then return end
+    return expected(what, value)
+  end
+end
+
+function schema.boolean(value)
+  if type(value) ~= "boolean" then return expected("true or false", value) end
+end
+
+function schema.func(value)
+  if type(value) ~= "function" then return expected("a function", value) end
+end
+
+---An integer in a range. `90.0` is none: what divides must say how it rounds.
+function schema.integer(min, max)
+  local what = ("integer %d..%d"):format(min, max)
+  return function(value)
+    if math.type(value) == "integer" and value >= min and value <= max then return end
+    local place, message = expected(what, value)
+    if math.type(value) == "float" then message = message .. " (round with // or math.floor)" end
+    return place, message
+  end
+end
+
+---One of some strings.
+function schema.one_of(words)
+  local known = {}
+  for _, word in ipairs(words) do known[word] = true end
+  local what = '"' .. table.concat(words, '" or "') .. '"'
+  return function(value)
+    if type(value) == "string" and known[value] then return end
+    local place, message = expected(what, value)
+    if type(value) == "string" then message = message .. nearest.hint(value, words) end
+    return place, message
+  end
+end
+
+---A value that a function judges: `test(value)` is true, or what was expected.
+function schema.where(test, what)
+  return function(value)
+    if not test(value) then return expected(what, value) end
+  end
+end
+
+---A sequence without holes and other keys, of at most `limit` elements.
+function schema.list(of, limit)
+  return function(value, seen)
+    local place, message = enter("a list", value, seen)
+    if message then return place, message end
+    local length, count = #value, 0
+    for _ in next, value do count = count + 1 end
+    for i = 1, math.max(length, count) do
+      local item = value[i]
+      if item == nil then return "", ("expected a list, but element %d is missing"):format(i) end
+      if i > limit then return "", ("expected at most %d elements, got more"):format(limit) end
+      item, message = own(value, i, item, seen)
+      if message then return ("[%d]"):format(i), message end
+      place, message = of(item, seen)
+      if message then return within(("[%d]"):format(i), place), message end
+    end
+  end
+end
+
+-- Looks at each entry in key order. Slow; for telling what is wrong only.
+local function find_fault(value, of, limit)
+  for key in next, value do
+    if not text.is_name(key, limit) then return expected("names as keys", key) end
+  end
+  for key, item in sorted.pairs(value) do
+    local place, message = of(item, {})
+    if message then return within(field_step(key), place), message end
+  end
+end
+
+---A table from names (of at most `limit` bytes) to scalars of one shape.
+function schema.map(of, limit)
+  return function(value, seen)
+    local place, message = enter("a table", value, seen)
+    if message then return place, message end
+    for key, item in next, value do
+      if type(key) ~= "string" or #key > limit or of(item, seen) then
+        return find_fault(value, of, limit)
+      end
+    end
+  end
+end
+
+local function unknown_field(value, shapes)
+  local unknown = {}
+  for key in next, value do
+    if type(key) ~= "string" then return expected("named fields only", key) end
+    if not shapes[key] then unknown[#unknown + 1] = key end
+  end
+  table.sort(unknown)
+  return field_step(unknown[1]), "unknown field"
+    .. nearest.hint(unknown[1], sorted.keys(shapes))
+end
+
+---A table with exactly these fields. A name that ends in `?` may be missing.
+---@param fields table<string, function>
+function schema.record(fields)
+  local shapes, optional = {}, {}
+  for key, shape in next, fields do
+    local name = key:gsub("%?$", "")
+    shapes[name], optional[name] = shape, name ~= key
+  end
+  local names = sorted.keys(shapes)
+  return function(value, seen)
+    local place, message = enter("a table", value, seen)
+    if message then return place, message end
+    local found, count = 0, 0
+    for _ in next, value do count = count + 1 end
+    for i = 1, #names do
+      local name = names[i]
+      local item = value[name]
+      if item ~= nil then
+        found = found + 1
+        item, message = own(value, name, item, seen)
+        if message then return "." .. name, message end
+      end
+      if item ~= nil or not optional[name] then
+        place, message = shapes[name](item, seen)
+        if message then return within("." .. name, place), message end
+      end
+    end
+    if found ~= count then return unknown_field(value, shapes) end
+  end
+end
+
+---Checks `value` against a shape.
+---@param shape function
+---@param value any
+---@return string? message with its path: `listeners[2].port: expected integer 1..65535, got "x"`
+---@return string? path
+function schema.check(shape, value)
+  local place, message = shape(value, {})
+  if not message then return nil end
+  place = place:gsub("^%.", "")
+  if place == "" then return message, "" end
+  return place .. ": " .. message, place
+end
+
+return schema

@@ -1,0 +1,81 @@
+-- Makes foreign text fit for a message: one line, valid UTF-8, of bounded
+-- length. Attribute values and policies' errors are written by others, and a
+-- raw `"\27[31m\nfake log line"` would forge log lines (RELIABILITY 5).
+
+local text = {}
+
+-- Functions, not methods: messages are made inside the policies' sandbox too,
+-- where string methods are the policy's own.
+local byte, find, format, gsub, match, sub =
+  string.byte, string.find, string.format, string.gsub, string.match, string.sub
+
+local function escape_byte(char)
+  return format("\\x%02x", byte(char))
+end
+
+-- Bytes above 127 are escaped one by one when the text as a whole is not UTF-8.
+local function escape_invalid(value)
+  if utf8.len(value) then return value end
+  return (gsub(value, "[\128-\255]", escape_byte))
+end
+
+-- The start of `value` in at most `limit` bytes, not ending within a character.
+local function cut(value, limit)
+  if #value <= limit then return value end
+  local stop = limit
+  while stop > 0 and byte(value, stop + 1) & 0xC0 == 0x80 do stop = stop - 1 end
+  return sub(value, 1, stop) .. "…"
+end
+
+---`value` with control characters and invalid UTF-8 written as `\xNN`.
+---@param value string
+---@param limit? integer bytes kept of it; 4096 by default
+---@return string
+function text.clean(value, limit)
+  value = escape_invalid(cut(value, limit or 4096))
+  for char, written in next, { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" } do
+    value = gsub(value, char, written)
+  end
+  -- C2 80 to C2 9F are the control characters U+0080 to U+009F.
+  value = gsub(value, "%c", escape_byte)
+  return (gsub(value, "\xC2([\x80-\x9F])", function(char)
+    return "\\xc2" .. escape_byte(char)
+  end))
+end
+
+---`value` cleaned and in quotation marks, cut to what a message can bear.
+---@param value string
+---@return string
+function text.quote(value)
+  return '"' .. text.clean(value, 80) .. '"'
+end
+
+---What a message says in place of any value: scalars as they are written,
+---"a table" for a table. No metamethod of the value is called.
+---@param value any
+---@return string
+function text.show(value)
+  local kind = math.type(value) or type(value)
+  if kind == "string" then return text.quote(value) end
+  if kind == "nil" then return "nothing" end
+  if kind == "integer" or kind == "float" or kind == "boolean" then return tostring(value) end
+  return "a " .. kind
+end
+
+---@param value string
+---@return string # without white space at its ends
+function text.trim(value)
+  return match(value, "^%s*(.-)%s*$")
+end
+
+---Whether `value` can be shown and compared as a name: valid UTF-8 without
+---control characters, not empty, of at most `limit` bytes.
+---@param value any
+---@param limit? integer 255 by default
+---@return boolean
+function text.is_name(value, limit)
+  return type(value) == "string" and value ~= "" and #value <= (limit or 255)
+    and not find(value, "%c") and utf8.len(value) ~= nil
+end
+
+return text

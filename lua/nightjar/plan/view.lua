@@ -1,0 +1,114 @@
+-- The third stage: the templates' input, made from the plan. What stands here
+-- is written as input.json, so that a person can read it. The old names are
+-- kept (BEHAVIOUR), so that templates written for them go on working; fields
+-- may be added, none renamed. Lists are marked as such, since an empty one must
+-- stay a list.
+
+local json = require("host.json")
+
+local view = {}
+
+local function map_list(list, f)
+  local result = json.array({})
+  for i, item in ipairs(list) do result[i] = f(item) end
+  return result
+end
+
+local function view_entry(entry)
+  return { cluster_name = entry.cluster, route_weight = entry.weight, service = entry.service,
+    color = entry.color }
+end
+
+local function view_route(route)
+  local total = 0
+  for _, entry in ipairs(route.clusters) do total = total + entry.weight end
+  return {
+    route_path = route.path,
+    is_root = route.path == "/",
+    has_one_cluster = #route.clusters == 1,
+    has_many_clusters = #route.clusters > 1,
+    total_cluster_weight = total,
+    service = route.service,
+    clusters = map_list(route.clusters, view_entry),
+  }
+end
+
+local function view_listener(listener)
+  return {
+    name = listener.name,
+    mesh = listener.mesh,
+    has_mesh_port = true,
+    mesh_port = listener.port,
+    audience = listener.audience,
+    is_private = listener.audience == "private",
+    has_routes = #listener.routes > 0,
+    routes = map_list(listener.routes, view_route),
+  }
+end
+
+local function view_endpoint(endpoint)
+  return {
+    -- The old name, whatever the family is.
+    ipv4 = endpoint.address,
+    address = endpoint.address,
+    port = endpoint.port,
+    has_zone = endpoint.zone ~= nil,
+    zone = endpoint.zone or "",
+    is_ipv6 = endpoint.family == "ipv6",
+  }
+end
+
+-- What gets traffic: an unhealthy endpoint does not (defect 12).
+local function usable_endpoints(cluster)
+  local result, is_dns = json.array({}), false
+  for _, endpoint in ipairs(cluster.endpoints) do
+    if endpoint.health ~= "unhealthy" then
+      result[#result + 1] = view_endpoint(endpoint)
+      is_dns = is_dns or endpoint.family == "host"
+    end
+  end
+  return result, is_dns
+end
+
+local function view_cluster(cluster)
+  local endpoints, is_dns = usable_endpoints(cluster)
+  return {
+    name = cluster.name,
+    mesh = cluster.mesh,
+    service = cluster.service,
+    color = cluster.color,
+    uses_http2 = cluster.http2,
+    is_dns = is_dns,
+    has_endpoints = #endpoints > 0,
+    endpoints = endpoints,
+  }
+end
+
+-- The own mesh, or the first one of a gateway.
+local function network_name(plan)
+  if plan.member then return plan.member.mesh end
+  return plan.listeners[1] and plan.listeners[1].mesh or ""
+end
+
+---@param plan table
+---@param context table { settings }
+---@return table view
+function view.run(plan, context)
+  local settings = context.settings
+  return {
+    network_name = network_name(plan),
+    service_member = settings.service_member or "",
+    service_container_name = settings.service_container_name or "NOT_SET",
+    is_gateway = plan.member == nil,
+    has_admin_port = math.type(settings.envoy_admin_port) == "integer",
+    admin_port = settings.envoy_admin_port,
+    config_dir = settings.config_dir or "",
+    ping_path = settings.ping_path or "/ping",
+    listeners = map_list(plan.listeners, view_listener),
+    has_clusters = #plan.clusters > 0,
+    cluster_count = #plan.clusters,
+    clusters = map_list(plan.clusters, view_cluster),
+  }
+end
+
+return view
