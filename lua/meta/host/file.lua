@@ -17,7 +17,7 @@ function file.read(path, max) end
 ---replaced itself. When only the last step fails the file is there, and a second value says so.
 ---@param path string its folder must exist
 ---@param content string
----@param options? { mode?: integer } permission bits, 420 (octal 644) unless given, whatever the umask
+---@param options? { mode?: integer } permission bits whatever the umask; 420 (octal 644)
 ---@return true? written
 ---@return string? err "published, not durable: …" beside true
 ---@return string? code
@@ -82,7 +82,7 @@ function file.folder(path) end
 ---The relative paths of all that is no folder, at any depth, sorted as bytes. Links and special
 ---files are among them, so that reading one says what is wrong with it; links to folders are not
 ---entered. Names that begin with ".." and temporaries of `file.write` are left out.
----@param limits? { max_files?: integer, max_depth?: integer } 10,000 files in 16 levels unless given
+---@param limits? { max_files?: integer, max_depth?: integer } 10,000 and 16 unless given
 ---@return string[]? paths
 ---@return string? err
 ---@return string? code
