@@ -337,9 +337,8 @@ end
 local function flag_of(name, entry)
   local value = entry.type ~= "switch"
     and (entry.value or types.placeholder[entry.type] or "VALUE") or nil
-  if entry.words then value = table.concat(entry.words, "|") end
   return { name = name:lower():gsub("_", "-"), key = name, value = value, about = entry.about,
-    default = entry.default }
+    words = entry.words, default = entry.default }
 end
 
 ---The flags of all settings for cli/args.lua; `hidden` ones are left out of help.

@@ -2,6 +2,7 @@
 -- to work: settings, policies with their examples, templates, and what Envoy
 -- thinks of the files they make.
 
+local output = require "nightjar.cli.output"
 local report = require "nightjar.cli.report"
 
 -- Counts what was found; each finding is one line on standard error.
@@ -15,7 +16,7 @@ local function new_findings()
 end
 
 local function say(what, result)
-  io.stdout:write(what, ": ", report.plain(result), "\n")
+  output.write(what, ": ", report.plain(result), "\n")
 end
 
 local function check_settings(settings, findings)

@@ -2,6 +2,7 @@
 -- endpoint and credentials as the AWS code would take them. Never a secret.
 
 local null = require("host.json").null
+local output = require "nightjar.cli.output"
 
 -- The AWS modules tell where something comes from; without one of them, or when
 -- it cannot tell, the answer is null. Looking must never fail.
@@ -62,7 +63,7 @@ local function print_table(all, rows)
   local id = shown(keys.access_key_id)
   if keys.expires ~= null then id = id .. " until " .. shown(keys.expires) end
   lines[#lines + 1] = { "credentials", id, shown(keys.source) }
-  io.stdout:write(report.columns(lines))
+  output.write(report.columns(lines))
 end
 
 local function run(settings, args)
@@ -74,7 +75,7 @@ local function run(settings, args)
   end
   local text, err = require("host.json").encode(all, { indent = 2 })
   if not text then return nil, "settings: " .. err end
-  io.stdout:write(text, "\n")
+  output.write(text, "\n")
   return 0
 end
 

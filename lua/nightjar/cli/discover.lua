@@ -1,6 +1,8 @@
 -- `nightjar discover`: prints the snapshot, which is all that the later stages
 -- ever see of the world.
 
+local output = require "nightjar.cli.output"
+
 local function run(settings)
   local json = require "host.json"
   local sched = require "nightjar.agent.sched"
@@ -9,7 +11,7 @@ local function run(settings)
   if not taken then return nil, err end
   local text, problem = json.encode(taken, { indent = 2 })
   if not text then return nil, "snapshot: " .. problem end
-  io.stdout:write(text, "\n")
+  output.write(text, "\n")
   return 0
 end
 

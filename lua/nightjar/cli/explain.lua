@@ -3,6 +3,7 @@
 -- a route is shown beneath it.
 
 local explanation = require "nightjar.cli.explanation"
+local output = require "nightjar.cli.output"
 
 local function find_snapshot(settings, args)
   local clock = require "host.clock"
@@ -48,9 +49,9 @@ local function run(settings, args)
   if args.json then
     local text, problem = require("host.json").encode(facts, { indent = 2 })
     if not text then return nil, "plan: " .. problem end
-    io.stdout:write(text, "\n")
+    output.write(text, "\n")
   else
-    io.stdout:write(explanation.text(facts))
+    output.write(explanation.text(facts))
   end
   report.warnings(made.warnings)
   return 0

@@ -1,22 +1,52 @@
 -- `nightjar help [COMMAND]`: what there is, and how each command is used.
 
 local nearest = require "nightjar.nearest"
+local output = require "nightjar.cli.output"
 
 local function main()
   -- Not at the top: main requires this module to run it.
   return require "nightjar.cli.main"
 end
 
+local WIDTH = 96 -- columns; the text of a flag goes on in the next line behind it
+
+local function length(text)
+  return utf8.len(text) or #text
+end
+
+local function wrap(text, width)
+  local lines = { "" }
+  for word in text:gmatch("%S+") do
+    local line = lines[#lines]
+    if line ~= "" and length(line) + 1 + length(word) > width then
+      lines[#lines + 1] = word
+    else
+      lines[#lines] = line == "" and word or line .. " " .. word
+    end
+  end
+  return lines
+end
+
 -- Rows of two columns; the left one is as wide as its widest entry.
 local function columns(rows)
-  local width = 0
-  for _, row in ipairs(rows) do width = math.max(width, utf8.len(row[1]) or #row[1]) end
+  local left = 0
+  for _, row in ipairs(rows) do left = math.max(left, length(row[1])) end
   local lines = {}
-  for i, row in ipairs(rows) do
-    local gap = (" "):rep(width - (utf8.len(row[1]) or #row[1]) + 2)
-    lines[i] = "  " .. row[1] .. gap .. row[2]
+  for _, row in ipairs(rows) do
+    local gap = (" "):rep(left - length(row[1]) + 2)
+    for i, part in ipairs(wrap(row[2], WIDTH - left - 4)) do
+      lines[#lines + 1] = i == 1 and "  " .. row[1] .. gap .. part
+        or (" "):rep(left + 4) .. part
+    end
   end
   return table.concat(lines, "\n")
+end
+
+local function about_flag(flag)
+  local text = flag.about or ""
+  if flag.words then text = ("%s (%s)"):format(text, table.concat(flag.words, ", ")) end
+  if flag.default then text = ("%s [%s]"):format(text, tostring(flag.default)) end
+  return text
 end
 
 local function flag_rows(flags)
@@ -24,7 +54,7 @@ local function flag_rows(flags)
   for _, flag in ipairs(flags) do
     if not flag.hidden then
       local left = flag.shown or "--" .. flag.name .. (flag.value and " " .. flag.value or "")
-      rows[#rows + 1] = { left, flag.about or "" }
+      rows[#rows + 1] = { left, about_flag(flag) }
     end
   end
   return rows
@@ -45,7 +75,8 @@ local function overview()
     columns(rows),
     "",
     "`nightjar COMMAND --help` tells more of one. Settings are flags, environment",
-    "variables or keys of a YAML file (NIGHTJAR_CONFIG), in this order of strength:",
+    "variables (SERVICE_PORT for --service-port) or keys of a YAML file (service_port),",
+    "in this order of strength; [ ] shows the default:",
     columns(flag_rows(require("nightjar.settings").flags())),
     "",
     "Exit status: 0 done, 1 failed, 2 wrong use.",
@@ -66,7 +97,8 @@ local function of_command(name)
   end
   if not command.bare and not command.raw then
     parts[#parts + 1] = ""
-    parts[#parts + 1] = "Settings, also as environment variables or keys of a YAML file:"
+    parts[#parts + 1] = "Settings, also environment variables or keys of a YAML file; "
+      .. "[ ] shows the default:"
     parts[#parts + 1] = columns(flag_rows(require("nightjar.settings").flags()))
   end
   return table.concat(parts, "\n")
@@ -77,7 +109,7 @@ local function run(_, args)
   if name then
     for _, known in ipairs(main().commands) do
       if known == name then
-        io.stdout:write(of_command(name), "\n")
+        output.write(of_command(name), "\n")
         return 0
       end
     end
@@ -85,7 +117,7 @@ local function run(_, args)
       :format(name, nearest.hint(name, main().commands, "%s")))
     return 2
   end
-  io.stdout:write(overview(), "\n")
+  output.write(overview(), "\n")
   return 0
 end
 

@@ -17,6 +17,7 @@
 
 local parser = require "nightjar.cli.args"
 local nearest = require "nightjar.nearest"
+local output = require "nightjar.cli.output"
 
 local main = {}
 
@@ -134,11 +135,10 @@ local function load_settings(name, flags)
   return settings
 end
 
--- What is still in the buffer when a reader has gone must not look like success.
 local function finish(status)
-  local ok, err = io.stdout:flush()
-  if not ok and status == 0 then
-    complain("standard output", err or "cannot be written")
+  local err = output.finish()
+  if err and status == 0 then
+    complain("standard output", err)
     return FAILURE
   end
   return status

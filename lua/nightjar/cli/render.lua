@@ -1,6 +1,8 @@
 -- `nightjar render`: a snapshot in, files out, nothing else touched. The same
 -- snapshot, policies and templates give the same bytes everywhere.
 
+local output = require "nightjar.cli.output"
+
 local function by_path(a, b)
   return a.path < b.path
 end
@@ -29,7 +31,7 @@ end
 
 local function print_files(files)
   for i, one in ipairs(files) do
-    io.stdout:write(i > 1 and "\n" or "", "==> ", one.path, " (", one.note, ") <==\n",
+    output.write(i > 1 and "\n" or "", "==> ", one.path, " (", one.note, ") <==\n",
       readable(one.content))
   end
 end
@@ -41,7 +43,7 @@ local function write_files(files, directory)
     local ok, err = file.mkdir(path:match("^(.*)/"))
     if ok then ok, err = file.write(path, one.content) end
     if not ok then return nil, err end
-    io.stdout:write(path, " (", one.note, ")\n")
+    output.write(path, " (", one.note, ")\n")
   end
   return true
 end

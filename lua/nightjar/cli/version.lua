@@ -1,7 +1,9 @@
 -- `nightjar version`: says which version this is.
 
+local output = require "nightjar.cli.output"
+
 local function run()
-  io.stdout:write("nightjar ", require("host.program").version, "\n")
+  output.write("nightjar ", require("host.program").version, "\n")
   return 0
 end
 

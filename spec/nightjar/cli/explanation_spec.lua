@@ -1,0 +1,94 @@
+local explanation = require "nightjar.cli.explanation"
+local json = require "host.json"
+
+local function endpoint(health)
+  return { id = "x", health = health }
+end
+
+local function share(cluster, color, weight, why)
+  return { cluster = cluster, service = "web", color = color, weight = weight,
+    audience = "public", why = why or {} }
+end
+
+local function made()
+  local listener = { name = "private-8080", mesh = "m", port = 8080, audience = "private",
+    routes = {
+      { path = "/shop/cart", service = "cart", audience = "private", why = {},
+        clusters = { share("cart@m", "default", 1) } },
+      { path = "/shop", service = "web", audience = "public", why = { "weights: joined" },
+        clusters = { share("blue@m", "blue", 90, { 'service-settings "/shop"', "weights: 9 → 90" }),
+          share("green@m", "green", 30) } },
+    },
+    removed = {
+      { path = "/shop", cluster = "red@m", weight = 5,
+        why = { "weights: removed (no endpoints)" } },
+      { path = "/own", cluster = "me@m", weight = 1, why = { "own_service: removed" } },
+    } }
+  local clusters = {
+    { name = "cart@m", endpoints = {}, http2 = true, stale = true, age = 40 },
+    { name = "blue@m",
+      endpoints = { endpoint "healthy", endpoint "unknown", endpoint "unhealthy" } },
+    { name = "green@m", endpoints = { endpoint "healthy" } },
+  }
+  return { plan = { listeners = { listener }, clusters = clusters }, origin = "a file",
+    taken_at = 1000, now = 1012 }
+end
+
+describe("explain", function()
+  it("shows weights, shares, endpoints and reasons, aligned", function()
+    assert.equal([[
+snapshot: a file, 12 s old
+
+listener private-8080: mesh m, port 8080, private
+  /shop/cart  (service cart, private)
+    cart@m  default  weight 1  100.0 %  0 endpoints, HTTP/2, data is 40 s old
+  /shop  (service web, public)
+      weights: joined
+    blue@m   blue   weight 90  75.0 %  2 endpoints, 1 unhealthy
+        service-settings "/shop"
+        weights: 9 → 90
+    green@m  green  weight 30  25.0 %  1 endpoint
+    not red@m, weight 5
+        weights: removed (no endpoints)
+  /own  (not published)
+    not me@m, weight 1
+        own_service: removed
+]], explanation.text(explanation.gather(made())))
+  end)
+
+  it("shows only the route that answers a path: the longest, at a segment's end", function()
+    for path, route in pairs { ["/shop"] = "/shop", ["/shop/x"] = "/shop",
+      ["/shop/cart/1"] = "/shop/cart", ["/shop/carts"] = "/shop" } do
+      local facts = explanation.gather(made(), path)
+      assert.equal(1, #facts.listeners[1].routes, path)
+      assert.equal(route, facts.listeners[1].routes[1].path)
+    end
+    local text = explanation.text(explanation.gather(made(), "/shopping"))
+    assert.matches("no route answers /shopping: 404\n", text, 1, true)
+    assert.is_nil(text:find("/own", 1, true))
+    assert.matches("not me@m", explanation.text(explanation.gather(made(), "/own/x")), 1, true)
+  end)
+
+  it("takes a path as a client writes it", function()
+    assert.equal("/a/b", explanation.path("/a//b/?x=1"))
+    assert.equal("/", explanation.path("/"))
+    assert.is_nil(explanation.path(nil))
+    assert.equal('shop: expected a path that begins with "/"', select(2, explanation.path("shop")))
+  end)
+
+  it("gives the same facts as JSON", function()
+    local facts = json.decode(json.encode(explanation.gather(made())))
+    local blue = facts.listeners[1].routes[2].clusters[1]
+    assert.equal(0.75, blue.share)
+    assert.equal(2, blue.endpoints)
+    assert.equal(1, blue.unhealthy)
+    assert.same("red@m", facts.listeners[1].routes[2].removed[1].cluster)
+  end)
+
+  it("shows no control characters of the mesh on a terminal", function()
+    local evil = made()
+    evil.plan.listeners[1].routes[1].clusters[1].why = { "\27[31mred\nline" }
+    local text = explanation.text(explanation.gather(evil))
+    assert.matches("\\x1b[31mred\\x0aline", text, 1, true)
+  end)
+end)
