@@ -258,7 +258,9 @@ local function mesh_reading(pass, wanted, found, read)
   reading.services, reading.error = result.services, result.error
   -- An empty or refused list may mean that the namespace is gone, and a name may mean a new
   -- one by now: the next pass looks again.
-  if result.gone or result.services and #result.services == 0 then pass.session.identities[found.key] = nil end
+  if result.gone or result.services and #result.services == 0 then
+    pass.session.identities[found.key] = nil
+  end
   return reading
 end
 

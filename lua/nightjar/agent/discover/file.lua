@@ -9,12 +9,16 @@ local file = {}
 -- A mesh of a thousand services with a hundred instances each fits well.
 local MAX_BYTES = 32 * 1024 * 1024
 
--- A stale reading for every mesh that the last snapshot has: the file tells nothing now.
-local function unread(previous, now, err)
+-- A stale reading for every mesh that the last snapshot has: the file tells nothing now. The
+-- ports are the settings' of today.
+local function unread(previous, settings, now, err)
   local reading = { source = "file", now = now, meshes = {}, warnings = {} }
+  local ports = { own = settings.service_port }
+  for _, entry in ipairs(settings.namespaces or {}) do ports[entry.ref] = entry.port end
   for position, mesh in ipairs(previous.meshes) do
     reading.meshes[position] = { ref = mesh.ref, reference = mesh.name, id = mesh.id,
-      name = mesh.name, port = mesh.port, audience = mesh.audience, error = err }
+      name = mesh.name, port = ports[mesh.ref] or mesh.port, audience = mesh.audience,
+      error = err }
   end
   return reading
 end
@@ -30,8 +34,8 @@ local function load(path)
 end
 
 local function mesh_reading(namespace, ref, port, audience)
-  local services = {}
-  for position, service in ipairs(namespace.services) do
+  local services = not namespace.error and {} or nil
+  for position, service in ipairs(namespace.services or {}) do
     local attributes, instances
     if not service.error then
       attributes, instances = merge.settings_of(service.instances, service.own)
@@ -40,7 +44,7 @@ local function mesh_reading(namespace, ref, port, audience)
       attributes = attributes, instances = instances }
   end
   return { ref = ref, reference = namespace.name, port = port, audience = audience,
-    id = namespace.id, name = namespace.name, services = services }
+    id = namespace.id, name = namespace.name, services = services, error = namespace.error }
 end
 
 local function named(namespaces, reference)
@@ -66,7 +70,7 @@ local function add_own(reading, content, path, settings, member)
         mesh_reading(namespace, "own", settings.service_port, "private")
       reading.member = { mesh = namespace.name, mesh_id = namespace.id, service = member,
         id = member }
-      for _, service in ipairs(namespace.services) do
+      for _, service in ipairs(namespace.services or {}) do
         if service.name == member or service.id == member then
           reading.member.service, reading.member.id = service.name, service.id
           return
@@ -128,7 +132,9 @@ function file.run(previous, settings, now)
   local path = settings.mesh_file
   local content, problems = load(path)
   if not content then
-    if previous and previous.source == "file" then return unread(previous, now, problems) end
+    if previous and previous.source == "file" then
+      return unread(previous, settings, now, problems)
+    end
     return nil, problems
   end
   local member

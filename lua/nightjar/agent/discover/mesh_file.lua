@@ -19,7 +19,7 @@ local function absent(value) return value == nil or value == json.null end
 
 local function show(value)
   if absent(value) then return "nothing" end
-  if type(value) == "string" then return ("%q"):format(#value > 60 and value:sub(1, 60) or value) end
+  if type(value) == "string" then return ("%q"):format(value:sub(1, 60)) end
   if type(value) == "table" then return json.is_array(value) and "a list" or "a mapping" end
   return tostring(value)
 end
@@ -183,10 +183,46 @@ local function read_services(list, path, problems)
   return services
 end
 
+-- A namespace; one whose own fields are bad keeps its name, so that its last good data stays.
+local function read_namespace(item, path, problems)
+  local fields, err = read_fields(item, path, NAMESPACE, { "name" })
+  if fields then
+    local found = #problems
+    local services = read_services(fields.services or {}, path, problems)
+    for index = found + 1, #problems do problems[index].mesh = fields.name end
+    return { name = fields.name, id = fields.id or fields.name, own = fields.own or false,
+      port = fields.port, path = path, services = services }
+  end
+  local name = is_mapping(item) and readers.text(item.name)
+  problems[#problems + 1] = { message = err, mesh = name or nil }
+  if not name then return nil end
+  return { name = name, id = readers.text(item.id) or name, own = item.own == true,
+    port = readers.port(item.port), path = path, error = err }
+end
+
+local function read_namespaces(list, problems)
+  local namespaces, taken, own = {}, {}, nil
+  for position, item in ipairs(list) do
+    local path = ("namespaces[%d]"):format(position)
+    local namespace = read_namespace(item, path, problems)
+    if namespace then
+      if namespace.own and own then
+        return nil, ("%s.own: expected one own namespace, but %s is own too"):format(path, own)
+      elseif taken[namespace.id] then
+        return nil, ("%s.id: expected an id (or name) not given before, got %s"):format(path,
+          show(namespace.id))
+      end
+      own, taken[namespace.id] = own or namespace.own and path or nil, true
+      namespaces[#namespaces + 1] = namespace
+    end
+  end
+  return namespaces
+end
+
 --- Checks a decoded mesh file.
 ---
---- A bad service that can be told by its name stays in the list with `error` in place of its
---- data; `problems` names each bad thing.
+--- A bad namespace or service that can be told by its name stays in its list with `error` in
+--- place of its data; `problems` names each bad thing.
 ---@param value any  what host.yaml made of the file
 ---@return {member: string?, namespaces: table[]}?
 ---@return table[]|string problems  {message, service?, mesh?}; the message when all is wrong
@@ -205,26 +241,13 @@ function mesh_file.check(value)
   local member
   if not absent(value.member) then
     member = readers.text(value.member)
-    if not member then return nil, "member: expected a service's name, got " .. show(value.member) end
-  end
-  local problems, namespaces, own = {}, {}, nil
-  for position, item in ipairs(value.namespaces) do
-    local path = ("namespaces[%d]"):format(position)
-    local fields, err = read_fields(item, path, NAMESPACE, { "name" })
-    if not fields then
-      problems[#problems + 1] = { message = err }
-    else
-      if fields.own and own then
-        return nil, ("%s.own: expected one own namespace, but %s is own too"):format(path, own)
-      end
-      own = own or fields.own and path or nil
-      local found = #problems
-      namespaces[#namespaces + 1] = { name = fields.name, id = fields.id or fields.name,
-        own = fields.own or false, port = fields.port, path = path,
-        services = read_services(fields.services or {}, path, problems) }
-      for index = found + 1, #problems do problems[index].mesh = fields.name end
+    if not member then
+      return nil, "member: expected a service's name, got " .. show(value.member)
     end
   end
+  local problems = {}
+  local namespaces, err = read_namespaces(value.namespaces, problems)
+  if not namespaces then return nil, err end
   return { member = member, namespaces = namespaces }, problems
 end
 

@@ -1,0 +1,95 @@
+"""A Cloud Map emulator that checks signatures and permissions, and the real AWS SDK to fill it.
+
+Usage: moto.py FILE. Writes {endpoint, control, users} to FILE once it answers, and ends when its
+standard input ends, so that it never outlives the specs. POST a list of calls to `control`:
+[{"service", "operation", "parameters", "user"}]; the answer is the list of what boto3 returned.
+"""
+import http.server
+import json
+import os
+import sys
+
+REGION = "eu-central-1"
+USERS = {
+    "operator": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    "agent": [{"Effect": "Allow", "Resource": "*", "Action": [
+        "servicediscovery:GetService", "servicediscovery:GetNamespace",
+        "servicediscovery:ListNamespaces", "servicediscovery:ListServices",
+        "servicediscovery:DiscoverInstances", "servicediscovery:GetServiceAttributes"]}],
+    "restricted": [{"Effect": "Allow", "Resource": "*", "Action": [
+        "servicediscovery:GetService", "servicediscovery:GetNamespace",
+        "servicediscovery:ListNamespaces", "servicediscovery:ListServices",
+        "servicediscovery:DiscoverInstances"]}],
+}
+# Three calls make a user; from the next call on every signature is checked.
+os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = str(3 * len(USERS))
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+import boto3  # noqa: E402  (moto reads the environment when it is imported)
+from botocore.config import Config  # noqa: E402
+from moto.server import ThreadedMotoServer  # noqa: E402
+
+
+class Cloud:
+    def __init__(self):
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        host, port = server.get_host_and_port()
+        self.endpoint = f"http://{host}:{port}"
+        self.users, self.clients = {}, {}
+        iam = self.client("iam", {"id": "none", "secret": "none"})
+        for name, statements in USERS.items():
+            policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+            iam.create_user(UserName=name)
+            iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy)
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+            self.users[name] = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+
+    def client(self, service, user):
+        return boto3.client(
+            service, endpoint_url=self.endpoint, region_name=REGION,
+            aws_access_key_id=user["id"], aws_secret_access_key=user["secret"],
+            config=Config(inject_host_prefix=False, retries={"max_attempts": 1}))
+
+    def call(self, call):
+        name, service = call.get("user", "operator"), call.get("service", "servicediscovery")
+        if (name, service) not in self.clients:
+            self.clients[name, service] = self.client(service, self.users[name])
+        answer = getattr(self.clients[name, service], call["operation"])(**call["parameters"])
+        answer.pop("ResponseMetadata", None)
+        return answer
+
+
+def handler_of(cloud):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            try:
+                status, answer = 200, [cloud.call(call) for call in json.loads(body)]
+            except Exception as problem:  # the spec shows it
+                status, answer = 500, {"error": repr(problem)}
+            text = json.dumps(answer, default=str).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_):
+            pass
+    return Handler
+
+
+def main(path):
+    import threading
+    cloud = Cloud()
+    control = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler_of(cloud))
+    threading.Thread(target=control.serve_forever, daemon=True).start()
+    with open(path + ".new", "w", encoding="utf-8") as out:
+        json.dump({"endpoint": cloud.endpoint, "users": cloud.users,
+                   "control": f"http://127.0.0.1:{control.server_port}/"}, out)
+    os.rename(path + ".new", path)
+    sys.stdin.read()
+    os._exit(0)
+
+
+main(sys.argv[1])
