@@ -1,0 +1,192 @@
+-- The render stage: templates and a view in, the files of a generation out.
+local json = require("host.json")
+local document = require("nightjar.plan.render.document")
+local mustache = require("nightjar.plan.mustache")
+local new_targets = require("nightjar.plan.render.targets")
+local template_name = require("nightjar.template_name")
+
+local render = {}
+
+local INPUT <const> = "input.json"
+
+local function in_folder(name)
+  return "templates/" .. name
+end
+
+-- An error of the stage: the message names the file, the place goes along for machines.
+local function failure(file, line, message)
+  return nil, ("%s:%d: %s"):format(file, line, message), { file = file, line = line }
+end
+
+-- Where {{> name}} is looked for: beside the templates, then below partials/.
+local function partial_finder(templates)
+  local texts = {}
+  for _, template in ipairs(templates) do
+    texts[template.name] = template.text
+  end
+  return function(name)
+    for _, candidate in ipairs({ name .. ".mustache", "partials/" .. name .. ".mustache",
+      "partials/" .. name }) do
+      if texts[candidate] then
+        return texts[candidate], in_folder(candidate)
+      end
+    end
+    return nil
+  end
+end
+
+-- Says where a line of the output came from, for errors that a parser found in it.
+local function locate(job, output_line)
+  local file, line
+  if job.parsed.render then
+    file, line = mustache.locate(output_line, job.template.text, job.view, job.find_partial,
+      job.options)
+  end
+  return file or job.options.name, line or output_line
+end
+
+-- Renders one file; `element` is the one of `@list`, or nil.
+local function render_file(job, target, element)
+  local parsed, template = job.parsed, job.template
+  local format = parsed.convert and "yaml" or document.format(target)
+  job.position.file, job.position.line = job.options.name, 1
+  job.options.escape, job.options.element = format, element
+  local text = template.text
+  local err
+  if parsed.render then
+    text, err = mustache.render(template.text, job.view, job.find_partial, job.options)
+    if not text then
+      local file, line, message = err:match("^(.-):(%d+): (.*)$")
+      return failure(file, tonumber(line), message)
+    end
+  end
+  local file
+  file, err = document.file(target, text, format, target == job.bootstrap)
+  if not file then
+    local output_line = tonumber(err:match("line (%d+)")) or 1
+    local name, line = locate(job, output_line)
+    return failure(name, line, ("would not be valid %s: %s: %s"):format(format:upper(), target,
+      err))
+  end
+  return file
+end
+
+-- The files that one template stands for: {target, element} each.
+local function expand(parsed, view, name)
+  local list = parsed.list
+  if not list then
+    return { { target = parsed.target } }
+  end
+  local elements = view[list]
+  if type(elements) ~= "table" or elements[1] == nil and not json.is_array(elements)
+    and next(elements) ~= nil then
+    return failure(name, 1, ("the name holds @%s: expected a list of that name in the view")
+      :format(list))
+  end
+  local files = {}
+  for index, element in ipairs(elements) do
+    local element_name = type(element) == "table" and element.name
+    if type(element_name) ~= "string" or element_name == "" then
+      return failure(name, 1, ("the name holds @%s: %s[%d] has no name to put there"):format(list,
+        list, index))
+    end
+    files[index] = { target = template_name.expand(parsed.target, list, element_name),
+      element = element }
+  end
+  return files
+end
+
+-- All files of one template, added to `files`.
+local function render_template(job, targets, files)
+  local name = job.options.name
+  local expanded, err, place = expand(job.parsed, job.view, name)
+  if not expanded then
+    return nil, err, place
+  end
+  for _, one in ipairs(expanded) do
+    local ok, problem = targets:claim(one.target, name)
+    if not ok then
+      return failure(name, 1, problem)
+    end
+    local file
+    file, err, place = render_file(job, one.target, one.element)
+    if not file then
+      return nil, err, place
+    end
+    files[#files + 1] = file
+  end
+  return true
+end
+
+local function claim_fixed(targets, copies)
+  targets:claim(INPUT, "nightjar itself (the templates' input)")
+  for _, path in ipairs(copies) do
+    local ok, err = targets:claim(path, in_folder(path))
+    -- A hidden file may be copied; it is nobody's target.
+    if not ok and template_name.check(path) then
+      return failure(in_folder(path), 1, err)
+    end
+  end
+  return true
+end
+
+local function input_file(view)
+  local content, err = document.encode(view)
+  if not content then
+    return nil, INPUT .. ": " .. err
+  end
+  return { path = INPUT, content = content, step = "input", version = json.hash(content),
+    resources = json.array({}) }
+end
+
+local function by(field)
+  return function(a, b)
+    return a[field] < b[field]
+  end
+end
+
+--- Renders every template with the view.
+---@param input {view: table, templates: {name: string, text: string}[], copies: string[]?,
+---  position: table?} `copies` are paths that the agent copies, checked for collisions only;
+---  `position` gets `file` and `line` of what is being rendered, for those who end the process
+---@param settings {envoy_configuration_file: string?} name of Envoy's bootstrap among the targets
+---@return {files: {path: string, content: string, step: string, version: string, resources:
+---  string[]}[]}? output sorted by path; `step` is `bootstrap`, `clusters`, `routes`,
+---  `listeners`, `input` or `other`
+---@return string? err `templates/NAME:LINE: ...`
+---@return {file: string, line: integer}? place
+function render.run(input, settings)
+  local position = input.position or {}
+  local view = input.view
+  local first, problem = input_file(view)
+  if not first then
+    return nil, problem
+  end
+  local targets = new_targets()
+  local ok, err, place = claim_fixed(targets, input.copies or {})
+  if not ok then
+    return nil, err, place
+  end
+  local templates = table.move(input.templates, 1, #input.templates, 1, {})
+  table.sort(templates, by("name"))
+  local find_partial = partial_finder(templates)
+  local files = { first }
+  for _, template in ipairs(templates) do
+    local parsed = template_name.parse(template.name)
+    if not parsed.partial then
+      local job = { template = template, parsed = parsed, view = view, position = position,
+        find_partial = find_partial, bootstrap = settings.envoy_configuration_file,
+        options = { name = in_folder(template.name), position = position, strict = true,
+          cache = {} } }
+      ok, err, place = render_template(job, targets, files)
+      if not ok then
+        return nil, err, place
+      end
+    end
+  end
+  position.file, position.line = nil, nil
+  table.sort(files, by("path"))
+  return { files = json.array(files) }
+end
+
+return render

@@ -1,0 +1,173 @@
+-- What a rendered text becomes before it is published: parsed, converted, given a version.
+local json = require("host.json")
+local yaml = require("host.yaml")
+
+local document = {}
+
+-- Documents are as large as the process's memory lets them be; only their depth is bounded.
+local LIMITS <const> = { max_depth = 64, max_bytes = 1 << 30, max_nodes = 1 << 30 }
+local ENCODING <const> = { indent = 2, max_bytes = 1 << 30 }
+
+-- Which step of a publication a resource belongs to, by the end of its `@type`.
+local STEPS <const> = {
+  Cluster = "clusters", ClusterLoadAssignment = "clusters",
+  RouteConfiguration = "routes", ScopedRouteConfiguration = "routes", VirtualHost = "routes",
+  Listener = "listeners",
+}
+-- The same for a set that happens to be empty, by how Envoy's services are called.
+local STEPS_BY_NAME <const> = { cds = "clusters", eds = "clusters", rds = "routes",
+  lds = "listeners" }
+
+--- The format that a target's name promises.
+---@param target string
+---@return "json"|"yaml"|"html"|"none"
+function document.format(target)
+  local suffix = (target:match("%.(%w+)$") or ""):lower()
+  local formats = { json = "json", yaml = "yaml", yml = "yaml", html = "html", htm = "html",
+    xml = "html" }
+  return formats[suffix] or "none"
+end
+
+--- Parses text of a format; other formats than JSON and YAML are not parsed.
+---@param text string
+---@param format string
+---@return any value
+---@return string? err names the line of the text
+function document.decode(text, format)
+  if format == "json" then
+    return json.decode(text, { max_depth = LIMITS.max_depth, max_bytes = LIMITS.max_bytes })
+  elseif format == "yaml" then
+    return yaml.decode(text, LIMITS)
+  end
+  return nil
+end
+
+--- Writes a value as the JSON of a published file.
+---@param value any
+---@return string? text
+---@return string? err
+function document.encode(value)
+  local text, err = json.encode(value, ENCODING)
+  if not text then
+    return nil, err
+  end
+  return text .. "\n"
+end
+
+-- A resource is itself, or lies in a wrapper that gives it a name and a version.
+local function inner(resource)
+  if type(resource) ~= "table" then
+    return {}
+  end
+  local wrapped = resource.resource
+  return type(wrapped) == "table" and wrapped["@type"] and wrapped or resource
+end
+
+local function step_of(target, resources)
+  local first = resources[1]
+  if first ~= nil then
+    local kind = tostring(inner(first)["@type"] or ""):match("([%w]+)$")
+    return STEPS[kind or ""] or "other"
+  end
+  for part in target:gmatch("[^/]+") do
+    local step = STEPS_BY_NAME[part:match("^%a*")]
+    if step then
+      return step
+    end
+  end
+  return "other"
+end
+
+local function names_of(resources)
+  local names = json.array({})
+  for _, resource in ipairs(resources) do
+    local name = inner(resource).name or inner(resource).cluster_name
+    if type(name) == "string" then
+      names[#names + 1] = name
+    end
+  end
+  return names
+end
+
+-- A set without a version gets a hash of its content. YAML gets a line of its own at the end, so
+-- that it stays what the template's author wrote; where that does not do (a document in braces,
+-- an end marker), the set is written anew as JSON, which is YAML too.
+local function add_version(text, value, format)
+  local content, err = document.encode(value)
+  if not content then
+    return nil, err
+  end
+  local version = json.hash(content)
+  if format == "yaml" then
+    local longer = text:gsub("\n*$", "\n", 1) .. 'version_info: "' .. version .. '"\n'
+    local read = document.decode(longer, "yaml")
+    if type(read) == "table" and read.version_info == version and not value.version_info then
+      return longer, version
+    end
+  end
+  value.version_info = version
+  content, err = document.encode(value)
+  if not content then
+    return nil, err
+  end
+  return content, version
+end
+
+-- Whether a parsed document is what Envoy reads from a file: a set of resources.
+local function is_resource_set(value)
+  if type(value) ~= "table" or value.resources == nil then
+    return false
+  end
+  if value.resources == json.null then
+    -- What a template writes that repeats over an empty list.
+    value.resources = json.array({})
+  end
+  return json.is_array(value.resources)
+end
+
+-- Says whether a set names its version itself.
+local function has_version(value)
+  return type(value.version_info) == "string" and value.version_info ~= ""
+end
+
+--- Makes a file of rendered text.
+---@param target string path of the file
+---@param text string
+---@param source_format string format of the text
+---@param is_bootstrap boolean Envoy's bootstrap is no set of resources
+---@return {path: string, content: string, step: string, version: string, resources: string[]}?
+---@return string? err with the line of the text, where there is one
+function document.file(target, text, source_format, is_bootstrap)
+  local value, err = document.decode(text, source_format)
+  if err then
+    return nil, err
+  end
+  local format = document.format(target)
+  local content = text
+  local file = { path = target, step = is_bootstrap and "bootstrap" or "other",
+    resources = json.array({}) }
+  local is_set = not is_bootstrap and is_resource_set(value)
+  if is_set then
+    file.step = step_of(target, value.resources)
+    file.resources = names_of(value.resources)
+  end
+  if is_set and not has_version(value) then
+    content, file.version = add_version(text, value, source_format == format and format or "json")
+    if not content then
+      return nil, file.version
+    end
+  elseif source_format ~= format then
+    content, err = document.encode(value)
+    if not content then
+      return nil, err
+    end
+  end
+  if is_set and not file.version then
+    file.version = value.version_info
+  end
+  file.version = file.version or json.hash(content)
+  file.content = content
+  return file
+end
+
+return document
