@@ -190,11 +190,19 @@ class Demo:
                 path.unlink(missing_ok=True)
 
 
+def short(path):
+    """A path below the current folder, as one would type it; any other in full."""
+    try:
+        return path.relative_to(pathlib.Path.cwd())
+    except ValueError:
+        return path
+
+
 def introduce(demo):
     print(f"""
 nightjar {demo.agent.pid} and its Envoy serve http://127.0.0.1:{demo.port}/
-  edit  {os.path.relpath(demo.mesh)}   and save: in force within {REFRESH_TIME} s
-  look  {os.path.relpath(demo.folder)}/nightjar.log   and http://127.0.0.1:{demo.admin_port}/
+  edit  {short(demo.mesh)}   and save: in force within {REFRESH_TIME} s
+  look  {short(demo.folder)}/nightjar.log   and http://127.0.0.1:{demo.admin_port}/
   end   Ctrl-C""", flush=True)
 
 
@@ -213,7 +221,7 @@ def watch(demo, sender, screen, seconds):
             sender.paths = list(weights)
             splits = [display.Split(path, weights[path], sender.counts(path)) for path in weights]
             met = met or (bool(splits) and all(split.near() for split in splits))
-            message = sender.last_error or demo.log.warning
+            message = sender.last_error or demo.log.warning()
             screen.show(sender, splits, message)
             demo.check_children()
             left = seconds - screen.seconds() if seconds else screen.every

@@ -34,6 +34,11 @@ def summary(traffic, seconds):
             f"{traffic.connections} connections opened")
 
 
+def percent(measured, split):
+    """A measured share; before the first answer there is none."""
+    return f"{measured:.1%}" if split.requests else "-"
+
+
 def table(traffic, splits, seconds, message):
     """The lines for a terminal."""
     lines = ["", summary(traffic, seconds), "",
@@ -42,7 +47,7 @@ def table(traffic, splits, seconds, message):
         path = split.path
         for name, wanted, measured in split.rows:
             bar = "#" * round(measured * BAR)
-            lines.append(f"  {path:<10} {name:<28} {wanted:7.1%} {measured:9.1%}  {bar}")
+            lines.append(f"  {path:<10} {name:<28} {wanted:7.1%} {percent(measured, split):>9}  {bar}")
             path = ""
     lines += ["", message or "", ""]
     return lines
@@ -55,7 +60,7 @@ def line(traffic, splits, seconds, message):
     for split in splits:
         if len(split.rows) > 1:
             parts.append(split.path + " " + ", ".join(
-                f"{name} {measured:.1%} (wanted {wanted:.1%})"
+                f"{name} {percent(measured, split)} (wanted {wanted:.1%})"
                 for name, wanted, measured in split.rows))
     return " | ".join(parts) + (f" | {message}" if message else "")
 

@@ -5,8 +5,10 @@ import os
 import re
 import socket
 import threading
+import time
 
 MESH_PORT, ADMIN_PORT = 8080, 9901   # the agent's defaults, taken when they are free
+WARNING_TIME = 8                     # seconds for which a warning is worth showing
 LOG_LIMIT = 16 * 1024 * 1024         # bytes; an access log must not fill a disk overnight
 TYPE = "type.googleapis.com/envoy.extensions.filters."
 
@@ -112,11 +114,15 @@ class Log:
 
     def __init__(self, pipe, path):
         self.path = path
-        self.warning = None
         self.lines = []
         self._pipe = pipe
+        self._warning, self._warned = None, 0.0
         self._thread = threading.Thread(target=self._copy, daemon=True)
         self._thread.start()
+
+    def warning(self):
+        """The last line that warns, unless it is old news."""
+        return self._warning if time.monotonic() - self._warned < WARNING_TIME else None
 
     def join(self):
         self._thread.join(2)
@@ -132,4 +138,4 @@ class Log:
                 text = line.decode("utf-8", "replace").rstrip()
                 self.lines = self.lines[-9:] + [text]
                 if re.search(r"\blevel=(warn|error)", text):
-                    self.warning = text
+                    self._warning, self._warned = text, time.monotonic()
