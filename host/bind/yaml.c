@@ -84,7 +84,13 @@ static int fail_parser(struct decode *d) {
   if (parser->error == YAML_READER_ERROR)
     return error_set(d->error, "syntax", NULL, NULL, "byte %zu: %s",
         parser->problem_offset + 1, problem);
-  return fail_at(d, &parser->problem_mark, "syntax", problem, NULL);
+  if (parser->context == NULL)
+    return fail_at(d, &parser->problem_mark, "syntax", problem, NULL);
+  char why[300]; /* all of it is libyaml's own words */
+  snprintf(why, sizeof why, "%s, %s that began at line %zu, column %zu",
+      problem, parser->context, parser->context_mark.line + 1,
+      parser->context_mark.column + 1);
+  return fail_at(d, &parser->problem_mark, "syntax", why, NULL);
 }
 
 static int next_event(struct decode *d) {
@@ -187,8 +193,7 @@ static void push_anchor(struct decode *d, const yaml_char_t *anchor) {
     lua_pushnil(d->L);
 }
 
-/* Stack: name, value. An anchor counts from here on, so that an alias within
- * it finds nothing: values have no cycles. */
+/* Stack: name, value. An anchor counts from here on: values have no cycles. */
 static void finish(struct decode *d) {
   if (!lua_isnil(d->L, -2)) {
     lua_pushvalue(d->L, -2);

@@ -1,0 +1,28 @@
+---@meta host.yaml
+-- YAML 1.2 (a safe subset), written in host/bind/yaml.c over libyaml. Both programs have it.
+
+---@class host.yaml
+---@field null userdata the same as `json.null`
+local yaml = {}
+
+---@class host.yaml.decode_options
+---@field max_depth? integer lists and mappings within each other; 1 to 1000, default 64
+---@field max_bytes? integer length of the text; default 16 MiB
+---@field max_aliases? integer how often aliases may be used; default 100
+---@field max_nodes? integer values of the result, each copy for an alias counted; default 1,000,000
+
+---Reads one YAML document; an empty one is `null`. Plain scalars have the types of the core
+---schema (YAML 1.2.2, 10.3.2): `yes` and `2001-12-14` are strings, `0777` is 777. Integers of 64
+---bits stay integers. Keys are the scalars as they are written. Lists are marked as `json.array`
+---does. Each alias becomes a copy of its own.
+---Errors: broken text, a second document, duplicate keys, keys that are no scalars, merge keys
+---(`<<`), tags other than `!!str !!int !!float !!bool !!null !!map !!seq`, a passed limit. The
+---message begins with "line L, column C"; the code is "syntax" or "limit".
+---@param text string
+---@param options? host.yaml.decode_options
+---@return any value
+---@return string? err
+---@return string? code
+function yaml.decode(text, options) end
+
+return yaml
