@@ -30,8 +30,14 @@ static int f_environment(lua_State *L) {
     if (equals == NULL)
       continue;
     lua_pushlstring(L, *entry, (size_t)(equals - *entry));
-    lua_pushstring(L, equals + 1);
-    lua_rawset(L, -3);
+    lua_pushvalue(L, -1);
+    /* Of a name given twice the first counts, as for getenv(). */
+    if (lua_rawget(L, -3) == LUA_TNIL) {
+      lua_pushvalue(L, -2);
+      lua_pushstring(L, equals + 1);
+      lua_rawset(L, -5);
+    }
+    lua_pop(L, 2);
   }
   return 1;
 }

@@ -18,7 +18,7 @@ program.version = ""
 ---@return string? code errno name
 function program.data_directory() end
 
----The environment of this process. A name given twice has its last value.
+---The environment of this process. Of a name given twice the first counts, as for os.getenv.
 ---@return table<string, string>
 function program.environment() end
 
