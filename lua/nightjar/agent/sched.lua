@@ -1,0 +1,110 @@
+-- Coroutines over the host's one wait: code that waits reads as straight-line code.
+--
+--   sched.run(function()
+--     sched.spawn(beat)                                    -- runs beside
+--     local answer, err = sched.http { url = url, timeout = 5 }
+--     local ending = sched.exited(process)
+--     sched.sleep(0.5)
+--   end)
+--
+-- A function run by sched.run or sched.spawn is a task. Tasks give way to each other only in the
+-- functions that wait (sleep, all, join, take, http, exec, exited); between two of these a task is
+-- alone in the world. All waiting is done by host.loop, so while nothing happens nothing wakes but
+-- timers. What a waiting task holds is let go of when the task is cancelled: its request is given
+-- up, its program killed.
+
+local clock = require("host.clock")
+local core = require("nightjar.agent.sched.core")
+local exec = require("nightjar.agent.sched.exec")
+local http = require("host.http")
+local loop = require("host.loop")
+local queue = require("nightjar.agent.sched.queue")
+
+local sched = {
+  run = core.run,
+  spawn = core.spawn,
+  queue = queue.new,
+  exec = exec,
+  now = clock.monotonic, -- seconds that never jump
+}
+
+local SIGNALS = { "TERM", "INT", "QUIT", "HUP", "USR1" }
+
+---@param seconds number
+function sched.sleep(seconds)
+  core.rest(assert(seconds, "sched: sleep: expected seconds"))
+end
+
+---Calls `fn(element, index)` for each element, at most `limit` at a time, and waits for all.
+---@generic T, R
+---@param list T[]
+---@param limit integer
+---@param fn fun(element: T, index: integer): R
+---@return R[] results in the list's order; the first result of each call
+function sched.all(list, limit, fn)
+  assert(limit >= 1, "sched: all: expected a limit of at least 1")
+  local results, at, crew = {}, 0, {}
+  local _ <close> = core.guard(function()
+    for _, worker in ipairs(crew) do worker:cancel() end
+  end)
+  for i = 1, math.min(limit, #list) do
+    crew[i] = core.spawn(function()
+      while at < #list do
+        at = at + 1
+        local index = at
+        results[index] = (fn(list[index], index))
+      end
+    end)
+  end
+  for _, worker in ipairs(crew) do worker:join() end
+  return results
+end
+
+---Makes an HTTP request and waits for its response.
+---@param request HttpRequest see lua/meta/host/http.lua
+---@return {status: integer, headers: table<string, string>, body: string}? response
+---@return {kind: string, message: string}? err
+function sched.http(request)
+  local waiting = core.here()
+  local id, message, code = http.start(request)
+  if not id then return nil, { kind = code or "request", message = message } end
+  local transfers, place = core.scheduler().transfers, { task = waiting }
+  transfers[id] = place
+  local _ <close> = core.guard(function()
+    transfers[id] = nil
+    http.cancel(id)
+  end)
+  core.rest()
+  if place.event.error then return nil, place.event.error end
+  return place.event
+end
+
+---Waits until a process of host.child has ended.
+---@param process Process
+---@return {status: integer?, signal: string?} ending one of the two
+function sched.exited(process)
+  local waiting, exits, id = core.here(), core.scheduler().exits, process:id()
+  while not process:status() do
+    local waiters = exits[id] or {}
+    exits[id] = waiters
+    table.insert(waiters, waiting)
+    local _ <close> = core.guard(function()
+      core.remove(waiters, waiting)
+      if #waiters == 0 then exits[id] = nil end
+    end)
+    core.rest()
+  end
+  return process:status()
+end
+
+---Receives signals of the process from now on, instead of being ended by them.
+---@param names string[]? TERM, INT, QUIT, HUP and USR1 if not given
+---@return Queue queue of names: "TERM"
+function sched.signals(names)
+  local signals = queue.new()
+  assert(loop.signals(names or SIGNALS))
+  table.insert(core.scheduler().signals, signals)
+  return signals
+end
+
+return sched
