@@ -25,7 +25,8 @@ local credentials = {}
 credentials.providers = {
   require "nightjar.agent.aws.provider.environment",
   require "nightjar.agent.aws.provider.shared_file",
-  require "nightjar.agent.aws.provider.container",
+  -- In brackets: `require` has a second result.
+  (require "nightjar.agent.aws.provider.container"),
 }
 
 -- Seconds before expiry: from the first on renewal is tried now and then, from the second on

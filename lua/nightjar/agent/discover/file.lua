@@ -102,7 +102,7 @@ local function add_others(reading, content, path, settings)
   for _, namespace in ipairs(content.namespaces) do
     if namespace.port and not taken[namespace] and namespace.id ~= own then
       reading.meshes[#reading.meshes + 1] =
-        mesh_reading(namespace, "file:" .. namespace.name, namespace.port, "public")
+        mesh_reading(namespace, "file:" .. namespace.id, namespace.port, "public")
     elseif namespace.port then
       warn(reading, "port_unused", namespace.name, ("%s: %s.port: not used, %s decides"):format(
         path, namespace.path, taken[namespace] and "NAMESPACE_x_PORT" or "SERVICE_PORT"))

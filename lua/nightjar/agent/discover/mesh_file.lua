@@ -84,7 +84,7 @@ function readers.attributes(value)
   local attributes = {}
   for _, key in ipairs(sorted_keys(value)) do
     local text = mesh_file.text_of(value[key])
-    if not text then return nil, "a single value, not " .. show(value[key]), "." .. key end
+    if not text then return nil, "a single value", "." .. key end
     attributes[key] = text
   end
   return attributes

@@ -115,7 +115,8 @@ describe("endpoint.with_prefix", function()
   it("puts the host prefix in front of names, custom ones too", function()
     assert.equal("https://data-servicediscovery.r.amazonaws.com/",
       endpoint.with_prefix("https://servicediscovery.r.amazonaws.com", "data-"))
-    assert.equal("http://data-moto:5000/base/", endpoint.with_prefix("http://moto:5000/base/", "data-"))
+    assert.equal("http://data-moto:5000/base/",
+      endpoint.with_prefix("http://moto:5000/base/", "data-"))
     assert.equal("http://moto:5000/", endpoint.with_prefix("http://moto:5000"))
   end)
 

@@ -24,7 +24,8 @@ describe("failure.of_response", function()
   end)
 
   it("is content with the status where the body is HTML, cut or empty", function()
-    for _, body in ipairs { "<html><h1>Bad Gateway</h1></html>", '{"__type":"Ser', "", "[]", "\0" } do
+    for _, body in ipairs { "<html><h1>Bad Gateway</h1></html>", '{"__type":"Ser', "", "[]",
+      "\0" } do
       local problem = of(502, body)
       assert.equal("HTTP502", problem.code)
       assert.equal("ListServices: 502 HTTP502", tostring(problem))

@@ -5,7 +5,8 @@ describe("the format of AWS's shared files", function()
     assert.same({
       default = { region = "eu-west-1" },
       ["profile web"] = { region = "us-east-1", output = "json" },
-    }, ini.parse("[default]\nregion = eu-west-1\n\n[profile web]\r\nREGION=us-east-1\noutput =json"))
+    }, ini.parse("[default]\nregion = eu-west-1\n\n[profile web]\r\nREGION=us-east-1\n"
+      .. "output =json"))
   end)
 
   it("leaves comments out, but not what only looks like one", function()

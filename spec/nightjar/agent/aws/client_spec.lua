@@ -1,0 +1,208 @@
+local aws_client = require "nightjar.agent.aws.client"
+local json = require "host.json"
+local sched = require "nightjar.agent.sched"
+
+local OK = { status = 200, body = "{}" }
+local THROTTLED = { status = 429, body = '{"__type":"RequestLimitExceeded"}' }
+local BUSY = { status = 503, body = "<html>busy</html>" }
+
+describe("the client", function()
+  local asked, slept, answers, clock, environment
+
+  before_each(function()
+    asked, slept, clock = {}, {}, 1795491670
+    environment = { AWS_REGION = "eu-central-1", AWS_ACCESS_KEY_ID = "AKIA1", HOME = "/nonexistent",
+      AWS_SECRET_ACCESS_KEY = "hunter2", AWS_SESSION_TOKEN = "token1" }
+  end)
+
+  local function open(fields)
+    local settings = { environment = environment, sources = {}, api_concurrency = 2 }
+    for key, value in pairs(fields or {}) do settings[key] = value end
+    return assert(aws_client.new(settings, {
+      http = function(request)
+        asked[#asked + 1] = request
+        local answer = answers[math.min(#asked, #answers)]
+        if type(answer) == "function" then answer = answer(request) end
+        if answer.kind then return nil, answer end
+        return { status = answer.status, body = answer.body, headers = answer.headers or {} }
+      end,
+      sleep = function(seconds) slept[#slept + 1] = seconds end,
+      random = function() return 1 end,
+      now = function() return clock end,
+      monotonic = function() return 0 end,
+    }))
+  end
+
+  local function call(client, options)
+    return sched.run(client.call, client, "ListServices", { MaxResults = 100 }, options)
+  end
+
+  local function header(request, name)
+    for _, pair in ipairs(request.headers) do
+      if pair[1]:lower() == name then return pair[2] end
+    end
+  end
+
+  it("posts signed JSON 1.1 to the region's endpoint", function()
+    answers = { { status = 200, body = '{"Services":[]}' } }
+    assert.same({ Services = {} }, call(open()))
+    local request = asked[1]
+    assert.equal("POST", request.method)
+    assert.equal("https://servicediscovery.eu-central-1.amazonaws.com/", request.url)
+    assert.equal('{"MaxResults":100}', request.body)
+    assert.equal("application/x-amz-json-1.1", header(request, "content-type"))
+    assert.equal("Route53AutoNaming_v20170314.ListServices", header(request, "x-amz-target"))
+    assert.equal("token1", header(request, "x-amz-security-token"))
+    assert.equal("20261124T034110Z", header(request, "x-amz-date"))
+    assert.matches("AKIA1/20261124/eu-central-1/servicediscovery/aws4_request",
+      header(request, "authorization"), 1, true)
+    assert.matches("SignedHeaders=content%-type;host;x%-amz%-date;x%-amz%-security%-token;"
+      .. "x%-amz%-target", header(request, "authorization"))
+    assert.matches("^nightjar/", header(request, "user-agent"))
+  end)
+
+  it("puts an operation's host prefix in front of the host", function()
+    answers = { OK }
+    call(open(), { host_prefix = "data-" })
+    assert.equal("https://data-servicediscovery.eu-central-1.amazonaws.com/", asked[1].url)
+  end)
+
+  it("tries three times, ever later, and tells the last failure", function()
+    answers = { BUSY }
+    local output, problem = call(open())
+    assert.is_nil(output)
+    assert.equal(3, #asked)
+    assert.same({ 0.05, 0.1 }, slept)
+    assert.equal("ListServices: 503 HTTP503 (3 attempts)", tostring(problem))
+  end)
+
+  it("waits longer after throttling, and as long as AWS asks", function()
+    local asks = { status = 429, body = THROTTLED.body,
+      headers = { ["x-amz-retry-after"] = "4000" } }
+    answers = { THROTTLED, asks, OK }
+    assert.truthy(call(open()))
+    assert.same({ 1, 4 }, slept)
+  end)
+
+  it("tries again after a lost connection and a cut answer", function()
+    answers = { { kind = "timeout", message = "no answer in 10 s" },
+      { status = 200, body = '{"Services":[{"Id"' }, OK }
+    assert.truthy(call(open()))
+    assert.equal(3, #asked)
+  end)
+
+  it("does not repeat what was refused", function()
+    answers = { { status = 400, body = '{"__type":"InvalidInput","Message":"bad"}' } }
+    local _, problem = call(open())
+    assert.equal(1, #asked)
+    assert.same({ "ListServices", 400, "InvalidInput", "bad", 1 }, { problem.operation,
+      problem.status, problem.code, problem.message, problem.attempts })
+  end)
+
+  it("obeys AWS_MAX_ATTEMPTS and refuses nonsense in it", function()
+    environment.AWS_MAX_ATTEMPTS = "1"
+    answers = { BUSY }
+    call(open())
+    assert.equal(1, #asked)
+    environment.AWS_MAX_ATTEMPTS = "many"
+    local client, err = aws_client.new({ environment = environment, sources = {} })
+    assert.is_nil(client)
+    assert.equal('AWS_MAX_ATTEMPTS: expected an integer from 1, got "many"', err)
+  end)
+
+  it("stops retrying in an outage once the quota is spent, and recovers with success", function()
+    answers = { BUSY }
+    local client = open()
+    for _ = 1, 30 do call(client) end
+    -- 30 first tries and 35 retries of 14 tokens each out of 500.
+    assert.equal(65, #asked)
+    answers = { OK }
+    for _ = 1, 4 do call(client) end
+    answers = { BUSY }
+    call(client)
+    assert.equal(71, #asked)
+  end)
+
+  it("fetches new credentials when AWS calls them expired, once", function()
+    local expired = { status = 400, body = '{"__type":"ExpiredTokenException"}' }
+    answers = { expired, OK }
+    assert.truthy(call(open()))
+    assert.equal(2, #asked)
+    assert.same({}, slept)
+    asked, answers = {}, { expired }
+    local _, problem = call(open())
+    assert.equal("ExpiredTokenException", problem.code)
+    assert.equal(2, #asked)
+  end)
+
+  it("corrects a clock that is more than four minutes off, for all calls to come", function()
+    answers = { { status = 403, body = '{"__type":"InvalidSignatureException"}',
+      headers = { date = "Tue, 24 Nov 2026 05:00:00 GMT" } }, OK, OK }
+    local client = open()
+    assert.truthy(call(client))
+    assert.truthy(call(client))
+    assert.equal("20261124T034110Z", header(asked[1], "x-amz-date"))
+    assert.equal("20261124T050000Z", header(asked[2], "x-amz-date"))
+    assert.equal("20261124T050000Z", header(asked[3], "x-amz-date"))
+  end)
+
+  it("does not blame the clock for a wrong secret", function()
+    answers = { { status = 403, headers = { date = "Tue, 24 Nov 2026 03:42:10 GMT" },
+      body = "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code></Error></ErrorResponse>" } }
+    local _, problem = call(open())
+    assert.equal("SignatureDoesNotMatch", problem.code)
+    assert.equal(1, #asked)
+  end)
+
+  it("never repeats a secret in a message", function()
+    answers = { { status = 403, body = json.encode { __type = "AccessDeniedException",
+      message = "key hunter2 with token1 is bad\nx-amz-security-token:token1" } } }
+    local _, problem = call(open())
+    assert.equal("key … with … is bad", problem.message)
+  end)
+
+  it("begins no try after its deadline", function()
+    answers = { BUSY }
+    local client = open()
+    local _, problem = call(client, { deadline = 0.07 })
+    assert.equal(2, #asked)
+    assert.equal("HTTP503", problem.code)
+    _, problem = call(client, { deadline = 0 })
+    assert.equal("DeadlineExceeded", problem.code)
+  end)
+
+  it("lets no more calls through at a time than settings.api_concurrency", function()
+    local inside, most = 0, 0
+    answers = { function()
+      inside = inside + 1
+      most = math.max(most, inside)
+      sched.sleep(0.005)
+      inside = inside - 1
+      return OK
+    end }
+    local client = open()
+    sched.run(function()
+      sched.all({ 1, 2, 3, 4, 5, 6 }, 6, function() return client:call("X", {}) end)
+    end)
+    assert.equal(2, most)
+    assert.equal(6, #asked)
+  end)
+
+  it("counts requests by operation, and retries", function()
+    answers = { BUSY, OK, OK }
+    local client = open()
+    call(client)
+    sched.run(client.call, client, "GetService", { Id = "srv-1" })
+    assert.same({ ListServices = 2, GetService = 1 }, client:counts())
+    assert.equal(1, client.retries)
+  end)
+
+  it("reports missing credentials as the failure of the call", function()
+    environment.AWS_SECRET_ACCESS_KEY = nil
+    answers = { OK }
+    local _, problem = call(open())
+    assert.equal("ListServices: CredentialsError: AWS_SECRET_ACCESS_KEY: not set, though "
+      .. "AWS_ACCESS_KEY_ID is", tostring(problem))
+    assert.equal(0, #asked)
+  end)
+end)
