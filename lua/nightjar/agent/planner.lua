@@ -104,13 +104,14 @@ local function decode(result)
 end
 
 local function execute(text, settings)
+  local environment = clean_environment(settings.environment)
   local result, err = sched.exec {
     argv = {
       program.directory .. "/nightjar-plan",
       "--max-memory-mib", tostring(settings.plan_max_memory),
       "--max-instructions", tostring(settings.plan_max_instructions),
     },
-    env = clean_environment(settings.environment),
+    env = environment, stderr = next(environment) and "inherit" or "null",
     input = text, deadline = settings.plan_deadline, max_output = MAX_OUTPUT,
   }
   if not result then return nil, "nightjar-plan: " .. tostring(err) end
