@@ -1,0 +1,36 @@
+---@meta host.http
+-- HTTP requests (host/http.h). Responses come as events of host.loop; each request gives one.
+
+local http = {}
+
+---@class HttpRequest
+---@field url string http or https; no user name in it
+---@field method? string "GET" if not given
+---@field headers? table<string, string>|string[][] by name, or a list of { name, value }
+---@field body? string
+---@field connect_timeout? number seconds until connected, TLS included; 5 if not given
+---@field timeout? number seconds until all is there; 30 if not given
+---@field stall_timeout? number seconds without a byte, in whole ones; 0 or not given: no limit
+---@field max_body? integer bytes of the response's body, 16 MiB if not given
+---@field ca_file? string PEM file of the authorities to trust instead of the system's
+---@field proxy? string instead of the environment's; never used for this machine and its link
+---@field unix_socket? string path of a socket to connect to instead of the URL's host
+
+---@class HttpFailure
+---@field kind "resolve"|"connect"|"tls"|"timeout"|"too_large"|"read"|"cancelled"
+---@field message string "GET: http://host/path: why"; no query in it
+
+---Starts a request. Redirects are not followed; certificates and names are checked; there are at
+---most 64 requests at a time.
+---@param request HttpRequest
+---@return integer? id
+---@return string? err
+---@return string? code "url", "header", "limit" (try again when one of them is over)
+function http.start(request) end
+
+---Gives a request up; its event follows, with kind "cancelled".
+---@param id integer
+---@return boolean cancelled false if it is over
+function http.cancel(id) end
+
+return http

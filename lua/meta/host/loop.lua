@@ -1,0 +1,63 @@
+---@meta host.loop
+-- The one place where the program waits (host/loop.h). One loop for each Lua state; host.child and
+-- host.http give it what it waits for. It calls nobody back. Most code wants nightjar.agent.sched.
+
+local loop = {}
+
+---A signal came, as often as the kernel told us (equal ones may come together as one).
+---@class SignalEvent
+---@field type "signal"
+---@field signal string "TERM"
+
+---A program wrote, or (with `eof`) will write no more. What it wrote before it ended may come
+---after its "exit".
+---@class DataEvent
+---@field type "data"
+---@field child integer process:id()
+---@field pid integer
+---@field stream "stdout"|"stderr"
+---@field data string? at most 64 KiB
+---@field eof true?
+
+---All that was queued for a program's standard input is written, or (with `error`) never will be.
+---@class WrittenEvent
+---@field type "written"
+---@field child integer process:id()
+---@field pid integer
+---@field error string? "Broken pipe"
+
+---A program ended: with a status, or by a signal.
+---@class ExitEvent
+---@field type "exit"
+---@field child integer process:id()
+---@field pid integer
+---@field status integer?
+---@field signal string? "KILL"
+
+---A request is over: `status`, `headers` and `body`, or `error`.
+---@class HttpEvent
+---@field type "http"
+---@field id integer
+---@field status integer?
+---@field headers table<string, string>? names in lower case; values that came apart joined by ", "
+---@field body string?
+---@field error HttpFailure?
+
+---@alias Event SignalEvent|DataEvent|WrittenEvent|ExitEvent|HttpEvent
+
+---Waits until something has happened or the time is over.
+---@param seconds number 0 or more; math.huge: for ever
+---@return Event[]? events empty when the time is over
+---@return string? err the system refuses; there is no way on
+---@return string? code
+function loop.wait(seconds) end
+
+---Blocks signals and receives them as events from now on. May be called again for more of them.
+---A program that is started by io.popen or os.execute inherits the block, one by host.child not.
+---@param names string[] "TERM", "HUP" …; not KILL, STOP or CHLD
+---@return true? ok
+---@return string? err
+---@return string? code
+function loop.signals(names) end
+
+return loop
