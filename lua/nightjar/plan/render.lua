@@ -13,9 +13,9 @@ local function in_folder(name)
   return "templates/" .. name
 end
 
--- An error of the stage: the message names the file, the place goes along for machines.
+-- What the stage says when it fails: where and why.
 local function failure(file, line, message)
-  return nil, ("%s:%d: %s"):format(file, line, message), { file = file, line = line }
+  return nil, { file = file, line = line, message = message }
 end
 
 -- Where {{> name}} is looked for: beside the templates, then below partials/.
@@ -99,9 +99,9 @@ end
 -- All files of one template, added to `files`.
 local function render_template(job, targets, files)
   local name = job.options.name
-  local expanded, err, place = expand(job.parsed, job.view, name)
+  local expanded, err = expand(job.parsed, job.view, name)
   if not expanded then
-    return nil, err, place
+    return nil, err
   end
   for _, one in ipairs(expanded) do
     local ok, problem = targets:claim(one.target, name)
@@ -109,9 +109,9 @@ local function render_template(job, targets, files)
       return failure(name, 1, problem)
     end
     local file
-    file, err, place = render_file(job, one.target, one.element)
+    file, err = render_file(job, one.target, one.element)
     if not file then
-      return nil, err, place
+      return nil, err
     end
     files[#files + 1] = file
   end
@@ -133,7 +133,7 @@ end
 local function input_file(view)
   local content, err = document.encode(view)
   if not content then
-    return nil, INPUT .. ": " .. err
+    return nil, { file = INPUT, message = "cannot write the templates' input: " .. err }
   end
   return { path = INPUT, content = content, step = "input", version = json.hash(content),
     resources = json.array({}) }
@@ -145,48 +145,55 @@ local function by(field)
   end
 end
 
+-- One template's share of the work: what all of its files have in common.
+local function new_job(template, view, settings, find_partial, position)
+  return {
+    template = template, parsed = template_name.parse(template.name), view = view,
+    position = position, find_partial = find_partial,
+    bootstrap = settings.settings and settings.settings.envoy_configuration_file,
+    options = { name = in_folder(template.name), position = position, strict = true, cache = {} },
+  }
+end
+
 --- Renders every template with the view.
----@param input {view: table, templates: {name: string, text: string}[], copies: string[]?,
----  position: table?} `copies` are paths that the agent copies, checked for collisions only;
----  `position` gets `file` and `line` of what is being rendered, for those who end the process
----@param settings {envoy_configuration_file: string?} name of Envoy's bootstrap among the targets
----@return {files: {path: string, content: string, step: string, version: string, resources:
----  string[]}[]}? output sorted by path; `step` is `bootstrap`, `clusters`, `routes`,
----  `listeners`, `input` or `other`
----@return string? err `templates/NAME:LINE: ...`
----@return {file: string, line: integer}? place
-function render.run(input, settings)
-  local position = input.position or {}
-  local view = input.view
-  local first, problem = input_file(view)
+---@param view table the templates' input; also published, as input.json
+---@param settings {templates: {name: string, text: string}[], copies: string[]?, settings:
+---  {envoy_configuration_file: string?}?, position: table?} `copies` are paths that the agent
+---  copies, checked for collisions only; `envoy_configuration_file` is the bootstrap among the
+---  targets; `position` gets `file` and `line` of what is being rendered, for those who end the
+---  process
+---@return {path: string, content: string, step: string, version: string, resources: string[]}[]?
+---  files sorted by path; `step` is `bootstrap`, `clusters`, `routes`, `listeners`, `input` or
+---  `other`; `version` changes when the content does; `resources` are the names in a set
+---@return {file: string, line: integer?, message: string}? err names the template
+function render.run(view, settings)
+  local position = settings.position or {}
+  local first, err = input_file(view)
   if not first then
-    return nil, problem
+    return nil, err
   end
   local targets = new_targets()
-  local ok, err, place = claim_fixed(targets, input.copies or {})
+  local ok
+  ok, err = claim_fixed(targets, settings.copies or {})
   if not ok then
-    return nil, err, place
+    return nil, err
   end
-  local templates = table.move(input.templates, 1, #input.templates, 1, {})
+  local templates = table.move(settings.templates, 1, #settings.templates, 1, {})
   table.sort(templates, by("name"))
   local find_partial = partial_finder(templates)
   local files = { first }
   for _, template in ipairs(templates) do
-    local parsed = template_name.parse(template.name)
-    if not parsed.partial then
-      local job = { template = template, parsed = parsed, view = view, position = position,
-        find_partial = find_partial, bootstrap = settings.envoy_configuration_file,
-        options = { name = in_folder(template.name), position = position, strict = true,
-          cache = {} } }
-      ok, err, place = render_template(job, targets, files)
+    local job = new_job(template, view, settings, find_partial, position)
+    if not job.parsed.partial then
+      ok, err = render_template(job, targets, files)
       if not ok then
-        return nil, err, place
+        return nil, err
       end
     end
   end
   position.file, position.line = nil, nil
   table.sort(files, by("path"))
-  return { files = json.array(files) }
+  return files
 end
 
 return render

@@ -20,6 +20,7 @@
 -- known whether the value was all of it.
 local lexer = require("nightjar.plan.escape.yaml_lexer")
 local number = require("nightjar.plan.escape.number")
+local yaml_state = require("nightjar.plan.escape.yaml_state")
 local yaml_text = require("nightjar.plan.escape.yaml_text")
 
 local Writer = {}
@@ -258,7 +259,7 @@ function Writer:value(value)
   if not skipped and (text ~= "" or role == "start" or role == "plain" or role == "mark") then
     local behind = self.behind[state.key]
     if not behind then
-      behind = lexer.behind_value(state)
+      behind = yaml_state.behind_value(state)
       self.behind[state.key] = behind
     end
     self.state = behind
@@ -285,7 +286,7 @@ end
 --- Starts a YAML document.
 ---@return table writer
 local function new()
-  return setmetatable({ pieces = {}, n = 0, state = lexer.start(), behind = {} }, Writer)
+  return setmetatable({ pieces = {}, n = 0, state = yaml_state.start(), behind = {} }, Writer)
 end
 
 return new
