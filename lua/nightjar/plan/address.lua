@@ -7,11 +7,8 @@ local address = {}
 ---@return boolean # dotted decimal, four numbers without leading zeros
 function address.is_ipv4(value)
   local a, b, c, d = value:match("^(%d%d?%d?)%.(%d%d?%d?)%.(%d%d?%d?)%.(%d%d?%d?)$")
-  if not a then return false end
-  for _, part in ipairs({ a, b, c, d }) do
-    if tonumber(part) > 255 or part:find("^0%d") then return false end
-  end
-  return true
+  if not a or value:find("%f[%d]0%d") then return false end
+  return tonumber(a) <= 255 and tonumber(b) <= 255 and tonumber(c) <= 255 and tonumber(d) <= 255
 end
 
 -- The number of 16-bit groups in `value` ("1:2:3" has 3); nil when one is bad.

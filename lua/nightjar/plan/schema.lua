@@ -16,7 +16,7 @@ local text = require("nightjar.plan.text")
 
 local schema = {}
 
-local getmetatable = debug.getmetatable
+local find, getmetatable = string.find, debug.getmetatable
 
 -- Deeper than anything in the project's own data.
 local DEEPEST = 32
@@ -77,12 +77,10 @@ local function enter(what, value, seen)
   seen[value] = true
 end
 
--- The item to look at in place of `item`: itself, or a copy where the same
--- table stands elsewhere too.
-local function own(owner, key, item, seen)
-  if type(item) ~= "table" or not seen[item] then return item end
+-- Puts a copy in the place of `item`, which stands elsewhere too.
+local function own(owner, key, item)
   local twin, err = schema.copy(item)
-  if err then return item, err end
+  if err then return nil, err end
   owner[key] = twin
   return twin
 end
@@ -91,7 +89,10 @@ end
 function schema.string(limit)
   local what = ("text of at most %d bytes in UTF-8"):format(limit)
   return function(value)
-    if type(value) == "string" and #value <= limit and utf8.len(value) then return end
+    if type(value) == "string" and #value <= limit
+      and (not find(value, "[\128-\255]") or utf8.len(value)) then
+      return
+    end
     return expected(what, value)
   end
 end
@@ -100,8 +101,11 @@ end
 function schema.name(limit)
   local what = ("a name of 1 to %d bytes without control characters"):format(limit)
   return function(value)
-    if text.is_name(value, limit) then return end
-    return expected(what, value)
+    if type(value) == "string" and value ~= "" and #value <= limit
+      and not find(value, "[%c\128-\255]") then
+      return
+    end
+    if not text.is_name(value, limit) then return expected(what, value) end
   end
 end
 
@@ -155,8 +159,10 @@ function schema.list(of, limit)
       local item = value[i]
       if item == nil then return "", ("expected a list, but element %d is missing"):format(i) end
       if i > limit then return "", ("expected at most %d elements, got more"):format(limit) end
-      item, message = own(value, i, item, seen)
-      if message then return ("[%d]"):format(i), message end
+      if type(item) == "table" and seen[item] then
+        item, message = own(value, i, item)
+        if message then return ("[%d]"):format(i), message end
+      end
       place, message = of(item, seen)
       if message then return within(("[%d]"):format(i), place), message end
     end
@@ -177,8 +183,10 @@ end
 ---A table from names (of at most `limit` bytes) to scalars of one shape.
 function schema.map(of, limit)
   return function(value, seen)
-    local place, message = enter("a table", value, seen)
-    if message then return place, message end
+    if type(value) ~= "table" or getmetatable(value) ~= nil then
+      return enter("a table", value, seen)
+    end
+    seen[value] = true
     for key, item in next, value do
       if type(key) ~= "string" or #key > limit or of(item, seen) then
         return find_fault(value, of, limit)
@@ -193,39 +201,58 @@ local function unknown_field(value, shapes)
     if type(key) ~= "string" then return expected("named fields only", key) end
     if not shapes[key] then unknown[#unknown + 1] = key end
   end
+  if #unknown == 0 then return nil end
   table.sort(unknown)
   return field_step(unknown[1]), "unknown field"
     .. nearest.hint(unknown[1], sorted.keys(shapes))
 end
 
----A table with exactly these fields. A name that ends in `?` may be missing.
----@param fields table<string, function>
-function schema.record(fields)
-  local shapes, optional = {}, {}
+-- Looks at a record field by field, in order. Slow; for telling what is wrong.
+local function find_field(value, shapes, optional)
+  for _, name in ipairs(sorted.keys(shapes)) do
+    local item = value[name]
+    if item ~= nil or not optional[name] then
+      local place, message = shapes[name](item, {})
+      if message then return within("." .. name, place), message end
+    end
+  end
+  return unknown_field(value, shapes)
+end
+
+local function split_fields(fields)
+  local shapes, optional, needed = {}, {}, 0
   for key, shape in next, fields do
     local name = key:gsub("%?$", "")
     shapes[name], optional[name] = shape, name ~= key
+    if not optional[name] then needed = needed + 1 end
   end
-  local names = sorted.keys(shapes)
+  return shapes, optional, needed
+end
+
+---A table with exactly these fields. A name that ends in `?` may be missing.
+---Endpoints are such tables, and there may be many: one walk in any order finds
+---that all is well, and only when it is not a second one looks for the first fault.
+---@param fields table<string, function>
+function schema.record(fields)
+  local shapes, optional, needed = split_fields(fields)
   return function(value, seen)
-    local place, message = enter("a table", value, seen)
-    if message then return place, message end
-    local found, count = 0, 0
-    for _ in next, value do count = count + 1 end
-    for i = 1, #names do
-      local name = names[i]
-      local item = value[name]
-      if item ~= nil then
-        found = found + 1
-        item, message = own(value, name, item, seen)
-        if message then return "." .. name, message end
-      end
-      if item ~= nil or not optional[name] then
-        place, message = shapes[name](item, seen)
-        if message then return within("." .. name, place), message end
-      end
+    if type(value) ~= "table" or getmetatable(value) ~= nil then
+      return enter("a table", value, seen)
     end
-    if found ~= count then return unknown_field(value, shapes) end
+    seen[value] = true
+    local present, message = 0, nil
+    for key, item in next, value do
+      local shape = shapes[key]
+      if not shape then return find_field(value, shapes, optional) end
+      if not optional[key] then present = present + 1 end
+      if type(item) == "table" and seen[item] then
+        item, message = own(value, key, item)
+        if message then return field_step(key), message end
+      end
+      local _, fault = shape(item, seen)
+      if fault then return find_field(value, shapes, optional) end
+    end
+    if present ~= needed then return find_field(value, shapes, optional) end
   end
 end
 

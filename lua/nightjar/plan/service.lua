@@ -24,13 +24,26 @@ local function as_text(value)
   if math.type(value) == "integer" or type(value) == "boolean" then return tostring(value) end
 end
 
----The attributes whose names and values are text, trimmed.
----@param attributes any as found in the snapshot
----@param warn fun(code: string, attribute: string?, message: string)
----@return table<string, string>
-function service.attributes(attributes, warn)
+-- Printable ASCII without blanks at its ends, so nothing to look at twice.
+local function is_plain(value, limit)
+  return type(value) == "string" and #value <= limit and not value:find("[%c\128-\255]")
+    and not value:find("^ ") and value:byte(-1) ~= 32
+end
+
+-- A copy of attributes that need no mending, which is what most are; else nil.
+local function plain_attributes(attributes)
   local result = {}
-  if type(attributes) ~= "table" then return result end
+  for key, value in next, attributes do
+    if key == "" or not is_plain(key, 1024) or not is_plain(value, 8192) then return nil end
+    result[key] = value
+  end
+  return result
+end
+
+-- The attributes whose names and values are text, in order, so that what is
+-- said of them is said in order too.
+local function mend_attributes(attributes, warn)
+  local result = {}
   for key, value in sorted.pairs(attributes) do
     local name, clean = text.trim(key), as_text(value)
     if not clean or not utf8.len(clean) or #clean > 8192 then
@@ -43,6 +56,15 @@ function service.attributes(attributes, warn)
     end
   end
   return result
+end
+
+---The attributes whose names and values are text, trimmed.
+---@param attributes any as found in the snapshot
+---@param warn fun(code: string, attribute: string?, message: string)
+---@return table<string, string>
+function service.attributes(attributes, warn)
+  if type(attributes) ~= "table" then return {} end
+  return plain_attributes(attributes) or mend_attributes(attributes, warn)
 end
 
 -- A name that people gave, or the default in its place.

@@ -74,8 +74,10 @@ end
 ---@param limit? integer 255 by default
 ---@return boolean
 function text.is_name(value, limit)
-  return type(value) == "string" and value ~= "" and #value <= (limit or 255)
-    and not find(value, "%c") and utf8.len(value) ~= nil
+  if type(value) ~= "string" or value == "" or #value > (limit or 255) then return false end
+  -- Most names are ASCII, and one look is enough.
+  if not find(value, "[%c\128-\255]") then return true end
+  return not find(value, "%c") and utf8.len(value) ~= nil
 end
 
 return text
