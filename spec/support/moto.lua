@@ -26,7 +26,7 @@ local function start(script, seconds)
   local text
   for _ = 1, seconds * 20 do
     text = file.read(path)
-    if text then break end
+    if text or (file.read(path .. ".log") or ""):find("Traceback", 1, true) then break end
     os.execute("sleep 0.05")
   end
   if not text then
@@ -63,12 +63,12 @@ function moto.missing()
 end
 
 --- Starts the emulator: {endpoint, control, users = {operator, agent, restricted}}.
-function moto.start() return start("moto.py", 60) end
+function moto.start() return start("emulator.py", 60) end
 
 --- Starts the endpoint that fails on demand: {endpoint}.
 function moto.faulty() return start("faulty.py", 30) end
 
---- Calls operations with boto3, in order; see moto.py.
+--- Calls operations with boto3, in order; see emulator.py.
 ---@param calls table[]  {operation, parameters[, service][, user]}
 ---@return table[]
 function helper:call(calls)

@@ -1,6 +1,6 @@
 """A Cloud Map emulator that checks signatures and permissions, and the real AWS SDK to fill it.
 
-Usage: moto.py FILE. Writes {endpoint, control, users} to FILE once it answers, and ends when its
+Usage: emulator.py FILE. Writes {endpoint, control, users} to FILE once it answers, and ends when its
 standard input ends, so that it never outlives the specs. POST a list of calls to `control`:
 [{"service", "operation", "parameters", "user"}]; the answer is the list of what boto3 returned.
 """
