@@ -70,23 +70,10 @@ local function mark_plan(plan)
   return plan
 end
 
--- The templates come from outside, like the view's settings: the renderer gets
--- them together with the view, and says where in a template it failed.
-local function render_with(run)
-  return function(view, context)
-    local output, message, place = run({ view = view, templates = context.templates,
-      copies = context.copies, position = context.position }, context.settings)
-    if output then return output.files end
-    place = place or {}
-    return nil, { message = message, file = place.file, line = place.line }
-  end
-end
-
 local function stages()
   local list = {}
   for i, name in ipairs(cycle.pure) do
-    local run = require("nightjar.plan." .. name).run
-    list[i] = { name = name, run = name == "render" and render_with(run) or run }
+    list[i] = { name = name, run = require("nightjar.plan." .. name).run }
   end
   return list
 end
