@@ -189,6 +189,9 @@ def find_fault(operation, given):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer is one packet: in pieces, each waits for the acknowledgement of the one before.
+    wbufsize = 1 << 16
+    disable_nagle_algorithm = True
 
     def body(self):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -1,0 +1,346 @@
+-- Discovery against an endpoint that fails on demand: what a failed or partial reading must not
+-- do. The endpoint checks our requests and its own answers against AWS's public service model.
+local cloudmap = require "nightjar.agent.discover.cloudmap"
+local discover = require "nightjar.agent.discover"
+local json = require "host.json"
+local merge = require "nightjar.agent.discover.merge"
+local moto = require "spec.support.moto"
+local sched = require "nightjar.agent.sched"
+
+local OWN = "arn:aws:servicediscovery:eu-central-1:123456789012:"
+local OTHER = "arn:aws:servicediscovery:eu-central-1:210987654321:"
+
+local function instance(id, port, health)
+  return { InstanceId = id, HealthStatus = health,
+    Attributes = { AWS_INSTANCE_IPV4 = "10.0.0.1", AWS_INSTANCE_PORT = tostring(port) } }
+end
+
+local function service(id, name, namespace, fields)
+  local result = { Id = id, Name = name, NamespaceId = namespace, Arn = OWN .. "service/" .. id,
+    Instances = json.array {} }
+  for key, value in pairs(fields or {}) do result[key] = value end
+  return result
+end
+
+local function namespace(id, name, fields)
+  local result = { Id = id, Name = name, HttpName = name, Arn = OWN .. "namespace/" .. id }
+  for key, value in pairs(fields or {}) do result[key] = value end
+  return result
+end
+
+local function world()
+  return {
+    page_size = 2,
+    namespaces = { namespace("ns-1", "shop.local"), namespace("ns-2", "other.local"),
+      namespace("ns-3", "far.local", { Shared = true, Arn = OTHER .. "namespace/ns-3" }) },
+    services = {
+      service("srv-blue", "blue", "ns-1", { Attributes = { ["/"] = "90" },
+        Instances = { instance("a", 9001), instance("b", 9002, "UNHEALTHY") } }),
+      service("srv-green", "green", "ns-1", { Attributes = { ["/"] = "10" },
+        Instances = { instance("c", 9003) } }),
+      service("srv-red", "red", "ns-1"),
+      service("srv-4", "four", "ns-1"),
+      service("srv-5", "five", "ns-1"),
+      service("srv-login", "login", "ns-2", { Instances = { instance("l", 9010) } }),
+      service("srv-far", "far", "ns-3", { Arn = OTHER .. "service/srv-far", Shared = true,
+        Owner = "210987654321", Attributes = { ["/far"] = "1" },
+        Instances = { instance("f", 9020) } }),
+    },
+  }
+end
+
+describe("discovery under faults", function()
+  if moto.missing() then
+    pending(moto.missing())
+    return
+  end
+
+  local endpoint, given
+
+  setup(function() endpoint = moto.faulty() end)
+  teardown(function() endpoint:stop() end)
+
+  before_each(function()
+    endpoint:state(world())
+    given = { discovery = "cloudmap", service_member = "srv-blue", service_port = 8080,
+      namespaces = { { ref = "NAMESPACE_1", namespace = "other.local", port = 9001 } },
+      gateway = false, api_concurrency = 4, refresh_time = 30, sources = {},
+      environment = { AWS_REGION = "eu-central-1", AWS_ENDPOINT_URL = endpoint.endpoint,
+        AWS_ACCESS_KEY_ID = "A", AWS_SECRET_ACCESS_KEY = "s", HOME = "/nonexistent" } }
+  end)
+
+  after_each(function() assert.same({}, endpoint:asked().violations) end)
+
+  -- Retries do not wait here: what they wait for is settled in the specs of the client.
+  local session
+  local function pass(previous, now)
+    return sched.run(function()
+      session = session or assert(cloudmap.session(given, { sleep = function() end }))
+      return merge.run(previous, cloudmap.read(session, previous, given, now or 100))
+    end)
+  end
+  before_each(function() session = nil end)
+
+  local function faults(...) endpoint:faults { ... } end
+
+  local function count(operation)
+    local number = 0
+    for _, asked in ipairs(endpoint:asked().requests) do
+      if asked.operation == operation then number = number + 1 end
+    end
+    return number
+  end
+
+  local function find(snapshot, name)
+    for _, mesh in ipairs(snapshot.meshes) do
+      for _, one in ipairs(mesh.services) do
+        if one.name == name then return one end
+      end
+    end
+  end
+
+  -- What decides about traffic: endpoints and attributes of every service.
+  local function traffic(snapshot)
+    local result = {}
+    for _, mesh in ipairs(snapshot.meshes) do
+      for _, one in ipairs(mesh.services) do
+        result[mesh.ref .. " " .. one.name] = { one.attributes, one.instances }
+      end
+    end
+    return result
+  end
+
+  it("reads every page of a list", function()
+    local snapshot = assert(pass())
+    assert.equal(5, #snapshot.meshes[1].services)
+    assert.equal(3 + 1, count("ListServices"))
+    assert.same({ "a", "b" }, { find(snapshot, "blue").instances[1].id,
+      find(snapshot, "blue").instances[2].id })
+  end)
+
+  it("asks for all instances whatever their health", function()
+    pass()
+    for _, asked in ipairs(endpoint:asked().requests) do
+      if asked.operation == "DiscoverInstances" then
+        assert.equal(1000, asked.input.MaxResults)
+        assert.equal("ALL", asked.input.HealthStatus)
+        assert.is_nil(asked.input.OwnerAccount)
+      end
+    end
+  end)
+
+  for _, fault in ipairs { "throttle", "internal", "html", "html_200", "empty_200", "cut", "drop",
+    "short", "denied" } do
+    it("changes no endpoint and no weight when one service answers: " .. fault
+      .. " (defect 1)", function()
+      local before = assert(pass())
+      faults { operation = "DiscoverInstances", match = { ServiceName = "blue" }, fault = fault }
+      local after = assert(pass(before, 130))
+      assert.same(traffic(before), traffic(after))
+      local blue = find(after, "blue")
+      assert.is_true(blue.stale)
+      assert.matches("^DiscoverInstances: ", blue.error)
+      assert.equal(100, blue.read_at)
+      assert.equal(130, find(after, "green").read_at)
+      assert.is_nil(find(after, "green").stale)
+      assert.is_nil(after.meshes[1].stale)
+    end)
+  end
+
+  it("changes no weight when a service's attributes cannot be read", function()
+    local before = assert(pass())
+    for _, fault in ipairs { "throttle", "internal", "html", "empty_200", "drop", "denied",
+      "unknown" } do
+      faults { operation = "GetServiceAttributes", match = { ServiceId = "srv-green" },
+        fault = fault }
+      local after = assert(pass(before, 130))
+      assert.same(traffic(before), traffic(after), fault)
+      assert.is_true(find(after, "green").stale, fault)
+      session = nil
+    end
+  end)
+
+  it("keeps the old list when half of the pages came (defect 13)", function()
+    local before = assert(pass())
+    faults { operation = "ListServices", match = { NextToken = "2" }, fault = "throttle" }
+    local after = assert(pass(before, 130))
+    assert.same(traffic(before), traffic(after))
+    assert.is_true(after.meshes[1].stale)
+    assert.equal("ListServices: 429 RequestLimitExceeded: Rate exceeded", after.meshes[1].error)
+    assert.is_nil(after.meshes[2].stale)
+    assert.equal(130, find(after, "login").read_at)
+  end)
+
+  it("takes no empty answer for an empty list", function()
+    local before = assert(pass())
+    faults { operation = "ListServices", fault = "empty_200" }
+    local after = assert(pass(before, 130))
+    assert.same(traffic(before), traffic(after))
+    assert.matches("UnexpectedResponse: expected Services", after.meshes[1].error, 1, true)
+  end)
+
+  it("gets over a throttle and a broken answer by trying again", function()
+    faults({ operation = "ListServices", times = 1, fault = "throttle" },
+      { operation = "DiscoverInstances", match = { ServiceName = "blue" }, times = 2,
+        fault = "html" })
+    local snapshot = assert(pass())
+    assert.is_nil(find(snapshot, "blue").stale)
+    assert.same({}, snapshot.warnings)
+    assert.equal(3, session.client.retries)
+  end)
+
+  it("lets a service go that is deleted while it is read", function()
+    local before = assert(pass())
+    faults { operation = "DiscoverInstances", match = { ServiceName = "red" }, fault = "gone" }
+    local after = assert(pass(before, 130))
+    assert.is_nil(find(after, "red"))
+    assert.is_nil(after.meshes[1].stale)
+    assert.same({}, after.warnings)
+  end)
+
+  it("gives a service that was never read a second round, so that no color takes its share",
+    function()
+      faults { operation = "DiscoverInstances", match = { ServiceName = "blue" }, times = 3,
+        fault = "internal" }
+      local snapshot = assert(pass())
+      assert.equal("90", find(snapshot, "blue").attributes["/"])
+      assert.is_nil(find(snapshot, "blue").stale)
+    end)
+
+  it("names a service that could never be read, and goes on with the rest (defect 7)", function()
+    faults { operation = "DiscoverInstances", match = { ServiceName = "blue" }, fault = "denied" }
+    local snapshot = assert(pass())
+    assert.is_nil(find(snapshot, "blue"))
+    assert.truthy(find(snapshot, "green"))
+    assert.same({ "service_unread", "blue" },
+      { snapshot.warnings[1].code, snapshot.warnings[1].service })
+  end)
+
+  it("keeps all it knows in an outage, and comes back by itself", function()
+    local before = assert(pass())
+    faults { operation = "*", fault = "html" }
+    local during = before
+    for now = 130, 400, 30 do during = assert(pass(during, now)) end
+    assert.same(traffic(before), traffic(during))
+    assert.equal(100, find(during, "blue").read_at)
+    assert.equal(400, during.taken_at)
+    faults()
+    local after = assert(pass(during, 430))
+    assert.same(traffic(before), traffic(after))
+    assert.equal(430, find(after, "blue").read_at)
+    assert.same({}, after.warnings)
+  end)
+
+  it("starts from the kept snapshot where AWS is away from the beginning", function()
+    local before = assert(pass())
+    session = nil
+    faults { operation = "*", fault = "drop" }
+    local kept = assert(json.decode(json.encode(before)))
+    local after = assert(pass(kept, 500))
+    assert.same(traffic(before), traffic(after))
+    assert.same(before.member, after.member)
+    assert.is_true(after.meshes[1].stale)
+  end)
+
+  it("sends no storm into an outage: the retries run out", function()
+    faults { operation = "*", fault = "internal" }
+    local previous
+    for _ = 1, 30 do previous = pass(previous) end
+    -- Two first calls a pass (own mesh, other mesh), and 35 retries in all.
+    assert.equal(60 + 35, #endpoint:asked().requests)
+  end)
+
+  it("fails where nothing was ever read", function()
+    faults { operation = "*", fault = "throttle" }
+    local snapshot, err = pass()
+    assert.is_nil(snapshot)
+    assert.equal("own: GetService: 429 RequestLimitExceeded: Rate exceeded", err)
+  end)
+
+  it("goes on without service-level attributes at an endpoint that has none", function()
+    faults { operation = "GetServiceAttributes", fault = "unknown" }
+    local snapshot = assert(pass())
+    assert.equal(2, #find(snapshot, "blue").instances)
+    assert.equal(1, #snapshot.warnings)
+    assert.equal("service_attributes_unsupported", snapshot.warnings[1].code)
+    faults { operation = "GetServiceAttributes", fault = "unknown" }
+    pass(snapshot, 130)
+    assert.equal(0, count("GetServiceAttributes"))
+  end)
+
+  it("reads a namespace that another account shares, by its ARN (defect 14)", function()
+    given.namespaces = { { ref = "NAMESPACE_1", namespace = OTHER .. "namespace/ns-3",
+      port = 9001 } }
+    local snapshot = assert(pass())
+    assert.equal("far.local", snapshot.meshes[2].name)
+    local far = find(snapshot, "far")
+    assert.same({ ["/far"] = "1" }, far.attributes)
+    assert.equal(1, #far.instances)
+    for _, asked in ipairs(endpoint:asked().requests) do
+      if asked.input.ServiceName == "far" then
+        assert.equal("210987654321", asked.input.OwnerAccount)
+      end
+    end
+  end)
+
+  it("reads a shared namespace by name too", function()
+    given.namespaces = { { ref = "NAMESPACE_1", namespace = "far.local", port = 9001 } }
+    local snapshot = assert(pass())
+    assert.equal(1, #find(snapshot, "far").instances)
+    faults()
+    pass(snapshot, 130)
+    -- Which of its names finds services is remembered.
+    assert.equal(3 + 1, count("ListServices"))
+  end)
+
+  it("finds the own mesh in a shared namespace from the service's ARN", function()
+    given.service_member, given.namespaces = OTHER .. "service/srv-far", {}
+    local snapshot = assert(pass())
+    assert.same({ mesh = "far.local", mesh_id = "ns-3", service = "far", id = "srv-far" },
+      snapshot.member)
+    assert.equal(1, #find(snapshot, "far").instances)
+  end)
+
+  it("looks a name up again when its namespace was made anew", function()
+    local before = assert(pass())
+    local changed = world()
+    changed.namespaces[2] = namespace("ns-9", "other.local")
+    changed.services[6].NamespaceId = "ns-9"
+    endpoint:state(changed)
+    local gap = assert(pass(before, 130))
+    local after = assert(pass(gap, 160))
+    assert.equal("ns-9", after.meshes[2].id)
+    assert.equal("login", after.meshes[2].services[1].name)
+  end)
+
+  it("puts no host prefix in front of an address", function()
+    pass()
+    for _, asked in ipairs(endpoint:asked().requests) do
+      assert.matches("^127%.0%.0%.1:%d+$", asked.host)
+    end
+  end)
+
+  it("signs with what the container's endpoint gives, token included", function()
+    local state = world()
+    state.credentials = { status = 200, body = { AccessKeyId = "ASIA1", SecretAccessKey = "x",
+      Token = "container-token", Expiration = "2999-01-01T00:00:00Z" } }
+    endpoint:state(state)
+    local environment = given.environment
+    environment.AWS_ACCESS_KEY_ID, environment.AWS_SECRET_ACCESS_KEY = nil, nil
+    environment.AWS_CONTAINER_CREDENTIALS_FULL_URI = endpoint.endpoint .. "/credentials"
+    environment.AWS_CONTAINER_AUTHORIZATION_TOKEN = "let me in"
+    assert(pass())
+    local asked = endpoint:asked().requests
+    assert.same({ "credentials", "let me in" }, { asked[1].operation, asked[1].token })
+    assert.equal("container-token", asked[2].token)
+    assert.matches("Credential=ASIA1/", asked[2].signed, 1, true)
+    assert.equal(1, count("credentials"))
+  end)
+
+  it("runs as the first stage with real waiting", function()
+    faults { operation = "ListServices", times = 1, fault = "internal" }
+    local snapshot = assert(sched.run(discover.run, nil, given))
+    assert.equal(5, #snapshot.meshes[1].services)
+    assert.equal(1, cloudmap.client(given).retries)
+  end)
+end)
