@@ -16,11 +16,6 @@ enum { INTERVAL = 1000, LEVELS = 2000, LINE_SIZE = 1024 };
  * the registry, since making a string could allocate. */
 static const char position_key, file_key, line_key;
 
-struct place {
-  char file[512];
-  long long line;
-};
-
 void budget_init(struct budget *budget, size_t memory_limit,
     long long instruction_limit, int output) {
   *budget = (struct budget){
@@ -34,7 +29,7 @@ void budget_init(struct budget *budget, size_t memory_limit,
 
 /* The innermost function whose chunk name begins with `prefix`. */
 static bool find_function(
-    lua_State *L, const char *prefix, struct place *place) {
+    lua_State *L, const char *prefix, struct budget_place *place) {
   lua_Debug frame;
   for (int level = 0; level < LEVELS; level++) {
     if (lua_getstack(L, level, &frame) == 0)
@@ -49,24 +44,28 @@ static bool find_function(
   return false;
 }
 
-/* Neither allocates nor raises. It needs two slots of the stack without asking
- * for them, of the five that Lua keeps behind every stack (EXTRA_STACK), since
- * asking could allocate; what it overwrites is not needed any more. */
-static bool find_position(lua_State *L, struct place *place) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &position_key) != LUA_TTABLE)
-    return false;
+/* Neither allocates nor raises. It uses two slots above the top of the stack
+ * without asking for them, since asking could allocate: they are there
+ * (EXTRA_STACK is 5), and nothing alive is in them, since Lua lets an
+ * emergency collection clear what is above the top at every request for
+ * memory. */
+static bool find_position(lua_State *L, struct budget_place *place) {
+  bool found = false;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &position_key);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &file_key);
-  if (lua_rawget(L, -2) != LUA_TSTRING)
-    return false;
-  snprintf(place->file, sizeof place->file, "%s", lua_tostring(L, -1));
-  lua_pop(L, 1);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &line_key);
-  lua_rawget(L, -2);
-  place->line = lua_tointegerx(L, -1, NULL);
-  return true;
+  if (lua_istable(L, -2) && lua_rawget(L, -2) == LUA_TSTRING) {
+    snprintf(place->file, sizeof place->file, "%s", lua_tostring(L, -1));
+    lua_pop(L, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &line_key);
+    lua_rawget(L, -2);
+    place->line = lua_tointegerx(L, -1, NULL);
+    found = true;
+  }
+  lua_pop(L, 2);
+  return found;
 }
 
-static void find_place(lua_State *L, struct place *place) {
+static void find_place(lua_State *L, struct budget_place *place) {
   snprintf(place->file, sizeof place->file, "nightjar-plan");
   place->line = 0;
   if (L == NULL || find_function(L, "@policies/", place) ||
@@ -75,15 +74,14 @@ static void find_place(lua_State *L, struct place *place) {
   find_function(L, "@", place);
 }
 
-static _Noreturn void end(int output, lua_State *L, const char *what) {
-  struct place place;
+static _Noreturn void end(
+    int output, struct budget_place *place, const char *what) {
   char line[LINE_SIZE];
-  find_place(L, &place);
-  for (char *byte = place.file; *byte != '\0'; byte++)
+  for (char *byte = place->file; *byte != '\0'; byte++)
     if ((unsigned char)*byte < 0x20 || *byte == 0x7f)
       *byte = '?';
   int length = snprintf(
-      line, sizeof line, "%s:%lld: %s\n", place.file, place.line, what);
+      line, sizeof line, "%s:%lld: %s\n", place->file, place->line, what);
   size_t size = length < LINE_SIZE ? (size_t)length : LINE_SIZE - 1;
   for (size_t done = 0; done < size;) {
     ssize_t written = write(output, line + done, size - done);
@@ -95,37 +93,61 @@ static _Noreturn void end(int output, lua_State *L, const char *what) {
 }
 
 _Noreturn void budget_end(const struct budget *budget, const char *what) {
-  end(budget->output, budget->state, what);
+  struct budget_place place;
+  find_place(budget->state, &place);
+  end(budget->output, &place, what);
+}
+
+static _Noreturn void end_memory(struct budget *budget) {
+  char what[64];
+  snprintf(what, sizeof what, "needs more than %zu MiB",
+      budget->memory_limit >> 20);
+  end(budget->output, &budget->refused_at, what);
+}
+
+/* NULL for the first time, so that Lua collects garbage; then the end. */
+static void *refuse(struct budget *budget, const void *old, size_t size) {
+  bool again = budget->refused_size != 0;
+  if (!again)
+    find_place(budget->state, &budget->refused_at);
+  if (again || size > budget->memory_limit)
+    end_memory(budget);
+  budget->refused_old = old;
+  budget->refused_size = size;
+  return NULL;
+}
+
+static void *grow(
+    struct budget *budget, void *old, size_t old_size, size_t size) {
+  /* Something else than what was refused: Lua has raised its error. */
+  if (budget->refused_size != 0 &&
+      (budget->refused_old != old || budget->refused_size != size))
+    end_memory(budget);
+  void *memory = NULL;
+  if (size - old_size <= budget->memory_limit - budget->memory_used)
+    memory = realloc(old, size);
+  if (memory == NULL)
+    return refuse(budget, old, size);
+  budget->refused_size = 0;
+  budget->memory_used += size - old_size;
+  return memory;
 }
 
 void *budget_allocate(
     void *context, void *old, size_t old_size, size_t new_size) {
   struct budget *budget = context;
-  size_t before = old != NULL ? old_size : 0; /* else it tells the type */
-  void *memory = NULL;
+  if (old == NULL)
+    old_size = 0; /* it tells what the memory is for */
+  if (new_size > old_size)
+    return grow(budget, old, old_size, new_size);
+  budget->memory_used -= old_size - new_size;
   if (new_size == 0) {
     free(old);
-    budget->memory_used -= before;
     return NULL;
   }
-  if (new_size <= before ||
-      new_size - before <= budget->memory_limit - budget->memory_used)
-    memory = realloc(old, new_size);
-  if (memory != NULL) {
-    budget->refused = budget->refused && new_size <= before;
-    budget->memory_used += new_size - before;
-    return memory;
-  }
-  /* Asked once more after a collection, or hopeless from the start: buffers of
-   * Lua's string functions are not asked for twice. */
-  if (budget->refused || new_size > budget->memory_limit) {
-    char what[64];
-    snprintf(what, sizeof what, "needs more than %zu MiB",
-        budget->memory_limit >> 20);
-    budget_end(budget, what);
-  }
-  budget->refused = true;
-  return NULL;
+  /* Lua takes it for granted that shrinking succeeds. */
+  void *memory = realloc(old, new_size);
+  return memory != NULL ? memory : old;
 }
 
 static void count(lua_State *L, lua_Debug *event) {
@@ -139,7 +161,9 @@ static void count(lua_State *L, lua_Debug *event) {
   char what[64];
   snprintf(what, sizeof what, "used more than %lld instructions",
       budget->instruction_limit);
-  end(budget->output, L, what);
+  struct budget_place place;
+  find_place(L, &place);
+  end(budget->output, &place, what);
 }
 
 static int make_position(lua_State *L) {

@@ -18,8 +18,10 @@
  * table says, {file = "templates/x", line = 3}, which a renderer keeps up to
  * date; else that of the innermost Lua function.
  *
- * Memory: a refused request makes Lua collect garbage and ask again; when the
- * very next request is refused as well, that was it.
+ * Memory: a refused request makes Lua collect garbage and ask for the same
+ * again; when that is refused too, or Lua asks for anything else instead, it
+ * was final. (Buffers of the string functions are not asked for twice.) The
+ * place is that of the refusal.
  * Instructions are counted in steps of 1,000, in each coroutine apart, so
  * policies must not have coroutines. A single C call (a backtracking pattern)
  * counts as one instruction: the processor limit and the agent's deadline are
@@ -36,10 +38,17 @@ enum { BUDGET_STATUS = 3 };
 
 struct lua_State;
 
+struct budget_place {
+  char file[512];
+  long long line;
+};
+
 struct budget {
   size_t memory_limit; /* bytes */
   size_t memory_used;
-  bool refused; /* the request before this one was */
+  const void *refused_old; /* the request that was refused last: */
+  size_t refused_size;     /* 0 when none is pending */
+  struct budget_place refused_at;
   long long instruction_limit;
   long long instructions_used;
   int interval;            /* instructions between two looks */
