@@ -34,11 +34,22 @@ function script.sh(command, ...)
   assert(os.execute(command:format(table.unpack(words))))
 end
 
----Whether a command is there.
----@param name string
+script.NO_TRACE = "strace is not installed, or may not trace here"
+
+---Whether `script.trace` will work.
 ---@return boolean
-function script.has(name)
-  return os.execute("command -v " .. quoted(name) .. " >/dev/null 2>&1") == true
+function script.can_trace()
+  return os.execute("strace -qq -o /dev/null true 2>/dev/null") == true
+end
+
+---The words that put a program under strace, which can make any system call fail.
+---@param options string strace's
+---@param output? string where its log goes; /dev/null unless given
+---@return string wrap for `script.run`
+function script.trace(options, output)
+  -- The leak check of a sanitized build stops at the sight of a tracer.
+  return "env ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" strace -qq -o " ..
+    quoted(output or "/dev/null") .. " " .. options
 end
 
 ---@class spec.script.Result
