@@ -78,19 +78,18 @@ local function process_failure(result, settings)
   return nil
 end
 
--- `stage: policy: file:line: field: message`, of which only some are there.
+-- `stage: file:line: field: message`, or the policy where there is no file. A
+-- message that names its place already is complete.
 local function response_failure(failure)
-  local parts, text = {}, planner.plain(tostring(failure.message or "no reason given"))
-  local function add(part)
-    -- A message that names its place already shall not do it twice.
-    if part and not text:find(part, 1, true) then parts[#parts + 1] = part end
+  local text = planner.plain(tostring(failure.message or "no reason given"))
+  local parts = { failure.stage }
+  local place = failure.file or failure.policy
+  if place and not text:find(place, 1, true) then
+    parts[#parts + 1] = failure.file and failure.line and place .. ":" .. failure.line or place
+    if failure.field and not text:find(failure.field, 1, true) then
+      parts[#parts + 1] = failure.field
+    end
   end
-  local place = failure.file and (failure.line and failure.file .. ":" .. failure.line
-    or failure.file)
-  add(failure.stage)
-  add(not place and failure.policy or nil)
-  add(place)
-  add(failure.field)
   parts[#parts + 1] = text
   return planner.plain(table.concat(parts, ": "))
 end

@@ -5,18 +5,23 @@
 local output = require "nightjar.cli.output"
 local report = require "nightjar.cli.report"
 
--- Counts what was found; each finding is one line on standard error.
+-- Counts what was found; each finding is one line on standard error. What ends
+-- both the examples and the plan is found once.
 local function new_findings()
-  local findings = { count = 0 }
+  local findings, told = { count = 0 }, {}
   function findings:add(message)
+    if told[message] then return end
+    told[message] = true
     self.count = self.count + 1
     io.stderr:write("nightjar: ", report.plain(message), "\n")
   end
   return findings
 end
 
+-- Written at once, so that findings stand below what they belong to.
 local function say(what, result)
   output.write(what, ": ", report.plain(result), "\n")
+  output.finish()
 end
 
 local function check_settings(settings, findings)
@@ -105,9 +110,12 @@ local function check_envoy(settings, response, findings)
   if not program then
     return say("envoy", "not validated: " .. missing)
   end
-  local ok, refusal = envoy.validate(program, bootstrap, settings)
-  say("envoy", ok and "ok" or "failed")
-  if not ok then findings:add(("envoy: %s: %s"):format(program, refusal)) end
+  local warnings, refusal = envoy.validate(program, bootstrap, settings)
+  say("envoy", warnings and "ok" or "failed")
+  if not warnings then findings:add(("envoy: %s: %s"):format(program, refusal)) end
+  for _, warning in ipairs(warnings or {}) do
+    report.warnings({ { message = "envoy: " .. warning } })
+  end
 end
 
 local function check(settings, args)

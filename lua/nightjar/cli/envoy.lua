@@ -7,7 +7,8 @@ local sched = require "nightjar.agent.sched"
 local envoy = {}
 
 local DEADLINE = 30 -- seconds; validation takes far less than one
-local MAX_OUTPUT = 4 * 1024 * 1024 -- bytes
+local MAX_OUTPUT = 64 * 1024 * 1024 -- bytes; Envoy may repeat all it was given
+local MAX_REASON = 1000 -- bytes of it that are of use to a person
 
 local function is_program(path)
   local stat = file.stat(path)
@@ -42,18 +43,33 @@ local function secret_folder(settings)
   return base .. "/nightjar-check-" .. name
 end
 
--- Envoy says `[date][pid][critical][…] error initializing configuration 'FILE': why`
--- and repeats it in other words; one of them is enough.
+-- Envoy's messages break lines at random and may end with the whole bootstrap.
+local function short(text)
+  local plain = text:gsub("%s+", " "):gsub(": {\".*$", ""):gsub("%s+$", "")
+  return #plain > MAX_REASON and plain:sub(1, MAX_REASON) .. "…" or plain
+end
+
+-- `[date][thread][critical][logger] [file:line] error initializing configuration
+-- 'FILE': why`, and then the same in other words; one of them is enough.
 local function reason_in(text)
-  local first
+  local last = "no reason given"
   for line in text:gmatch("[^\n]+") do
     local why = line:match("error initializing configuration '[^']*': (.*)")
-      or line:match("^%[[^%]]*%]%[[^%]]*%]%[critical%]%[[^%]]*%] %[[^%]]*%] (.*)")
       or line:match("^error initializing config[^:]*: (.*)")
-    if why then return why end
-    if line ~= "" then first = line end
+    if why then return short(why) end
+    last = line
   end
-  return first or "no reason given"
+  return short(last)
+end
+
+-- What Envoy takes but would rather not have taken: deprecations and the like.
+local function warnings_in(text)
+  local list = {}
+  for line in text:gmatch("[^\n]+") do
+    local warning = line:match("%]%[warning%]%[[^%]]*%] (.*)")
+    if warning then list[#list + 1] = short(warning:gsub("^%[[^%]]*%] ", "")) end
+  end
+  return list
 end
 
 local function execute(program, path)
@@ -63,8 +79,9 @@ local function execute(program, path)
   }
   if not result then return nil, err end
   if result.timed_out then return nil, ("not done within %d s"):format(DEADLINE) end
-  if result.status == 0 then return true end
   local said = (result.stderr or "") .. "\n" .. (result.stdout or "")
+  if result.status == 0 then return warnings_in(said) end
+  if result.signal then return nil, "ended by signal " .. result.signal end
   return nil, reason_in(said)
 end
 
@@ -72,8 +89,8 @@ end
 ---@param program string
 ---@param bootstrap table
 ---@param settings table `tmp_dir`
----@return true? ok
----@return string? err
+---@return string[]? warnings that Envoy gave although it accepts
+---@return string? err why it does not accept
 function envoy.validate(program, bootstrap, settings)
   local text, err = json.encode(bootstrap)
   if not text then return nil, err end
@@ -82,10 +99,11 @@ function envoy.validate(program, bootstrap, settings)
   local path = folder .. "/bootstrap.json"
   local ok, failure = file.mkdir(folder, 448) -- 0700
   if ok then ok, failure = file.write(path, text, { mode = 384 }) end -- 0600
-  if ok then ok, failure = execute(program, path) end
+  local warnings
+  if ok then warnings, failure = execute(program, path) end
   file.remove(path)
   file.remove(folder)
-  return ok, failure
+  return warnings, not warnings and failure or nil
 end
 
 return envoy
