@@ -109,10 +109,11 @@ end
 ---@param err table  {kind, message} as sched.http returns it
 ---@return Failure
 function failure.of_transport(operation, err)
-  return failure.new {
-    operation = operation, code = "ConnectionError", transport = err.kind,
-    message = first_line(tostring(err.message or err.kind or "no answer")),
-  }
+  local message = tostring(err.message or err.kind or "no answer")
+  -- How many milliseconds it took differs each time, and says nothing.
+  message = message:gsub(" after %d+ m%a+", "")
+  return failure.new { operation = operation, code = "ConnectionError", transport = err.kind,
+    message = first_line(message) }
 end
 
 --- Takes every secret out of a message.

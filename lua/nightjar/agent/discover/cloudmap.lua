@@ -158,8 +158,9 @@ local function own_attributes(pass, service, by_arn)
     return nil, problem
   end
   warn_once(pass, missing and "service_attributes_unsupported" or "service_attributes_denied",
-    "service-level attributes are not read, only service-settings instances: "
-      .. problem:brief())
+    -- Without the message: it names one service, and each time another.
+    ("service-level attributes are not read, only service-settings instances: "
+      .. "GetServiceAttributes: %s %s"):format(problem.status, problem.code))
   return {}
 end
 

@@ -49,6 +49,16 @@ describe("failure.of_response", function()
     assert.truthy(utf8.len(problem.message))
   end)
 
+  it("reads alike for equal troubles, however long they took", function()
+    local function message(text)
+      return failure.of_transport("X", { kind = "connect", message = text }):brief()
+    end
+    assert.equal("X: ConnectionError: Failed to connect to h port 1: refused",
+      message("Failed to connect to h port 1 after 12 ms: refused"))
+    assert.equal("X: ConnectionError: Operation timed out with 0 bytes received",
+      message("Operation timed out after 10001 milliseconds with 0 bytes received"))
+  end)
+
   it("blanks secrets out of messages", function()
     local problem = of(403, '{"__type":"X","message":"bad key s3cr%t+ here"}')
     failure.redact(problem, { "s3cr%t+" })
