@@ -3,31 +3,39 @@
 --- one, is in host/log.h; this module adds names for the levels and takes any
 --- value, so that a log call never fails where it is needed most.
 local host = require("host.log")
+local null = require("host.json").null
 
 local log = {}
 
 ---@alias nightjar.log.Fields table<string, any>
 
--- Lists become one readable value; other tables and objects only name their
--- type, because their printed form holds an address and would differ each time.
+-- Tables and functions only name their type: their printed form is an address,
+-- which would differ each time, and __tostring may fail.
+local function word(value)
+  local kind = type(value)
+  if kind == "string" or kind == "number" or kind == "boolean" or kind == "nil" then
+    return tostring(value)
+  end
+  return value == null and "null" or "(" .. kind .. ")"
+end
+
+-- A list becomes one readable value.
 local function readable(value)
   local kind = type(value)
   if kind == "string" or kind == "number" or kind == "boolean" then return value end
-  if kind ~= "table" then return kind == "userdata" and "null" or "(" .. kind .. ")" end
+  if kind ~= "table" or rawlen(value) == 0 then return word(value) end
   local words = {}
-  for i = 1, #value do
-    local word = value[i]
-    words[i] = type(word) == "table" and "(table)" or tostring(readable(word))
-  end
-  return #words > 0 and table.concat(words, ",") or "(table)"
+  for i = 1, rawlen(value) do words[i] = word(rawget(value, i)) end
+  return table.concat(words, ",")
 end
 
 local function write(level, event, fields)
   if not host.enabled(level) then return end
   local plain = {}
-  for key, value in pairs(fields or {}) do plain[tostring(key)] = readable(value) end
+  if fields ~= nil and type(fields) ~= "table" then fields = { fields = fields } end
+  for key, value in next, fields or {} do plain[word(key)] = readable(value) end
   -- Nobody is left to tell about a log that cannot be written.
-  host.write(level, tostring(event), plain)
+  host.write(level, word(event), plain)
 end
 
 --- Sets the least level that is written and the format of the lines.

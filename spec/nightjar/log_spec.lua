@@ -1,0 +1,47 @@
+local script = require("spec.support.script")
+
+local function logged(lines)
+  local result = script.run('local log = require("nightjar.log")\n' .. lines)
+  local list = {}
+  for line in result.err:gmatch("([^\n]*)\n") do
+    list[#list + 1] = line:gsub("^time=%S+ ", "")
+  end
+  return list
+end
+
+describe("nightjar.log", function()
+  it("has a function for each level", function()
+    assert.same({ "level=debug event=a", "level=info event=b n=1", "level=warn event=c",
+      "level=error event=d" }, logged([[
+        log.configure { level = "debug" }
+        log.debug("a") log.info("b", { n = 1 }) log.warn("c", {}) log.error("d")
+      ]]))
+  end)
+
+  it("never fails, whatever a field is", function()
+    local lines = logged([[
+      local object = setmetatable({}, { __tostring = error, __index = error, __len = error,
+        __pairs = error })
+      log.warn("x", { list = { "a", 2, true }, empty = {}, map = { a = 1 }, deep = { { 1 } },
+        call = print, null = require("host.json").null, [1] = "one", object = object })
+      log.warn(nil) log.warn(42) log.warn("z", "no table") log.warn({})
+    ]])
+    assert.equal("level=warn event=x 1=one call=(function) deep=(table) empty=(table) " ..
+      "list=a,2,true map=(table) null=null object=(table)", lines[1])
+    assert.equal("level=warn event=nil", lines[2])
+    assert.equal("level=warn event=42", lines[3])
+    assert.equal('level=warn event=z fields="no table"', lines[4])
+    assert.equal("level=warn event=(table)", lines[5])
+  end)
+
+  it("writes equal events as equal lines", function()
+    local lines = logged([[
+      for _ = 1, 20 do log.info("x", { a = {}, b = print, c = 1, d = { 1, {} }, e = "e" }) end
+    ]])
+    for i = 2, 20 do assert.equal(lines[1], lines[i]) end
+  end)
+
+  it("spends nothing on what is not written", function()
+    assert.same({}, logged([[log.debug("x", setmetatable({}, { __pairs = error }))]]))
+  end)
+end)
