@@ -17,6 +17,7 @@ struct http {
   struct transfer *active;
   struct transfer *done; /* oldest first */
   struct transfer **done_end;
+  uint64_t performs;
   int64_t lost_at[HTTP_LOST_LOOKUPS]; /* when look-ups were left; a ring */
   unsigned lost_next;
 };
@@ -97,7 +98,10 @@ int http_header_add(struct buf *headers, const char *name, size_t name_size,
 
 /* ---- under way ---- */
 
-static void lookup_lost(struct http *http) {
+/* Notes that a transfer that is given up leaves its look-up behind. */
+static void note_lookup(struct http *http, const struct transfer *transfer) {
+  if (transfer->begins > http->performs || !transfer_is_looking_up(transfer))
+    return;
   http->lost_at[http->lost_next % HTTP_LOST_LOOKUPS] = clock_monotonic_ns();
   http->lost_next++;
 }
@@ -135,6 +139,7 @@ int http_start(struct http *http, const struct http_request *request,
   }
   http->last_id++;
   transfer->response.id = *id = http->last_id;
+  transfer->begins = http->performs + 1;
   transfer->next = http->active;
   http->active = transfer;
   http->active_count++;
@@ -157,17 +162,21 @@ static void append_done(struct http *http, struct transfer *transfer) {
   http->done_end = &transfer->next;
 }
 
+static void give_up(struct http *http, struct transfer *transfer,
+    const char *kind, const char *why) {
+  note_lookup(http, transfer);
+  detach(http, transfer);
+  transfer_fail(transfer, kind, why);
+  append_done(http, transfer);
+}
+
 bool http_cancel(struct http *http, uint64_t id) {
   struct transfer *transfer = http->active;
   while (transfer != NULL && transfer->response.id != id)
     transfer = transfer->next;
   if (transfer == NULL)
     return false;
-  if (transfer_is_looking_up(transfer))
-    lookup_lost(http);
-  detach(http, transfer);
-  transfer_fail(transfer, "cancelled", "the request was cancelled");
-  append_done(http, transfer);
+  give_up(http, transfer, "cancelled", "the request was cancelled");
   return true;
 }
 
@@ -183,11 +192,23 @@ static void collect(struct http *http) {
     CURLcode code = message->data.result;
     struct transfer *transfer = NULL;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-    if (code == CURLE_OPERATION_TIMEDOUT && transfer_is_looking_up(transfer))
-      lookup_lost(http);
+    if (code == CURLE_OPERATION_TIMEDOUT)
+      note_lookup(http, transfer);
     transfer_finish(transfer, code);
     detach(http, transfer);
     append_done(http, transfer);
+  }
+}
+
+/* libcurl's own measure (CURLOPT_LOW_SPEED_TIME) is a mean of five seconds
+   and notices a standstill that much later. */
+static void end_stalled(struct http *http) {
+  int64_t now = clock_monotonic_ns();
+  struct transfer *next = NULL;
+  for (struct transfer *t = http->active; t != NULL; t = next) {
+    next = t->next;
+    if (t->stall_ns > 0 && now - t->last_byte >= t->stall_ns)
+      give_up(http, t, "timeout", "stalled: no byte came in the time allowed");
   }
 }
 
@@ -198,6 +219,7 @@ static int perform(struct http *http, struct error *error) {
   int running;
   if (http->active_count == 0)
     return 0;
+  http->performs++;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   CURLMcode code = curl_multi_perform(http->multi, &running);
@@ -205,7 +227,23 @@ static int perform(struct http *http, struct error *error) {
   if (code != CURLM_OK)
     return fail_multi(code, error);
   collect(http);
+  end_stalled(http);
   return 0;
+}
+
+/* Until the first transfer will have stalled; at most `milliseconds`. */
+static int until_stall(const struct http *http, int milliseconds) {
+  int64_t now = clock_monotonic_ns();
+  const struct transfer *transfer = http->active;
+  for (; transfer != NULL; transfer = transfer->next) {
+    if (transfer->stall_ns == 0)
+      continue;
+    int64_t left = transfer->last_byte + transfer->stall_ns - now;
+    int64_t left_ms = left > 0 ? left / 1000000 + 1 : 0;
+    if (left_ms < milliseconds)
+      milliseconds = (int)left_ms;
+  }
+  return milliseconds;
 }
 
 int http_poll(struct http *http, int fd, int milliseconds, bool *ready,
@@ -215,6 +253,7 @@ int http_poll(struct http *http, int fd, int milliseconds, bool *ready,
     return -1;
   if (http->done != NULL)
     milliseconds = 0;
+  milliseconds = until_stall(http, milliseconds);
   CURLMcode code = curl_multi_poll(http->multi, &wait, 1, milliseconds, NULL);
   if (code != CURLM_OK)
     return fail_multi(code, error);

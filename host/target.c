@@ -36,19 +36,32 @@ static bool is_local_name(const char *host) {
   return length == size || host[length - size - 1] == '.';
 }
 
-bool target_is_local(const char *host) {
+static struct target of_ipv6(const char *host) {
   unsigned char address[16];
   char text[INET6_ADDRSTRLEN];
-  size_t length = strlen(host);
-  if (host[0] != '[')
-    return inet_pton(AF_INET, host, address) == 1 ? is_local_ipv4(address)
-                                                  : is_local_name(host);
+  struct target target = {.local = false, .numeric = true};
   size_t size = strcspn(host + 1, "]%"); /* a zone follows the % */
-  if (length < 3 || size >= sizeof text)
-    return false;
+  if (size >= sizeof text)
+    return target;
   memcpy(text, host + 1, size);
   text[size] = '\0';
-  return inet_pton(AF_INET6, text, address) == 1 && is_local_ipv6(address);
+  target.local =
+      inet_pton(AF_INET6, text, address) == 1 && is_local_ipv6(address);
+  return target;
+}
+
+struct target target_of_host(const char *host) {
+  unsigned char address[4];
+  struct target target = {.local = false, .numeric = true};
+  if (host[0] == '[')
+    return of_ipv6(host);
+  if (inet_pton(AF_INET, host, address) == 1) {
+    target.local = is_local_ipv4(address);
+    return target;
+  }
+  target.local = is_local_name(host);
+  target.numeric = false;
+  return target;
 }
 
 static int refuse(struct error *error, const char *url, const char *why) {
@@ -64,8 +77,8 @@ static bool is_http(CURLU *parts) {
   return good;
 }
 
-static int check_parts(
-    CURLU *parts, const char *url, bool *local, struct error *error) {
+static int check_parts(CURLU *parts, const char *url, struct target *target,
+    struct error *error) {
   CURLUcode code = curl_url_set(parts, CURLUPART_URL, url,
       CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER);
   if (code != CURLUE_OK)
@@ -76,19 +89,19 @@ static int check_parts(
   code = curl_url_get(parts, CURLUPART_HOST, &host, 0);
   if (code != CURLUE_OK)
     return refuse(error, url, curl_url_strerror(code));
-  *local = target_is_local(host);
+  *target = target_of_host(host);
   curl_free(host);
   return 0;
 }
 
-int target_check(const char *url, bool *local, struct error *error) {
+int target_check(const char *url, struct target *target, struct error *error) {
   for (const char *p = url; *p != '\0'; p++)
     if ((unsigned char)*p <= ' ' || *p == 0x7f)
       return refuse(error, url, "there is a space or control character in it");
   CURLU *parts = curl_url();
   if (parts == NULL)
     return refuse(error, url, "Cannot allocate memory");
-  int result = check_parts(parts, url, local, error);
+  int result = check_parts(parts, url, target, error);
   curl_url_cleanup(parts);
   return result;
 }

@@ -1,5 +1,6 @@
 #include "transfer.h"
 
+#include "clock.h"
 #include "target.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *context) {
   struct transfer *transfer = context;
   struct error error;
   (void)one;
+  transfer->last_byte = clock_monotonic_ns();
   if (buf_add(&transfer->response.body, data, size, &error) == 0)
     return size;
   transfer->too_large = strcmp(error.code, "limit") == 0;
@@ -26,6 +28,7 @@ static size_t on_header(char *data, size_t one, size_t size, void *context) {
   struct transfer *transfer = context;
   (void)data;
   (void)one;
+  transfer->last_byte = clock_monotonic_ns();
   transfer->header_bytes += size;
   if (transfer->header_bytes <= HTTP_HEADERS)
     return size;
@@ -43,6 +46,15 @@ static int add_lower(struct buf *buf, const char *text, struct error *error) {
   return buf_add_byte(buf, '\0', error);
 }
 
+static int add_value(
+    struct buf *headers, const char *value, struct error *error) {
+  /* libcurl 7.88 leaves the line's end in a value that is empty. */
+  size_t size = strlen(value);
+  while (size > 0 && strchr(" \t\r\n", value[size - 1]) != NULL)
+    size--;
+  return buf_add(headers, value, size, error);
+}
+
 static int add_header(struct transfer *transfer,
     const struct curl_header *header, struct error *error) {
   struct buf *headers = &transfer->response.headers;
@@ -54,7 +66,7 @@ static int add_header(struct transfer *transfer,
             &same) != CURLHE_OK)
       break;
     if ((i > 0 && buf_add_text(headers, ", ", error) != 0) ||
-        buf_add_text(headers, same->value, error) != 0)
+        add_value(headers, same->value, error) != 0)
       return -1;
   }
   return buf_add_byte(headers, '\0', error);
@@ -147,7 +159,7 @@ void transfer_finish(struct transfer *transfer, CURLcode code) {
 bool transfer_is_looking_up(const struct transfer *transfer) {
   curl_off_t took = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &took);
-  return took == 0;
+  return transfer->by_name && took == 0;
 }
 
 /* ---- what goes out ---- */
@@ -186,13 +198,13 @@ static long whole(double value) {
 
 static void set_limits(
     struct transfer *transfer, const struct http_request *request) {
+  const double day = 86400;
+  double stall = request->stall_timeout;
+  transfer->stall_ns = (int64_t)((stall < day ? stall : day) * 1e9);
+  transfer->last_byte = clock_monotonic_ns();
   set_long(transfer, CURLOPT_CONNECTTIMEOUT_MS,
       whole(request->connect_timeout * 1000));
   set_long(transfer, CURLOPT_TIMEOUT_MS, whole(request->timeout * 1000));
-  if (request->stall_timeout > 0) {
-    set_long(transfer, CURLOPT_LOW_SPEED_LIMIT, 1); /* byte a second */
-    set_long(transfer, CURLOPT_LOW_SPEED_TIME, whole(request->stall_timeout));
-  }
   /* Refuses by Content-Length; on_body() counts what really comes. A limit
      of 0 would mean none. */
   if (request->max_body > 0)
@@ -286,16 +298,17 @@ static void set_callbacks(struct transfer *transfer) {
 
 static int set_up(struct transfer *transfer,
     const struct http_request *request, struct error *error) {
-  bool local = false;
-  if (target_check(request->url, &local, error) != 0) {
+  struct target target;
+  if (target_check(request->url, &target, error) != 0) {
     snprintf(error->on, sizeof error->on, "%s", transfer->url);
     return -1;
   }
   if (set_headers(transfer, request, error) != 0)
     return -1;
+  transfer->by_name = !target.numeric && request->unix_socket == NULL;
   set_text(transfer, CURLOPT_URL, request->url);
   set_method(transfer, request);
-  set_rules(transfer, local, request);
+  set_rules(transfer, target.local, request);
   set_limits(transfer, request);
   set_callbacks(transfer);
   if (transfer->setup != CURLE_OK)

@@ -16,6 +16,10 @@ struct transfer {
   CURLcode setup; /* the first option that libcurl refused */
   size_t header_bytes;
   bool too_large;
+  bool by_name;      /* its host is a name that must be looked up */
+  uint64_t begins;   /* http.c's: the perform that it begins in */
+  int64_t stall_ns;  /* longest time between two bytes; 0: any */
+  int64_t last_byte; /* monotonic time of the last one, or of the start */
   char url[sizeof((struct error *)0)->on]; /* no query: it may hold secrets */
   char method[32];
   char detail[CURL_ERROR_SIZE];

@@ -10,7 +10,7 @@ local http = {}
 ---@field body? string
 ---@field connect_timeout? number seconds until connected, TLS included; 5 if not given
 ---@field timeout? number seconds until all is there; 30 if not given
----@field stall_timeout? number seconds without a byte, in whole ones; 0 or not given: no limit
+---@field stall_timeout? number seconds without a byte from there; 0 or not given: no limit
 ---@field max_body? integer bytes of the response's body, 16 MiB if not given
 ---@field ca_file? string PEM file of the authorities to trust instead of the system's
 ---@field proxy? string instead of the environment's; never used for this machine and its link
