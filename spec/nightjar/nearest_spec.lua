@@ -1,3 +1,4 @@
+-- Specs of the search for the known word nearest to an unknown one.
 local nearest = require "nightjar.nearest"
 
 describe("nearest", function()

@@ -1,3 +1,4 @@
+-- Specs of the settings: precedence, checks, warnings, and the page that documents them.
 local schema = require "nightjar.settings.schema"
 local settings = require "nightjar.settings"
 

@@ -1,3 +1,4 @@
+-- Specs of the planner, with the real nightjar-plan: results, limits and their messages.
 local cli = require "spec.support.cli"
 local planner = require "nightjar.agent.planner"
 local sched = require "nightjar.agent.sched"

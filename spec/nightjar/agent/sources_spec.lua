@@ -1,3 +1,4 @@
+-- Specs of the reading of policies and templates.
 local cli = require "spec.support.cli"
 local sources = require "nightjar.agent.sources"
 

@@ -1,3 +1,4 @@
+-- Specs of the command line's parser.
 local args = require "nightjar.cli.args"
 
 local FLAGS = {

@@ -1,3 +1,4 @@
+-- Specs of `nightjar check`, with a real Envoy where there is one.
 local cli = require "spec.support.cli"
 local program = require "host.program"
 

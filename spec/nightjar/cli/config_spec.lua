@@ -1,3 +1,4 @@
+-- Specs of `nightjar config`: its shape, its sources, and no secrets.
 local cli = require "spec.support.cli"
 local json = require "host.json"
 local null = json.null

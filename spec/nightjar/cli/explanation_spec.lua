@@ -1,3 +1,4 @@
+-- Specs of what `nightjar explain` says.
 local explanation = require "nightjar.cli.explanation"
 local json = require "host.json"
 

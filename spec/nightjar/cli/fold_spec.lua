@@ -1,3 +1,4 @@
+-- Specs of folding a set of files into one static bootstrap.
 local fold = require "nightjar.cli.fold"
 local json = require "host.json"
 

@@ -1,3 +1,4 @@
+-- Specs of the program as a whole: help, wrong use, exit statuses.
 local cli = require "spec.support.cli"
 local main = require "nightjar.cli.main"
 

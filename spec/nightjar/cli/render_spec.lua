@@ -1,3 +1,4 @@
+-- Specs of the commands around snapshots: discover, render, explain.
 local cli = require "spec.support.cli"
 local json = require "host.json"
 

@@ -1,3 +1,4 @@
+-- Specs of `nightjar test`: what it hands to busted, and its exit statuses.
 local cli = require "spec.support.cli"
 
 local GOOD = 'describe("x", function() it("holds", function() assert.equal(1, 1) end) end)\n'
