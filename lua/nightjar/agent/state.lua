@@ -59,7 +59,7 @@ local function without_times(value)
       copy[key] = without_times(item)
     end
   end
-  return setmetatable(copy, getmetatable(value))
+  return json.is_array(value) and json.array(copy) or copy
 end
 
 local function write(path, value)
