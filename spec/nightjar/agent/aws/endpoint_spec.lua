@@ -6,17 +6,28 @@ local function settings(environment)
   return { environment = environment, sources = {} }
 end
 
+local files = {}
+
+local function remove_files()
+  for index, path in ipairs(files) do
+    os.remove(path)
+    files[index] = nil
+  end
+end
+
 local function with_file(text, environment)
   local path = os.tmpname()
   local handle = assert(io.open(path, "w"))
   handle:write(text)
   handle:close()
   environment.AWS_CONFIG_FILE = path
-  finally(function() os.remove(path) end)
+  files[#files + 1] = path
   return settings(environment)
 end
 
 describe("region.describe", function()
+  after_each(remove_files)
+
   it("takes AWS_REGION before AWS_DEFAULT_REGION before the profile", function()
     local files = "[default]\nregion = eu-west-3\n[profile web]\nregion = eu-west-2\n"
     local both = { AWS_REGION = "eu-central-1", AWS_DEFAULT_REGION = "us-east-1" }
@@ -52,6 +63,8 @@ describe("region.describe", function()
 end)
 
 describe("endpoint.describe", function()
+  after_each(remove_files)
+
   it("knows the host of each partition", function()
     for name, host in pairs {
       ["eu-central-1"] = "servicediscovery.eu-central-1.amazonaws.com",
