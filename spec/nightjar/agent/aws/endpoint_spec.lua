@@ -29,16 +29,16 @@ describe("region.describe", function()
   after_each(remove_files)
 
   it("takes AWS_REGION before AWS_DEFAULT_REGION before the profile", function()
-    local files = "[default]\nregion = eu-west-3\n[profile web]\nregion = eu-west-2\n"
+    local text = "[default]\nregion = eu-west-3\n[profile web]\nregion = eu-west-2\n"
     local both = { AWS_REGION = "eu-central-1", AWS_DEFAULT_REGION = "us-east-1" }
     assert.same({ value = "eu-central-1", source = "AWS_REGION" },
-      region.describe(with_file(files, both)))
+      region.describe(with_file(text, both)))
     assert.same({ value = "us-east-1", source = "AWS_DEFAULT_REGION" },
-      region.describe(with_file(files, { AWS_DEFAULT_REGION = "us-east-1", AWS_REGION = "" })))
+      region.describe(with_file(text, { AWS_DEFAULT_REGION = "us-east-1", AWS_REGION = "" })))
     assert.same({ value = "eu-west-3", source = "profile default" },
-      region.describe(with_file(files, {})))
+      region.describe(with_file(text, {})))
     assert.same({ value = "eu-west-2", source = "profile web" },
-      region.describe(with_file(files, { AWS_PROFILE = "web" })))
+      region.describe(with_file(text, { AWS_PROFILE = "web" })))
   end)
 
   it("says what to set where there is none", function()
