@@ -25,8 +25,9 @@ local FRAGMENTS <const> = {
   "0", "-1", "+1", "00", "1_000", "190:20:30", "0b1", "0o7", "Infinity", "nan",
 }
 local SPECIAL <const> = {
-  ("x"):rep(1024), ("\n"):rep(1024), ('"'):rep(1024), ("é"):rep(512), "\xFF", "a\xC3", "\xED\xA0\x80",
-  "\xC0\x80", "", 0, 1, -1, 8080, 1.21, -0.5, 1e300, true, false, 1 << 53, -(1 << 53),
+  ("x"):rep(1024), ("\n"):rep(1024), ('"'):rep(1024), ("é"):rep(512), "\xFF", "a\xC3",
+  "\xED\xA0\x80", "\xC0\x80", "", 0, 1, -1, 8080, 1.21, -0.5, 1e300, true, false, 1 << 53,
+  -(1 << 53),
 }
 
 ---One hostile value: a string, number or boolean.
@@ -69,7 +70,9 @@ inner[1] = function(maker) return maker:tag("b") end
 inner[2] = function(maker) return "pre" .. maker:tag("c") end
 inner[3] = function(maker) return "a-" .. maker:tag("c") .. "-" .. maker:tag("c") .. " end" end
 inner[4] = function(maker) return '"' .. maker:tag("q") .. '"' end
-inner[5] = function(maker) return '"x \\" y ' .. maker:tag("q") .. " z" .. maker:tag("q") .. '!"' end
+inner[5] = function(maker)
+  return '"x \\" y ' .. maker:tag("q") .. " z" .. maker:tag("q") .. '!"'
+end
 inner[6] = function(maker) return "'" .. maker:tag("q") .. "'" end
 inner[7] = function(maker) return "'it''s " .. maker:tag("q") .. "; " .. maker:tag("q") .. "'" end
 inner[8] = function(maker) return maker:cut("plain text") end
