@@ -97,8 +97,9 @@ end
 
 ---The text of a policy whose `apply` has this body.
 function mesh.policy(body, settings)
-  return ("return { about = \"a policy of a spec\", settings = %s,\n"
-    .. "apply = function(mesh, settings, now)\n%s\nreturn mesh end }"):format(settings or "{}", body)
+  return ('return { about = "a policy of a spec", settings = %s,\n'
+    .. "apply = function(mesh, settings, now)\n%s\nreturn mesh end }")
+    :format(settings or "{}", body)
 end
 
 ---Runs model, policy and view.

@@ -111,6 +111,7 @@ end
 ---@field strings table what string methods are within the box
 ---@field files table<string, string> texts by file name below policies/
 ---@field loaded table<string, any> what `require` returned
+---@field file? string the file that was loaded: `policies/weights.lua`
 local Box = {}
 Box.__index = Box
 
@@ -175,14 +176,16 @@ local function split_position(message)
 end
 
 -- Makes the error record of what was raised. No method of the value is called.
-local function describe(value)
+-- After `return setmetatable(…)` at the end of a file no line of the policy is
+-- left on the stack; then the file alone is named.
+local function describe(value, loaded_file)
   local shown = type(value) == "string" and value
     or "raised " .. text.show(value) .. " instead of a message"
   local file, line, rest = split_position(shown)
   if not file then file, line = current_line() end
-  rest = text.clean(rest)
-  local message = file and file .. ":" .. line .. ": " .. rest or rest
-  return { message = message, file = file, line = line }
+  file = file or loaded_file
+  local place = file and file .. (line and ":" .. line or "") .. ": " or ""
+  return { message = place .. text.clean(rest), file = file, line = line }
 end
 
 -- The error record of the handler itself can only be the C stack's.
@@ -200,7 +203,7 @@ function Box:call(f, ...)
   local strings = getmetatable("")
   local before = strings.__index
   strings.__index = self.strings
-  local ok, result = xpcall(f, describe, ...)
+  local ok, result = xpcall(f, function(value) return describe(value, self.file) end, ...)
   strings.__index = before
   if ok then return result end
   return nil, as_record(result)
@@ -211,10 +214,11 @@ end
 ---@return any? value what it returns
 ---@return table? err { message, file?, line? }
 function Box:load(file)
+  self.file = "policies/" .. file
   local chunk, message = compile(self, file)
   if not chunk then
     local path, line, rest = split_position(message)
-    path = path or "policies/" .. file
+    path = path or self.file
     return nil, { file = path, line = line,
       message = path .. (line and ":" .. line or "") .. ": " .. text.clean(rest) }
   end

@@ -240,14 +240,15 @@ function schema.record(fields)
       return enter("a table", value, seen)
     end
     seen[value] = true
-    local present, message = 0, nil
+    local present = 0
     for key, item in next, value do
       local shape = shapes[key]
       if not shape then return find_field(value, shapes, optional) end
       if not optional[key] then present = present + 1 end
       if type(item) == "table" and seen[item] then
-        item, message = own(value, key, item)
+        local twin, message = own(value, key, item)
         if message then return field_step(key), message end
+        item = twin
       end
       local _, fault = shape(item, seen)
       if fault then return find_field(value, shapes, optional) end
