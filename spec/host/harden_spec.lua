@@ -1,0 +1,36 @@
+-- What both programs give up at their start, seen from outside (host/harden.h).
+local cli = require "spec.support.cli"
+local plan = require "spec.support.plan"
+
+local SCRIPT = [==[
+cd "$1"
+mkfifo in
+# A parent that starts the program, which then waits for a request for ever.
+sh -c 'exec 3<>in; "$0" --max-memory-mib 64 --max-instructions 1000 <in >out & echo $! >pid.tmp
+mv pid.tmp pid; exec sleep 100' "$2" &
+parent=$!
+state() { sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null; }
+wait_for() { for _ in $(seq 200); do eval "$1" && return; sleep 0.05; done; echo "late: $1"; }
+wait_for '[ -e pid ]'
+pid=$(cat pid)
+wait_for 'grep -q "^NoNewPrivs:.*1" /proc/$pid/status'
+wait_for 'grep -q "Max core file size  *0  *0 " /proc/$pid/limits'
+kill -9 $parent
+wait_for 'case "$(state $pid)" in ""|Z) true;; *) false;; esac'
+echo done
+kill -9 $pid 2>/dev/null
+exit 0
+]==]
+
+describe("nightjar-plan", function()
+  it("gains no privileges, writes no core files, and dies with its parent", function()
+    local folder = cli.folder()
+    cli.write(folder .. "/script", SCRIPT)
+    local pipe = assert(io.popen(("sh %s/script %s '%s' 2>&1")
+      :format(folder, folder, plan.executable)))
+    local output = pipe:read("a")
+    pipe:close()
+    cli.remove(folder)
+    assert.equal("done\n", output)
+  end)
+end)
