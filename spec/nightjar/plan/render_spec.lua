@@ -157,7 +157,8 @@ end)
 describe("a name with @list", function()
   it("gives a file for each element, which is on top of the view", function()
     local template = "a: {{name}}\nb: {{out}}\nc: {{c}}"
-    local files = assert(run({ ["rds/@l.json.yaml.mustache"] = template }, { out = 1, c = 2, l = { { name = "x", c = 3 }, { name = "y/../z" } } }))
+    local files = assert(run({ ["rds/@l.json.yaml.mustache"] = template },
+      { out = 1, c = 2, l = { { name = "x", c = 3 }, { name = "y/../z" } } }))
     assert.same({ a = "x", b = 1, c = 3 }, json.decode(files["rds/x.json"].content))
     assert.same({ a = "y/../z", b = 1, c = 2 }, json.decode(files["rds/y%2F..%2Fz.json"].content))
   end)

@@ -164,7 +164,8 @@ describe("a value elsewhere", function()
     "templates/x:1: {{v}}: no value can stand here: expected it within the quotes, or on a place "
       .. "of its own")
   fails("is refused in a directive", "%YAML {{v}}\n---\n", { v = "1.2" },
-    "templates/x:1: {{v}}: no value can stand here: expected it within the quotes, or on a place of its own")
+    "templates/x:1: {{v}}: no value can stand here: expected it within the quotes, or on a place "
+      .. "of its own")
 end)
 
 it("partials are escaped for where they stand", function()
