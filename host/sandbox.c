@@ -91,9 +91,9 @@ static bool add_rules(scmp_filter_ctx filter) {
   return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
              SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0 &&
          seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
-             SCMP_A0(SCMP_CMP_EQ, STDOUT_FILENO)) == 0 &&
+             SCMP_A0(SCMP_CMP_EQ, STDOUT_FILENO, 0)) == 0 &&
          seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
-             SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO)) == 0;
+             SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO, 0)) == 0;
 }
 
 static bool filter_calls(void) {

@@ -102,6 +102,12 @@ local function decode(result)
   return response
 end
 
+-- Just before the deadline nightjar-plan ends itself, which names the line that
+-- a kill cannot.
+local function processor_seconds(settings)
+  return ("%d"):format(math.max(1, math.floor(settings.plan_deadline * 0.9)))
+end
+
 local function execute(text, settings)
   local environment = clean_environment(settings.environment)
   local result, err = sched.exec {
@@ -109,6 +115,7 @@ local function execute(text, settings)
       program.directory .. "/nightjar-plan",
       "--max-memory-mib", tostring(settings.plan_max_memory),
       "--max-instructions", tostring(settings.plan_max_instructions),
+      "--max-seconds", processor_seconds(settings),
     },
     env = environment, stderr = next(environment) and "inherit" or "null",
     input = text, deadline = settings.plan_deadline, max_output = MAX_OUTPUT,
