@@ -26,19 +26,20 @@ local function describe(failure)
   return { bug = debug and debug.traceback(tostring(failure), 2) or tostring(failure) }
 end
 
--- Follows the pieces of the output up to a line of it; see `mustache.locate`.
+-- Finds the piece of the output in which a line begins, and how many line breaks of that piece
+-- come before it.
 local function piece_at(pieces, line)
   local current = 1
   for index, piece in ipairs(pieces) do
-    local into = 0
-    for _ in piece:gmatch("\n") do
-      if current == line then
-        break
-      end
-      current, into = current + 1, into + 1
+    if current == line and piece ~= "" then
+      return index, 0
     end
-    if current == line then
-      return index, into
+    local into = 0
+    for position in piece:gmatch("()\n") do
+      current, into = current + 1, into + 1
+      if current == line and position < #piece then
+        return index, into
+      end
     end
   end
   return nil
