@@ -30,7 +30,9 @@ local REQUEST = schema.record({
 -- is the model's to judge, service by service.
 local function read_request(request_text)
   local request, err = json.decode(request_text, { max_bytes = #request_text + 1 })
-  if type(request) ~= "table" then return nil, { message = err or "expected an object" } end
+  if type(request) ~= "table" or json.is_array(request) then
+    return nil, { message = err or "expected an object" }
+  end
   for _, name in ipairs({ "policies", "templates", "copies", "settings", "previous" }) do
     if request[name] == json.null then request[name] = nil end
   end
