@@ -247,8 +247,8 @@ describe("the shipped templates", function()
   end)
 
   it("try another endpoint when one cannot be reached", function()
-    local seen = world:split(url("/half"), 50)
-    assert.are.same({ blue = 50 }, seen)
+    local seen = world:split(url("/half"), 200)
+    assert.are.same({ blue = 200 }, seen)
   end)
 
   it("never send a request again that an endpoint has read", function()
