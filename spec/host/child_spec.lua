@@ -1,3 +1,5 @@
+-- Child processes: what they start with, what goes through their pipes, how they end.
+
 local child = require("host.child")
 local clock = require("host.clock")
 local file = require("host.file")

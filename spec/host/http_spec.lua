@@ -1,3 +1,5 @@
+-- Requests: what is sent, what comes back from servers good and bad, who may be a proxy.
+
 local http = require("host.http")
 local json = require("host.json")
 local loop = require("host.loop")

@@ -1,9 +1,10 @@
+-- The one wait: times, signals, many ends at once, and life as process 1.
+
 local child = require("host.child")
 local clock = require("host.clock")
 local file = require("host.file")
 local http = require("host.http")
 local loop = require("host.loop")
-local program = require("host.program")
 local script = require("spec.support.script")
 
 local pid = tonumber(file.read("/proc/self/stat"):match("^%d+"))
@@ -238,23 +239,5 @@ describe("the loop of process 1", function()
     ]]
     if not result then return pending(NOT_ALLOWED) end
     assert.same({ "1", "TERM" }, result.said, result.err)
-  end)
-end)
-
-describe("the program", function()
-  local executable = program.directory .. "/nightjar"
-
-  it("ends with the status of its command", function()
-    assert.same({ true, "exit", 0 }, { os.execute(executable .. " version >/dev/null") })
-    assert.same({ nil, "exit", 2 }, { os.execute(executable .. " no-such-command 2>/dev/null") })
-  end)
-
-  it("is hardened and ignores SIGPIPE and SIGXFSZ", function()
-    local status = file.read("/proc/self/status")
-    assert.equal("1", status:match("NoNewPrivs:%s*(%d)"))
-    assert.matches("Max core file size%s+0%s+0", file.read("/proc/self/limits"))
-    local ignored = tonumber(status:match("SigIgn:%s*(%x+)"), 16)
-    assert.is_true(ignored & (1 << 12) ~= 0, "SIGPIPE, 13")
-    assert.is_true(ignored & (1 << 24) ~= 0, "SIGXFSZ, 25")
   end)
 end)

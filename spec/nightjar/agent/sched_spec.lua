@@ -1,3 +1,5 @@
+-- The scheduler: tasks, queues, programs, signals, and what happens when they are cancelled.
+
 local child = require("host.child")
 local sched = require("nightjar.agent.sched")
 
