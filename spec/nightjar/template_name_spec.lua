@@ -1,3 +1,4 @@
+-- What the name of a template says, and which paths may be written.
 local template_name = require("nightjar.template_name")
 
 describe("a template's name", function()

@@ -1,3 +1,4 @@
+-- The mustache language as the standard describes it, lambdas, mistakes, and where lines come from.
 local json = require("host.json")
 local mustache = require("nightjar.plan.mustache")
 

@@ -1,3 +1,4 @@
+-- The render stage: which files a folder of templates becomes, and what is refused.
 local json = require("host.json")
 local render = require("nightjar.plan.render")
 local yaml = require("host.yaml")

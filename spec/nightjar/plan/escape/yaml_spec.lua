@@ -1,3 +1,4 @@
+-- Values in each place of a YAML template.
 local json = require("host.json")
 local mustache = require("nightjar.plan.mustache")
 local yaml = require("host.yaml")

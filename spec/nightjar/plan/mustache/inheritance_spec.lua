@@ -1,3 +1,4 @@
+-- Parents, blocks, and where the lines of an override go.
 local mustache = require("nightjar.plan.mustache")
 
 local function check(cases)

@@ -1,3 +1,4 @@
+-- The mustache standard's own cases, read from VECTORS.
 local json = require("host.json")
 local mustache = require("nightjar.plan.mustache")
 
