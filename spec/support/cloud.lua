@@ -85,13 +85,13 @@ cloud.discovery = discovery
 ---@return table ids service ids by name; `namespace` is the namespace's
 function cloud:fill(name, services)
   local commands = {
-    discovery("create_http_namespace", { Name = name }),
-    discovery("list_namespaces", { Filters = json.array {
-      { Name = "NAME", Values = json.array { name }, Condition = "EQ" } } }, "ns"),
+    discovery("create_http_namespace", { Name = name }, "create"),
+    discovery("get_operation", { OperationId = "$create.OperationId" }, "made"),
   }
+  local namespace = "$made.Operation.Targets.NAMESPACE"
   for _, service in ipairs(services) do
     commands[#commands + 1] = discovery("create_service",
-      { Name = service.name, NamespaceId = "$ns.Namespaces.0.Id" }, service.name)
+      { Name = service.name, NamespaceId = namespace }, service.name)
     local id = "$" .. service.name .. ".Service.Id"
     commands[#commands + 1] = discovery("register_instance",
       { ServiceId = id, InstanceId = "service-settings", Attributes = service.settings })
@@ -105,8 +105,8 @@ function cloud:fill(name, services)
   for i, answer in ipairs(self:call(commands)) do
     if commands[i].operation == "create_service" then
       ids[commands[i].as] = answer.Service.Id
-    elseif commands[i].as == "ns" then
-      ids.namespace = answer.Namespaces[1].Id
+    elseif commands[i].as == "made" then
+      ids.namespace = answer.Operation.Targets.NAMESPACE
     end
   end
   return ids

@@ -1,6 +1,6 @@
 -- A world for a system spec: a folder, free ports, processes with logs; `close` ends it all and
--- says what it had to kill. Processes are started through the shell, so that they go on between
--- two uses of the event loop.
+-- says what it had to kill. Processes are no children of the event loop's, so that they go on
+-- between two uses of it.
 
 local file = require("host.file")
 local json = require("host.json")
@@ -64,15 +64,13 @@ function world:start(name, argv, environment)
   end
   table.sort(words)
   table.insert(words, 1, "env")
+  table.insert(words, "python3 spec/support/launch.py " .. quote(base))
   for _, word in ipairs(argv) do
     words[#words + 1] = quote(word)
   end
   os.remove(base .. ".status")
   os.remove(base .. ".pid")
-  -- The outer shell waits, so that the exit status is known.
-  os.execute(("( %s </dev/null >%s 2>>%s & echo $! >%s; wait $!; echo $? >%s ) &"):format(
-    table.concat(words, " "), quote(base .. ".out"), quote(base .. ".log"),
-    quote(base .. ".pid"), quote(base .. ".status")))
+  os.execute(table.concat(words, " ") .. " >/dev/null 2>&1 &")
   local pid = self.eventually(function()
     return tonumber(file.read(base .. ".pid") or "")
   end, 5, name .. " has a process id")

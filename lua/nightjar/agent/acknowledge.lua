@@ -9,6 +9,8 @@ local acknowledge = {}
 local PAUSE_FIRST, PAUSE_LONGEST = 0.01, 0.1 -- seconds between two looks
 local AGAIN_AFTER = 1.0                       -- seconds until a file is renamed in again
 local TRIES = 5                               -- renames before the agent gives up
+-- What Envoy subscribes to; it has no version of any other file.
+local SUBSCRIBED = { clusters = true, routes = true, listeners = true }
 
 ---Which of these files Envoy does not run yet.
 ---A set of clusters or listeners counts as taken when the subscription runs any file of that
@@ -27,16 +29,19 @@ function acknowledge.missing(files, versions, all)
     end
   end
   for _, file in ipairs(files) do
-    if file.version and file.step == "routes" then
+    if not file.version or not SUBSCRIBED[file.step] then
+      goto continue
+    elseif file.step == "routes" then
       for _, name in ipairs(file.resources) do
         local running = versions.routes[name]
         if running ~= file.version and (running or all) then
           missing[#missing + 1] = file
         end
       end
-    elseif file.version and not taken[file.step] then
+    elseif not taken[file.step] then
       missing[#missing + 1] = file
     end
+    ::continue::
   end
   return missing
 end

@@ -20,11 +20,11 @@ local function quote(text)
   return (text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
 end
 
----The admin interface on a port of this host. Opens nothing yet.
----@param port integer
+---The admin interface at an address of this host. Opens nothing yet.
+---@param address string `host:port`
 ---@return table admin
-function admin.new(port)
-  return setmetatable({ base = "http://127.0.0.1:" .. port }, admin)
+function admin.new(address)
+  return setmetatable({ base = "http://" .. address }, admin)
 end
 
 ---One request. Admin answers at once or not at all: 2 seconds are plenty.

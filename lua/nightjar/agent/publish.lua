@@ -85,6 +85,7 @@ function work:write(step)
       end
       if old ~= one.content then
         self.before[#self.before + 1] = { path = one.path, content = old, step = one.step }
+        self.replaced = self.replaced or old ~= nil
         local ok, problem = place(self.folder, one)
         if not ok then
           return nil, problem
@@ -118,7 +119,8 @@ function work:confirm(step, changed, versions)
   if not ACKNOWLEDGED[step] then
     return true
   elseif not versions then
-    if self.settle and #changed > 0 then
+    -- Nobody can have read what was not there before.
+    if self.settle and #changed > 0 and self.replaced then
       sched.sleep(SETTLE)
     end
     return true

@@ -25,12 +25,16 @@ local PASSED_ON = { "PATH", "HOME", "TZ", "LANG", "LC_ALL", "TMPDIR" }
 
 ---A supervisor of one Envoy; nothing is started yet.
 ---@param settings table `envoy_bin` ("" for none), `envoy_admin_port`, `envoy_base_id`,
----  `envoy_log_level`, `envoy_pid_file`, `envoy_configuration_file`, `config_dir`, `stop_timeout`
+---  `envoy_log_level`, `envoy_pid_file`, `envoy_configuration_file`, `config_dir`, `state_dir`,
+---  `stop_timeout`
 ---@return table supervisor
 function supervise.new(settings)
   return setmetatable({
     settings = settings,
-    admin = admin.new(settings.envoy_admin_port),
+    admin = admin.new("127.0.0.1:" .. settings.envoy_admin_port),
+    -- Envoy says here where its admin interface is: a bootstrap left by an earlier agent, or an
+    -- operator's own, need not have it where the settings say.
+    address_path = settings.state_dir .. "/envoy-admin-address",
     bootstrap_path = settings.config_dir .. "/" .. settings.envoy_configuration_file,
     processes = {},        -- epoch → process that has not ended yet
     epoch = -1,            -- of the newest process
@@ -75,6 +79,7 @@ function supervisor:arguments(epoch)
     "--base-id", tostring(settings.envoy_base_id), "--restart-epoch", tostring(epoch),
     "--drain-time-s", tostring(HANDOVER_DRAIN),
     "--parent-shutdown-time-s", tostring(HANDOVER_END),
+    "--admin-address-path", self.address_path,
     "--log-level", settings.envoy_log_level,
   }
 end
@@ -87,6 +92,7 @@ function supervisor:spawn(epoch)
   if not bootstrap then
     return nil, problem
   end
+  file.remove(self.address_path)
   local process, err = child.spawn {
     argv = self:arguments(epoch), env = clean_environment(self.settings.environment or {}),
     stdin = "null", stdout = "inherit", stderr = "inherit", death_signal = "TERM",
@@ -170,6 +176,10 @@ function supervisor:await_live()
   while sched.now() < deadline do
     if not self.processes[epoch] then
       return nil, "envoy: ended while it started; its log says why"
+    end
+    local address = (file.read(self.address_path, 256) or ""):match("^%S+:%d+$")
+    if address then
+      self.admin = admin.new(address)
     end
     local stats = self.admin:stats("^server\\.(state|hot_restart_epoch)$")
     if stats and stats["server.state"] == "0"
