@@ -3,7 +3,6 @@
 
 local apply = require("nightjar.plan.apply")
 local finish = require("nightjar.plan.finish")
-local mesh_shape = require("nightjar.plan.mesh_shape")
 local nearest = require("nightjar.nearest")
 local policy_folder = require("nightjar.plan.policy_folder")
 local sorted = require("nightjar.plan.sorted")
@@ -33,8 +32,6 @@ end
 function policy.run(mesh, context)
   local list, err = policy_folder.load(context.policies)
   if not list then return nil, err end
-  local message, path = mesh_shape.check(mesh)
-  if message then return nil, { message = "the mesh: " .. message, field = path } end
   local given = type(context.settings.policies) == "table" and context.settings.policies or {}
   warn_of_unknown(given, list, context.warnings)
   for _, item in ipairs(list) do

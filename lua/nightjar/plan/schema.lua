@@ -16,7 +16,7 @@ local text = require("nightjar.plan.text")
 
 local schema = {}
 
-local find, getmetatable = string.find, debug.getmetatable
+local find, getmetatable, math_type = string.find, debug.getmetatable, math.type
 
 -- Deeper than anything in the project's own data.
 local DEEPEST = 32
@@ -121,9 +121,9 @@ end
 function schema.integer(min, max)
   local what = ("integer %d..%d"):format(min, max)
   return function(value)
-    if math.type(value) == "integer" and value >= min and value <= max then return end
+    if math_type(value) == "integer" and value >= min and value <= max then return end
     local place, message = expected(what, value)
-    if math.type(value) == "float" then message = message .. " (round with // or math.floor)" end
+    if math_type(value) == "float" then message = message .. " (round with // or math.floor)" end
     return place, message
   end
 end
@@ -220,13 +220,20 @@ local function find_field(value, shapes, optional)
 end
 
 local function split_fields(fields)
-  local shapes, optional, needed = {}, {}, 0
+  local shapes, optional, required = {}, {}, {}
   for key, shape in next, fields do
     local name = key:gsub("%?$", "")
     shapes[name], optional[name] = shape, name ~= key
-    if not optional[name] then needed = needed + 1 end
+    if not optional[name] then required[#required + 1] = name end
   end
-  return shapes, optional, needed
+  return shapes, optional, required
+end
+
+local function lacks_any(value, names)
+  for _, name in ipairs(names) do
+    if value[name] == nil then return true end
+  end
+  return false
 end
 
 ---A table with exactly these fields. A name that ends in `?` may be missing.
@@ -234,17 +241,18 @@ end
 ---that all is well, and only when it is not a second one looks for the first fault.
 ---@param fields table<string, function>
 function schema.record(fields)
-  local shapes, optional, needed = split_fields(fields)
+  local shapes, optional, required = split_fields(fields)
+  local all = #sorted.keys(shapes)
   return function(value, seen)
     if type(value) ~= "table" or getmetatable(value) ~= nil then
       return enter("a table", value, seen)
     end
     seen[value] = true
-    local present = 0
+    local count = 0
     for key, item in next, value do
       local shape = shapes[key]
       if not shape then return find_field(value, shapes, optional) end
-      if not optional[key] then present = present + 1 end
+      count = count + 1
       if type(item) == "table" and seen[item] then
         local twin, message = own(value, key, item)
         if message then return field_step(key), message end
@@ -253,7 +261,9 @@ function schema.record(fields)
       local _, fault = shape(item, seen)
       if fault then return find_field(value, shapes, optional) end
     end
-    if present ~= needed then return find_field(value, shapes, optional) end
+    if count < all and lacks_any(value, required) then
+      return find_field(value, shapes, optional)
+    end
   end
 end
 

@@ -1,0 +1,55 @@
+-- The rules of single keys, weights and endpoints stand in defects_spec.lua,
+-- hostile input in property_spec.lua; here is what the model as a whole makes.
+
+local build = require("spec.support.mesh")
+local mesh_shape = require("nightjar.plan.mesh_shape")
+
+local function model(snapshot, options)
+  options = options or {}
+  options.until_stage = "model"
+  return assert(build.run(snapshot, options)).model
+end
+
+describe("the mesh model", function()
+  local services = {
+    build.service("b", { ["/b"] = "1", ["?/p"] = "2" }),
+    build.service("a", { SERVICE = "own", COLOR = "blue", ["/a"] = "3" }, nil,
+      { since = { ["/a"] = 77, ["/b"] = "x" } }),
+  }
+
+  it("decides nothing: each listener has every route of its mesh", function()
+    local mesh = model(build.snapshot({ build.namespace("own", "m", 8080, services),
+      build.namespace("NAMESPACE_0", "m", 9000, services) }, "a"))
+    assert.same({ "/a", "/b", "/p" }, build.paths(mesh, "private-8080"))
+    assert.same({ "/a", "/b", "/p" }, build.paths(mesh, "public-9000"))
+    assert.same({ mesh = "m", service = "own", color = "blue", cloudmap_service = "a" },
+      mesh.member)
+    assert.is_nil((mesh_shape.check(mesh)))
+  end)
+
+  it("is the same in whatever order a snapshot lists its services", function()
+    local other = { services[2], services[1] }
+    assert.same(model(build.own(services)), model(build.own(other)))
+  end)
+
+  it("keeps what policies need of the past", function()
+    local cluster = build.cluster(model(build.own(services)), "a@example.local")
+    assert.same({ ["/a"] = 77 }, cluster.since)
+    assert.equal(build.NOW - 60, cluster.endpoints[1].since)
+    assert.equal(build.NOW - 50, cluster.endpoints[1].health_since)
+    assert.equal("3", cluster.attributes["/a"])
+  end)
+
+  it("shares no table between two listeners of one mesh", function()
+    local mesh = model(build.snapshot({ build.namespace("own", "m", 8080, services),
+      build.namespace("NAMESPACE_0", "m", 9000, services) }))
+    mesh.listeners[1].routes[1].clusters[1].weight = 50
+    assert.equal(3, mesh.listeners[2].routes[1].clusters[1].weight)
+  end)
+
+  it("finds the own service by its id when its name changed", function()
+    local snapshot = build.own(services, "a")
+    snapshot.member.service = "old-name"
+    assert.equal("own", model(snapshot).member.service)
+  end)
+end)
