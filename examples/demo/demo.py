@@ -17,6 +17,7 @@ sys.dont_write_bytecode = True  # leave nothing behind, not even beside the sour
 
 import argparse
 import ctypes
+import errno
 import fcntl
 import http.client
 import json
@@ -25,7 +26,6 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
 import display
@@ -72,7 +72,9 @@ class Demo:
         self.envoy = os.environ.get("ENVOY_BIN") or shutil.which("envoy")
         if not self.envoy:
             raise Failure("envoy: not found on PATH, and ENVOY_BIN is not set")
-        self.temporary = pathlib.Path(tempfile.mkdtemp(prefix="nightjar-demo-"))
+        self.temporary = self.folder / "tmp"
+        shutil.rmtree(self.temporary, ignore_errors=True)  # of a demo that was killed
+        self.temporary.mkdir()
         self.removals.append(self.temporary)
         self.port = setup.free_port(setup.MESH_PORT, self.taken)
         self.admin_port = setup.free_port(setup.ADMIN_PORT, self.taken)
@@ -81,7 +83,7 @@ class Demo:
 
     def environment(self):
         """Ours alone: variables of a real deployment must not reach the demo."""
-        base_id, shared = setup.free_base_id()
+        base_id, shared = setup.base_id(self.folder)
         self.removals.append(pathlib.Path(shared))
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TERM")
                 if name in os.environ}
@@ -273,6 +275,10 @@ def main():
         return 0
     except Failure as failure:
         print(f"demo: {failure}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EIO):  # nobody reads us any more
+            print(f"demo: {error}", file=sys.stderr)
         return 1
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

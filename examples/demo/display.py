@@ -3,9 +3,11 @@
 import math
 import shutil
 import sys
+import textwrap
 import time
 
 BAR = 30  # characters for 100 %
+MESSAGE_LINES = 4
 
 
 def near(wanted, measured, requests):
@@ -39,7 +41,7 @@ def percent(measured, split):
     return f"{measured:.1%}" if split.requests else "-"
 
 
-def table(traffic, splits, seconds, message):
+def table(traffic, splits, seconds):
     """The lines for a terminal."""
     lines = ["", summary(traffic, seconds), "",
              f"  {'path':<10} {'answered by':<28} {'wanted':>7} {'measured':>9}"]
@@ -49,8 +51,7 @@ def table(traffic, splits, seconds, message):
             bar = "#" * round(measured * BAR)
             lines.append(f"  {path:<10} {name:<28} {wanted:7.1%} {percent(measured, split):>9}  {bar}")
             path = ""
-    lines += ["", message or "", ""]
-    return lines
+    return lines + [""]
 
 
 def line(traffic, splits, seconds, message):
@@ -85,7 +86,9 @@ class Display:
             print(line(traffic, splits, self.seconds(), message), flush=True)
             return
         size = shutil.get_terminal_size()
-        lines = table(traffic, splits, self.seconds(), message)[:max(size.lines - 1, 1)]
+        lines = table(traffic, splits, self.seconds())
+        lines += textwrap.wrap(message or "", size.columns - 1, max_lines=MESSAGE_LINES)
+        lines = lines[:max(size.lines - 1, 1)]
         back = f"\x1b[{self.drawn}A" if self.drawn else ""
         text = "".join(f"\x1b[2K{one[:size.columns - 1]}\n" for one in lines)
         sys.stdout.write(f"{back}\r{text}\x1b[J")

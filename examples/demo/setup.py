@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 import time
+import zlib
 
 MESH_PORT, ADMIN_PORT = 8080, 9901   # the agent's defaults, taken when they are free
 WARNING_TIME = 8                     # seconds for which a warning is worth showing
@@ -99,13 +100,11 @@ def write_backends(snapshot, path):
     return [one["address"]["socket_address"]["port_value"] for one in listeners]
 
 
-def free_base_id():
-    """An Envoy base id that no shared memory of another Envoy carries, and its file."""
-    while True:
-        base_id = int.from_bytes(os.urandom(3), "big") + 1
-        shared = f"/dev/shm/envoy_shared_memory_{base_id * 10}"
-        if not os.path.exists(shared):
-            return base_id, shared
+def base_id(folder):
+    """The same Envoy base id for each demo in this folder, which its lock keeps to one at a time:
+    what a killed one left in shared memory is taken over by the next. Returns it and its file."""
+    number = zlib.crc32(os.fsencode(folder)) % 0xFFFFFF + 1
+    return number, f"/dev/shm/envoy_shared_memory_{number * 10}"
 
 
 class Log:
@@ -122,7 +121,9 @@ class Log:
 
     def warning(self):
         """The last line that warns, unless it is old news."""
-        return self._warning if time.monotonic() - self._warned < WARNING_TIME else None
+        if time.monotonic() - self._warned > WARNING_TIME:
+            return None
+        return re.sub(r"^time=\S+ level=", "", self._warning)
 
     def join(self):
         self._thread.join(2)
