@@ -117,7 +117,7 @@ class Demo:
             result = subprocess.run(command, env=environment, capture_output=True, text=True,
                                     timeout=START_TIMEOUT, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise Failure(f"{command[0]}: {error}") from error
+            raise Failure(f"{command[0]}: {getattr(error, 'strerror', error)}") from error
         if result.returncode != 0:
             raise Failure(f"nightjar discover: {result.stderr.strip()}")
         return json.loads(result.stdout)
@@ -147,7 +147,7 @@ class Demo:
             if process.poll() is not None:
                 for log in logs:
                     log.join()
-                lines = "\n  ".join(logs[1].lines)
+                lines = "\n  ".join(logs[1].lines or ["(it is empty)"])
                 raise Failure(f"{name}: ended with status {process.returncode}; "
                               f"the end of {logs[1].path}:\n  {lines}")
 
