@@ -471,7 +471,7 @@ describe("host.http with TLS", function()
   end)
 
   it("refuses a server that talks something else", function()
-    local server, base = peer.start()
+    local server, base = peer.start { "--greeting", "220 mail.example.com ESMTP" }
     local event = request { url = base:gsub("^http:", "https:") .. "/echo" }
     server:signal("KILL")
     assert.equal("tls", event.error.kind)
@@ -481,17 +481,18 @@ end)
 describe("host.http with a mute name server", function()
   -- A network and a resolv.conf of its own, whose name server takes questions and never answers.
   local UNSHARE = [[unshare --net --mount sh -c '
-    ip link set lo up && printf "nameserver 127.0.0.1\n" > "$1" &&
-    mount --bind "$1" /etc/resolv.conf && shift || exit 77
-    python3 -c "import socket,time
+    ip link set lo up && printf "nameserver 127.0.0.1\n" > "$1/resolv.conf" &&
+    mount --bind "$1/resolv.conf" /etc/resolv.conf || exit 77
+    python3 -c "import socket,sys,time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((\"127.0.0.1\", 53))
-print(1, flush=True); time.sleep(120)" > /dev/null & server=$!
-    sleep 0.3; "$@"; status=$?; kill $server; exit $status' sh ]]
+open(sys.argv[1], \"w\"); time.sleep(120)" "$1/ready" & server=$!
+    until [ -e "$1/ready" ]; do sleep 0.05; done
+    shift; "$@"; status=$?; kill $server; exit $status' sh ]]
 
   local function run(text)
-    local path = os.tmpname()
-    local result = script.run(text, UNSHARE .. path)
-    os.remove(path)
+    local folder = script.folder()
+    local result = script.run(text, UNSHARE .. folder)
+    script.discard(folder)
     return result
   end
 

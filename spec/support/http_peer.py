@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """An HTTP server that behaves as its paths ask, well or badly.
 
-Usage: http_peer.py [--tls CERTIFICATE KEY] [--unix PATH]
+Usage: http_peer.py [--tls CERTIFICATE KEY] [--unix PATH] [--greeting TEXT]
 Writes its port (or 0) as a line on standard output and serves until killed.
 What a path does is said beside it below; `connections` counts those accepted.
+With a greeting it speaks first, as other protocols do.
 """
 
 import argparse
@@ -131,8 +132,9 @@ def serve(peer, number, method, target, headers, body):
         peer.sendall(answer(b"not here", status="404 Not Found"))
 
 
-def talk(peer, number, context):
+def talk(peer, number, context, greeting):
     try:
+        peer.sendall(greeting)
         if context:
             peer = context.wrap_socket(peer, server_side=True)
         stream = peer.makefile("rb")
@@ -165,6 +167,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"))
     parser.add_argument("--unix")
+    parser.add_argument("--greeting", default="")
     options = parser.parse_args()
     context = None
     if options.tls:
@@ -177,7 +180,8 @@ def main():
         with lock:
             connections += 1
             number = connections
-        threading.Thread(target=talk, args=(peer, number, context), daemon=True).start()
+        talk_args = (peer, number, context, options.greeting.encode())
+        threading.Thread(target=talk, args=talk_args, daemon=True).start()
 
 
 if __name__ == "__main__":
