@@ -80,7 +80,7 @@ function pass:stages()
       local accepted = state.accepted
       local response, err = planner.run({
         snapshot = record.snapshot, now = math.floor(clock.now()),
-        previous = accepted and { clusters = accepted.clusters } or nil,
+        previous = accepted and { clusters = accepted.clusters, routes = accepted.routes } or nil,
       }, settings)
       if not response then
         return nil, err
@@ -122,14 +122,19 @@ function pass:layers(layers)
   end
 end
 
----What the next pass must know of the plan in force: the clusters that its routes name.
-local function routed_clusters(plan)
-  local named, clusters = {}, {}
+---What the next pass must know of the plan in force, so that clusters can leave one generation
+---later than their routes: the clusters that routes name, and which route names which.
+---@return table[] clusters
+---@return { listener: string, path: string, clusters: string[] }[] routes
+local function routed(plan)
+  local named, clusters, routes = {}, {}, {}
   for _, listener in ipairs(plan.listeners) do
     for _, route in ipairs(listener.routes) do
-      for _, share in ipairs(route.clusters) do
-        named[share.cluster] = true
+      local names = {}
+      for i, share in ipairs(route.clusters) do
+        named[share.cluster], names[i] = true, share.cluster
       end
+      routes[#routes + 1] = { listener = listener.name, path = route.path, clusters = names }
     end
   end
   for _, cluster in ipairs(plan.clusters) do
@@ -137,13 +142,14 @@ local function routed_clusters(plan)
       clusters[#clusters + 1] = cluster
     end
   end
-  return clusters
+  return clusters, routes
 end
 
 function pass:finish(record, started)
   local done = record.done
+  local clusters, routes = routed(record.plan)
   self.state:keep_accepted {
-    generation = done.generation, paths = done.paths, clusters = routed_clusters(record.plan),
+    generation = done.generation, paths = done.paths, clusters = clusters, routes = routes,
   }
   local fields = {
     generation = done.generation, files = #done.changed, removed = #done.removed,

@@ -323,6 +323,34 @@ describe("defect 10: what changes often", function()
     assert.same({}, plan.clusters[1].endpoints)
   end)
 
+  it("keeps the last endpoints of an emptied color that only one of its routes drops", function()
+    local function shop(green)
+      return build.own({ colors("blue", { ["/shop"] = "90" }, 2),
+        colors("green", { ["/shop"] = "10", ["/beta"] = "1" }, green) })
+    end
+    local before = build.plan(shop(2))
+    local previous = { clusters = before.clusters, routes = {
+      { listener = "private-8080", path = "/shop",
+        clusters = { "shop-blue@example.local", "shop-green@example.local" } },
+      { listener = "private-8080", path = "/beta", clusters = { "shop-green@example.local" } },
+    } }
+    -- Envoy takes the clusters first: until it has the routes, /shop still asks for green.
+    local plan, made = build.plan(shop(0), { previous = previous })
+    assert.same({ blue = 90 }, build.weights(plan, "private-8080", "/shop"))
+    local green = build.cluster(plan, "shop-green@example.local")
+    assert.is_true(green.linger)
+    assert.equal(2, #green.endpoints)
+    assert.equal(2, #made.view.clusters[2].endpoints)
+    -- In the next generation no route drops it any more.
+    previous = { clusters = plan.clusters, routes = {
+      { listener = "private-8080", path = "/shop", clusters = { "shop-blue@example.local" } },
+      { listener = "private-8080", path = "/beta", clusters = { "shop-green@example.local" } },
+    } }
+    green = build.cluster(build.plan(shop(0), { previous = previous }), "shop-green@example.local")
+    assert.is_nil(green.linger)
+    assert.same({}, green.endpoints)
+  end)
+
   it("passes over what cannot be kept, with a warning", function()
     local _, made = build.plan(blue_green("90", "10"),
       { previous = { clusters = { 1, { name = "x" }, { name = {} } } } })
