@@ -80,7 +80,7 @@ FORCE:
 run: ## Show the main job live: real Envoys, an example mesh, the measured split
 	@$(SETUP) run
 	@$(MAKE) -s --no-print-directory build
-	@$(PATHS) examples/demo/demo.py $(if $(SECONDS),--seconds $(SECONDS))
+	@$(PATHS) examples/demo/demo.py --build $(BUILD) $(if $(SECONDS),--seconds $(SECONDS))
 
 test: ## Run all specs (SPEC=path for some of them)
 	@$(SETUP) run test

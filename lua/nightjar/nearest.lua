@@ -9,25 +9,36 @@ local LONGEST = 80
 
 ---The least number of single-byte insertions, removals, replacements and swaps
 ---of neighbours that turn `a` into `b` (optimal string alignment).
+---Only the cells near the diagonal can end within `limit`, and most words part
+---from each other in their first letters: each start of the program compares
+---its whole environment with some 250 names.
 ---@param a string
 ---@param b string
----@return integer
-function nearest.distance(a, b)
+---@param limit? integer the largest distance of interest
+---@return integer distance; more than `limit` when it is larger, not how much more
+function nearest.distance(a, b, limit)
+  limit = limit or math.max(#a, #b)
+  local far = limit + 1
   local before, previous, current = {}, {}, {}
   for j = 0, #b do previous[j] = j end
   for i = 1, #a do
-    current[0] = i
-    for j = 1, #b do
+    local first, last = math.max(1, i - limit), math.min(#b, i + limit)
+    local least = far
+    current[first - 1] = first == 1 and i or far
+    for j = first, last do
       local cost = a:byte(i) == b:byte(j) and 0 or 1
-      local best = math.min(previous[j] + 1, current[j - 1] + 1, previous[j - 1] + cost)
+      local best = math.min((previous[j] or far) + 1, current[j - 1] + 1, previous[j - 1] + cost)
       if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
-        best = math.min(best, before[j - 2] + 1)
+        best = math.min(best, (before[j - 2] or far) + 1)
       end
       current[j] = best
+      if best < least then least = best end
     end
+    current[last + 1] = far
+    if least > limit and current[0] ~= i then return far end
     before, previous, current = previous, current, before
   end
-  return previous[#b]
+  return math.min(previous[#b] or far, far)
 end
 
 -- A third of the letters may be wrong, and never more than three.
@@ -48,7 +59,7 @@ function nearest.find(word, known, limit)
   local found, least
   for _, name in ipairs(known) do
     if math.abs(#name - #word) <= limit then
-      local far = nearest.distance(word, name)
+      local far = nearest.distance(word, name, limit)
       if far <= limit and (not least or far < least or (far == least and name < found)) then
         found, least = name, far
       end

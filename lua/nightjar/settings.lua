@@ -22,6 +22,9 @@ for _, entry in ipairs(schema.entries) do
     if not FLAG_ONLY[entry.alias] then all_names[#all_names + 1] = entry.alias end
   end
 end
+-- Each name once, the first of the numbered ones for all of them.
+local representatives = table.move(all_names, 1, #all_names, 3,
+  { "NAMESPACE_0", "NAMESPACE_0_PORT" })
 for number = 0, schema.LAST_NAMESPACE do
   local ref = "NAMESPACE_" .. number
   by_name[ref], by_name[ref .. "_PORT"] = schema.namespace, schema.namespace_port
@@ -127,6 +130,14 @@ end
 -- Variables that a shell or the system sets and that only look like ours.
 local NOT_OURS = { TMPDIR = true, TEMPDIR = true }
 
+-- The nearest name of ours. Of the 200 numbered ones two stand for all: this runs for the whole
+-- environment at each start.
+local function nearest_numbered(name)
+  local number = name:match("%d+")
+  local found = nearest.find(name:gsub("%d+", "0", 1), representatives, #name >= 10 and 2 or 1)
+  return found and number and found:gsub("0", number, 1) or found
+end
+
 local function doubtful(name)
   if by_name[name] then return nil end
   if by_name[name:upper()] and name ~= name:upper() and not FLAG_ONLY[name:upper()] then
@@ -136,7 +147,7 @@ local function doubtful(name)
     return nearest.find(name, all_names) or true
   end
   if NOT_OURS[name] or name:match("^AWS_") or #name < 6 then return nil end
-  return (nearest.find(name, all_names, #name >= 10 and 2 or 1))
+  return nearest_numbered(name)
 end
 
 -- A variable that looks like one of ours but is none has most likely been
