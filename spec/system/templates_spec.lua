@@ -145,6 +145,26 @@ describe("the shipped templates", function()
     assert.is_truthy(world:log(envoy):find("starting workers", 1, true))
   end)
 
+  it("speak v3 alone, connect within a second, watch outliers, keep admin local (defect 17)",
+    function()
+      local text = ""
+      for _, path in ipairs { "cds.json", "lds.json", ("rds/private-%d.json"):format(port) } do
+        text = text .. file.read(folder .. "/" .. path)
+      end
+      assert.is_nil(text:find("envoy%.api%.v2") or text:find("%.v2%."))
+      local clusters = json.decode(file.read(folder .. "/cds.json")).resources
+      assert.is_true(#clusters > 5)
+      for _, cluster in ipairs(clusters) do
+        assert.are.equal("1s", cluster.connect_timeout)
+        assert.is_table(cluster.outlier_detection)
+      end
+      local pipe = assert(io.popen("ss -Hltn"))
+      local listening = pipe:read("a")
+      pipe:close()
+      assert.is_truthy(listening:find("127.0.0.1:" .. admin, 1, true))
+      assert.is_nil(listening:find("0.0.0.0:" .. admin, 1, true))
+    end)
+
   it("share a path by weight", function()
     local seen = world:split(url("/"), REQUESTS)
     assert.are.equal(REQUESTS, (seen.blue or 0) + (seen.green or 0))
