@@ -1,3 +1,5 @@
+-- The two clocks, and moments written as text.
+
 local clock = require("host.clock")
 
 describe("host.clock", function()

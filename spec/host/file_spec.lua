@@ -1,3 +1,5 @@
+-- Reading, writing, listing, sweeping: host.file on its normal path and on what people do wrong.
+
 local file = require("host.file")
 local script = require("spec.support.script")
 

@@ -1,3 +1,5 @@
+-- The lines of the log, in both formats, and what hostile values cannot do to them.
+
 local json = require("host.json")
 local log = require("host.log")
 local script = require("spec.support.script")

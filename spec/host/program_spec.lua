@@ -1,3 +1,5 @@
+-- What the running program knows of itself: its folders, version, environment.
+
 local file = require("host.file")
 local program = require("host.program")
 local script = require("spec.support.script")

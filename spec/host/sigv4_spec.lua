@@ -1,3 +1,5 @@
+-- Signatures, against AWS's own test suite and its SDK; canonical forms; hashes.
+
 local json = require("host.json")
 local sigv4 = require("host.sigv4")
 

@@ -1,3 +1,5 @@
+-- The cycle: its stages in their order, and what goes from one to the next.
+
 local cycle = require("nightjar.cycle")
 
 describe("the cycle", function()

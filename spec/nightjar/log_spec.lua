@@ -1,3 +1,5 @@
+-- The log as Lua code uses it.
+
 local script = require("spec.support.script")
 
 local function logged(lines)

@@ -1,3 +1,5 @@
+-- The policy of who sees what: which keys count for a private and for a public listener.
+
 local build = require("spec.support.mesh")
 
 describe("policies/audience.lua", function()

@@ -1,3 +1,5 @@
+-- The list of the shipped policies, their order, and their own examples.
+
 local build = require("spec.support.mesh")
 local examples = require("nightjar.plan.examples")
 local policy_folder = require("nightjar.plan.policy_folder")

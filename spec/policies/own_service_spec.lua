@@ -1,3 +1,5 @@
+-- The policy that leaves the own service out of its sidecar's routes.
+
 local build = require("spec.support.mesh")
 
 describe("policies/own_service.lua", function()

@@ -1,3 +1,5 @@
+-- The policy that shares a route among the colors that can answer, and takes away what cannot.
+
 local build = require("spec.support.mesh")
 
 local function colors(weights, endpoints)

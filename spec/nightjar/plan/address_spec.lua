@@ -1,3 +1,5 @@
+-- Which addresses of endpoints are taken, and for what family.
+
 local address = require("nightjar.plan.address")
 
 describe("addresses", function()

@@ -1,3 +1,5 @@
+-- Library functions that give policies the same result in every run.
+
 local deterministic = require("nightjar.plan.deterministic")
 
 local function walk(t, step)

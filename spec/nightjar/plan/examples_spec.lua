@@ -1,3 +1,5 @@
+-- The examples that policies bring, and how a difference is told.
+
 local build = require("spec.support.mesh")
 local compare = require("nightjar.plan.compare")
 local examples = require("nightjar.plan.examples")

@@ -1,3 +1,5 @@
+-- Requests to nightjar-plan: good ones, and how bad ones are refused.
+
 local build = require("spec.support.mesh")
 local json = require("host.json")
 local main = require("nightjar.plan.main")

@@ -1,3 +1,5 @@
+-- Attribute keys that are paths: their marks, their spelling, what is refused.
+
 local path_key = require("nightjar.plan.path_key")
 
 describe("path keys", function()

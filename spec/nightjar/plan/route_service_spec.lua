@@ -1,3 +1,5 @@
+-- The service that a route belongs to, one or several.
+
 local route_service = require("nightjar.plan.route_service")
 
 describe("the service of a route", function()

@@ -1,3 +1,5 @@
+-- What a policy may reach, and what it finds closed.
+
 local sandbox = require("nightjar.plan.sandbox")
 
 -- What a file of the policy folder returns, or the message of its error.

@@ -1,3 +1,5 @@
+-- Closed schemas: what fits passes, what does not is named with its path.
+
 local schema = require("nightjar.plan.schema")
 
 local shape = schema.record({

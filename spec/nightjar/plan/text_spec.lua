@@ -1,3 +1,5 @@
+-- Foreign text made safe to stand in a message.
+
 local text = require("nightjar.plan.text")
 
 describe("foreign text in messages", function()

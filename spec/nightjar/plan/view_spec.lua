@@ -1,3 +1,5 @@
+-- The templates' input, made from a plan.
+
 local build = require("spec.support.mesh")
 local json = require("host.json")
 

@@ -1,3 +1,5 @@
+-- Collected warnings: their order, their place, and how many there may be.
+
 local warnings = require("nightjar.plan.warnings")
 
 describe("collected warnings", function()

@@ -1,3 +1,5 @@
+-- Weights as operators write them, and what counts instead of a bad one.
+
 local weight = require("nightjar.plan.weight")
 
 describe("weights", function()

@@ -1,3 +1,5 @@
+-- ARNs, and how an operator may refer to a service or namespace.
+
 local arn = require "nightjar.agent.aws.arn"
 
 describe("arn", function()

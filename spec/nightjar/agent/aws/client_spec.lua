@@ -1,3 +1,5 @@
+-- Signed calls with their retries, against a world made of tables.
+
 local aws_client = require "nightjar.agent.aws.client"
 local json = require "host.json"
 local sched = require "nightjar.agent.sched"

@@ -1,3 +1,5 @@
+-- Where credentials come from, in which order, and when they are renewed.
+
 local credentials = require "nightjar.agent.aws.credentials"
 local json = require "host.json"
 local sched = require "nightjar.agent.sched"

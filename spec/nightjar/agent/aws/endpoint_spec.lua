@@ -1,3 +1,5 @@
+-- Region and endpoint: which setting decides, and what is refused.
+
 local endpoint = require "nightjar.agent.aws.endpoint"
 local region = require "nightjar.agent.aws.region"
 

@@ -1,3 +1,5 @@
+-- What is said of a call that failed, whatever the other side answered.
+
 local failure = require "nightjar.agent.aws.failure"
 
 local function of(status, body, headers)

@@ -1,3 +1,5 @@
+-- The format of AWS's shared files, as its SDKs read it.
+
 local ini = require "nightjar.agent.aws.ini"
 
 describe("the format of AWS's shared files", function()

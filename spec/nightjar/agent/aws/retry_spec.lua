@@ -1,3 +1,5 @@
+-- Which failures are tried again, how soon, and how often.
+
 local failure = require "nightjar.agent.aws.failure"
 local retry = require "nightjar.agent.aws.retry"
 

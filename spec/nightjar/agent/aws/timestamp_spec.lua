@@ -1,3 +1,5 @@
+-- Points in time as AWS and HTTP write them.
+
 local timestamp = require "nightjar.agent.aws.timestamp"
 
 describe("timestamp", function()

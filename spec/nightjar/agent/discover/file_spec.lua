@@ -1,3 +1,5 @@
+-- Meshes read from a YAML file: good ones, bad parts, and last good data.
+
 local file = require "nightjar.agent.discover.file"
 local merge = require "nightjar.agent.discover.merge"
 

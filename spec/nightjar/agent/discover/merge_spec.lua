@@ -1,3 +1,5 @@
+-- A reading and the last snapshot become the next one.
+
 local json = require "host.json"
 local merge = require "nightjar.agent.discover.merge"
 
