@@ -65,6 +65,8 @@ local function find_command(argv)
   end
   local at = parser.first_word(argv, flags)
   if not at then return "run", nil end
+  -- A mistyped flag must be named as such, not the value behind it as a command.
+  if not parser.parse(table.move(argv, 1, at - 1, 1, {}), flags) then return "run", nil end
   return argv[at], at
 end
 

@@ -43,6 +43,8 @@ describe("nightjar", function()
     cli.write(folder .. "/nightjar.yaml", "servce_port: 1\n")
     local cases = {
       { { "chek" }, "chek: unknown command; did you mean check?; `nightjar help` lists them" },
+      { { "--servce-port", "80" },
+        "run: --servce-port: unknown flag; did you mean --service-port?" },
       { { "help", "chek" }, "help: chek: unknown command; did you mean check?" },
       { { "config", "--jsno" }, "config: --jsno: unknown flag; did you mean --json?" },
       { { "--servce-port=1" }, "run: --servce-port: unknown flag; did you mean --service-port?" },
