@@ -161,10 +161,16 @@ describe("a child", function()
     return output(options):match("\n" .. name .. ":%s*(%S+)")
   end
 
+  -- 32 and 33 are glibc's own: make starts programs with both ignored, and glibc lets no program
+  -- change that.
+  local function but_for_those_of_glibc(mask)
+    return tonumber(mask, 16) & ~(3 << 31)
+  end
+
   it("has no signal blocked and none ignored, whatever we block and ignore", function()
     assert(loop.signals { "USR2", "TERM" })
     assert.equal(("0"):rep(16), status_line("SigBlk"))
-    assert.equal(("0"):rep(16), status_line("SigIgn"))
+    assert.equal(0, but_for_those_of_glibc(status_line("SigIgn")))
     local ours = file.read("/proc/self/status")
     assert.is_not_equal(("0"):rep(16), ours:match("SigBlk:%s*(%S+)"))
     assert.is_not_equal(("0"):rep(16), ours:match("SigIgn:%s*(%S+)"))
