@@ -30,8 +30,8 @@ BOTH_C  = host/error.c host/buf.c host/harden.c host/jsontext.c host/keypath.c \
 ONLY_PLAN = host/plan.c host/sandbox.c host/bind/budget.c
 AGENT_C = $(filter-out $(ONLY_PLAN),$(wildcard host/*.c host/bind/*.c))
 PLAN_C  = $(BOTH_C) $(ONLY_PLAN)
-AGENT_LIBS := $(shell pkg-config --libs lua5.4 libcurl libcrypto libcjson yaml-0.1) -lm
-PLAN_LIBS  := $(shell pkg-config --libs lua5.4 libcjson yaml-0.1 libseccomp) -lm
+AGENT_LIBS := $(shell pkg-config --libs lua5.4 libcurl libcrypto libcjson yaml-0.1 2>/dev/null) -lm
+PLAN_LIBS  := $(shell pkg-config --libs lua5.4 libcjson yaml-0.1 libseccomp 2>/dev/null) -lm
 
 ALL_LUA   = $(shell find lua/nightjar -name '*.lua' | LC_ALL=C sort)
 # The leaves that both programs share stand directly below lua/nightjar/.
