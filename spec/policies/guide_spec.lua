@@ -1,4 +1,4 @@
--- docs/policies.md shows a policy and a menu; both must be true.
+-- README.md and docs/policies.md show policies and a menu; they must be true.
 
 local build = require("spec.support.mesh")
 local examples = require("nightjar.plan.examples")
@@ -37,5 +37,19 @@ describe("the guide for authors of policies", function()
     end
     table.sort(there)
     assert.same(there, told)
+  end)
+end)
+
+describe("the README", function()
+  it("shows a policy that does what it says", function()
+    local readme = build.read(program.data_directory() .. "/README.md")
+    local text = assert(readme:match("```lua\n(.-)```"))
+    local plan = build.plan(build.own({
+      build.service("web", { SERVICE = "web", COLOR = "blue", ["/web"] = "90" }),
+      build.service("web-canary", { SERVICE = "web", COLOR = "canary", ["/web"] = "10" }),
+    }), { policies = build.policies({ half = text }) })
+    assert.same({ blue = 90, canary = 5 }, build.weights(plan, "private-8080", "/web"))
+    local why = build.route(plan, "private-8080", "/web").clusters[2].why
+    assert.equal("half: 10 → 5", why[#why])
   end)
 end)
