@@ -49,7 +49,7 @@ describe("the README", function()
       build.service("web-canary", { SERVICE = "web", COLOR = "canary", ["/web"] = "10" }),
     }), { policies = build.policies({ half = text }) })
     assert.same({ blue = 90, canary = 5 }, build.weights(plan, "private-8080", "/web"))
-    local why = build.route(plan, "private-8080", "/web").clusters[2].why
+    local why = build.route(plan, "private-8080", "/web").clusters[1].why
     assert.equal("half: 10 → 5", why[#why])
   end)
 end)
