@@ -2,10 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Where the report pipe stands in the child, the last descriptor kept. */
@@ -47,16 +48,17 @@ static bool place_descriptors(const struct exec_plan *plan) {
 }
 
 /* Dispositions before the mask: a signal that was pending must not be lost to
-   an "ignore" that we had and the program has not. */
+   an "ignore" that we had and the program has not. By bare system calls, since
+   glibc's functions leave out the two signals that it keeps for itself (32 and
+   33), and GNU make starts us with both ignored. Zeros are the kernel's
+   SIG_DFL, and more than its structure has on any machine; the calls fail for
+   SIGKILL and SIGSTOP. */
 static void reset_signals(void) {
-  struct sigaction normal;
-  memset(&normal, 0, sizeof normal);
-  normal.sa_handler = SIG_DFL;
+  static const unsigned long zeros[16];
+  const size_t set_size = (NSIG - 1) / CHAR_BIT;
   for (int number = 1; number < NSIG; number++)
-    sigaction(number, &normal, NULL); /* fails for SIGKILL and SIGSTOP */
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
+    syscall(SYS_rt_sigaction, number, zeros, NULL, set_size);
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, zeros, NULL, set_size);
 }
 
 static bool set_death_signal(const struct exec_plan *plan) {
