@@ -1,31 +1,17 @@
 #include "child_exec.h"
 
+#include "harden.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 /* Where the report pipe stands in the child, the last descriptor kept. */
 enum { REPORT_FD = 3, FIRST_UNKNOWN = 4 };
-
-/* Before Linux 5.9 there is no close_range(2). /proc cannot be asked instead:
-   it belongs to root once a process is not dumpable (proc(5)). */
-static void close_one_by_one(void) {
-  struct rlimit limit;
-  rlim_t end = 1024;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > end)
-    end = limit.rlim_cur;
-  /* Container engines set limits of 10^9, which would take minutes; we never
-     have more than some hundred open. */
-  if (end > 65536)
-    end = 65536;
-  for (int fd = FIRST_UNKNOWN; fd < (int)end; fd++)
-    close(fd);
-}
 
 /* Descriptors may have any number, even 0 to 2 when those were closed: first
    all go up out of the way, then each to its place. */
@@ -42,8 +28,7 @@ static bool place_descriptors(const struct exec_plan *plan) {
       return false;
   if (dup3(from[3], REPORT_FD, O_CLOEXEC) < 0)
     return false;
-  if (close_range(FIRST_UNKNOWN, ~0U, 0) != 0)
-    close_one_by_one();
+  harden_close_from(FIRST_UNKNOWN);
   return true;
 }
 

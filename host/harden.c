@@ -4,19 +4,47 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+/* Keeps the first of several refusals. */
+static void note(int *result, const char *what, struct error *error) {
+  if (*result == 0)
+    *result = error_errno(error, "cannot harden", what, errno);
+}
 
 int harden_process(bool dies_with_parent, struct error *error) {
+  const struct rlimit none = {0, 0};
+  int result = 0;
   if (dies_with_parent &&
       prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL) != 0)
-    return error_errno(error, "cannot harden", "PR_SET_PDEATHSIG", errno);
+    note(&result, "PR_SET_PDEATHSIG", error);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL) != 0)
-    return error_errno(error, "cannot harden", "PR_SET_NO_NEW_PRIVS", errno);
+    note(&result, "PR_SET_NO_NEW_PRIVS", error);
 #ifndef __SANITIZE_ADDRESS__
   if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) != 0)
-    return error_errno(error, "cannot harden", "PR_SET_DUMPABLE", errno);
+    note(&result, "PR_SET_DUMPABLE", error);
 #endif
-  struct rlimit none = {0, 0};
   if (setrlimit(RLIMIT_CORE, &none) != 0)
-    return error_errno(error, "cannot harden", "RLIMIT_CORE", errno);
-  return 0;
+    note(&result, "RLIMIT_CORE", error);
+  return result;
+}
+
+/* /proc cannot be asked which ones are open: it belongs to root once a process
+   is not dumpable (proc(5)). */
+static void close_one_by_one(int first) {
+  struct rlimit limit;
+  rlim_t end = 1024;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > end)
+    end = limit.rlim_cur;
+  /* Container engines set limits of 10^9, which would take minutes; we never
+     have more than some hundred open. */
+  if (end > 65536)
+    end = 65536;
+  for (int fd = first; fd < (int)end; fd++)
+    close(fd);
+}
+
+void harden_close_from(int first) {
+  if (close_range((unsigned)first, ~0U, 0) != 0)
+    close_one_by_one(first);
 }

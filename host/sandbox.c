@@ -1,5 +1,7 @@
 #include "sandbox.h"
 
+#include "harden.h"
+
 #include <errno.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -25,17 +27,6 @@ static bool limit(int resource, rlim_t soft, rlim_t hard) {
   struct rlimit wanted = {soft < now.rlim_max ? soft : now.rlim_max,
       hard < now.rlim_max ? hard : now.rlim_max};
   return setrlimit(resource, &wanted) == 0;
-}
-
-/* The kernel without close_range (before 5.9) gets a loop. */
-static bool close_descriptors(void) {
-  close(STDIN_FILENO);
-  if (close_range(STDERR_FILENO + 1, ~0U, 0) == 0)
-    return true;
-  long most = sysconf(_SC_OPEN_MAX);
-  for (int fd = STDERR_FILENO + 1; fd < most; fd++)
-    close(fd);
-  return most > 0;
 }
 
 static bool is_regular_file(int fd) {
@@ -113,8 +104,9 @@ static bool filter_calls(void) {
 
 void sandbox_enter(
     const struct sandbox_limits *limits, struct sandbox_layers *layers) {
-  if (close_descriptors())
-    sandbox_add_layer(layers, "closed_descriptors");
+  close(STDIN_FILENO);
+  harden_close_from(STDERR_FILENO + 1);
+  sandbox_add_layer(layers, "closed_descriptors");
   set_limits(limits, layers);
 #ifndef __SANITIZE_ADDRESS__
   if (filter_calls())

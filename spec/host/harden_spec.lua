@@ -1,6 +1,8 @@
 -- What both programs give up at their start, seen from outside (host/harden.h).
+local file = require "host.file"
 local cli = require "spec.support.cli"
 local plan = require "spec.support.plan"
+local script = require "spec.support.script"
 
 local SCRIPT = [==[
 cd "$1"
@@ -32,5 +34,20 @@ describe("nightjar-plan", function()
     pipe:close()
     cli.remove(folder)
     assert.equal("done\n", output)
+  end)
+end)
+
+describe("nightjar", function()
+  it("gives up what it can where the kernel refuses a part, and says which", function()
+    if not script.can_trace() then return pending(script.NO_TRACE) end
+    local folder = script.folder()
+    local result = script.run("say('ran')", script.trace(
+      "-e trace=prctl,prlimit64 -e inject=prctl:error=EPERM:when=1", folder .. "/log"))
+    local calls = assert(file.read(folder .. "/log"))
+    script.discard(folder)
+    assert.same({ "ran" }, result.said, result.err)
+    assert.matches("nightjar: cannot harden: PR_SET_NO_NEW_PRIVS: Operation not permitted",
+      result.err, 1, true)
+    assert.matches("RLIMIT_CORE, {rlim_cur=0, rlim_max=0}", calls, 1, true)
   end)
 end)
