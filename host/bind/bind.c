@@ -22,9 +22,14 @@ int bind_fail_text(lua_State *L, const char *format, ...) {
   return 2;
 }
 
+/* Registered last, when it is whole: memory may run out at any step, and what
+ * is in the registry is never made again. */
 void bind_type(lua_State *L, const char *name, const luaL_Reg *methods,
     lua_CFunction release) {
-  if (luaL_newmetatable(L, name)) {
+  if (luaL_getmetatable(L, name) == LUA_TNIL) {
+    lua_newtable(L);
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "__name");
     lua_newtable(L);
     if (methods != NULL)
       luaL_setfuncs(L, methods, 0);
@@ -35,6 +40,7 @@ void bind_type(lua_State *L, const char *name, const luaL_Reg *methods,
     lua_setfield(L, -2, "__close");
     lua_pushstring(L, name);
     lua_setfield(L, -2, "__metatable");
+    lua_setfield(L, LUA_REGISTRYINDEX, name);
   }
   lua_pop(L, 1);
 }
@@ -69,7 +75,9 @@ static bool push_option(lua_State *L, int index, const char *name) {
   if (lua_isnoneornil(L, index))
     return false;
   luaL_checktype(L, index, LUA_TTABLE);
-  if (lua_getfield(L, index, name) != LUA_TNIL)
+  index = lua_absindex(L, index);
+  lua_pushstring(L, name);
+  if (lua_rawget(L, index) != LUA_TNIL)
     return true;
   lua_pop(L, 1);
   return false;
@@ -132,6 +140,15 @@ bool bind_option_boolean(
   return value;
 }
 
+bool bind_option_table(lua_State *L, int index, const char *name) {
+  if (!push_option(L, index, name))
+    return false;
+  if (!lua_istable(L, -1))
+    luaL_error(L, "option '%s': expected a table, got a %s", name,
+        luaL_typename(L, -1));
+  return true;
+}
+
 const char *bind_option_text(lua_State *L, int index, const char *name,
     const char *otherwise, size_t *size) {
   size_t length;
@@ -171,10 +188,16 @@ bool bind_is_null(lua_State *L, int index) {
 static const char array_type[] = "host.array";
 
 void bind_mark_array(lua_State *L) {
-  if (luaL_newmetatable(L, array_type)) {
+  if (luaL_getmetatable(L, array_type) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, array_type);
+    lua_setfield(L, -2, "__name");
     /* One metatable for all: scripts must not change it. */
     lua_pushstring(L, array_type);
     lua_setfield(L, -2, "__metatable");
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, array_type);
   }
   lua_setmetatable(L, -2);
 }

@@ -54,7 +54,8 @@ void bind_buf_done(struct buf *buf);
 
 /*
  * Options are a table at `index`, or nothing. Each is raised about by name:
- * "option 'max_depth': expected an integer from 1 to 1000".
+ * "option 'max_depth': expected an integer from 1 to 1000". Metamethods are
+ * not asked: what C keeps a pointer to must be kept by the table itself.
  */
 /* Raises about an option that is not in the NULL-ended list. */
 void bind_options(lua_State *L, int index, const char *const names[]);
@@ -66,6 +67,8 @@ lua_Number bind_option_number(
     lua_State *L, int index, const char *name, lua_Number otherwise);
 bool bind_option_boolean(
     lua_State *L, int index, const char *name, bool otherwise);
+/* Pushes a table; returns false and pushes nothing when it is not given. */
+bool bind_option_table(lua_State *L, int index, const char *name);
 /*
  * A string, valid while the options table is; `otherwise` (may be NULL) when
  * it is not given. `size` may be NULL; then a NUL within is raised about.

@@ -154,13 +154,13 @@ static const char **new_vector(
 
 /* argv: the strings stay those of the options. */
 static const char *const *read_argv(lua_State *L) {
-  if (lua_getfield(L, 1, "argv") != LUA_TTABLE)
-    luaL_error(L, "option 'argv': expected a list of strings");
+  if (!bind_option_table(L, 1, "argv"))
+    luaL_error(L, "option 'argv': missing, expected a list of strings");
   int list = lua_gettop(L);
-  size_t count = (size_t)luaL_len(L, list);
+  size_t count = (size_t)lua_rawlen(L, list);
   const char **vector = new_vector(L, count, "argv");
   for (size_t i = 0; i < count; i++) {
-    lua_geti(L, list, (lua_Integer)i + 1);
+    lua_rawgeti(L, list, (lua_Integer)i + 1);
     vector[i] = check_word(L, "argv");
     lua_pop(L, 1);
   }
@@ -189,12 +189,9 @@ static void push_variable(lua_State *L) {
 
 /* env: a map; the strings made of it are kept by a table on the stack. */
 static const char *const *read_environment(lua_State *L) {
-  int type = lua_getfield(L, 1, "env");
-  int map = lua_gettop(L);
-  if (type == LUA_TNIL)
+  if (!bind_option_table(L, 1, "env"))
     return NULL;
-  if (type != LUA_TTABLE)
-    luaL_error(L, "option 'env': expected a table");
+  int map = lua_gettop(L);
   const char **vector = new_vector(L, count_pairs(L, map), "env");
   size_t i = 0;
   lua_newtable(L);

@@ -59,12 +59,12 @@ static int add_header(lua_State *L, struct buf *headers, struct error *error) {
 /* { {"Accept", "text/plain"}, ... } */
 static int read_list(lua_State *L, struct buf *headers, struct error *error) {
   int list = lua_gettop(L);
-  lua_Integer count = luaL_len(L, list);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, list);
   for (lua_Integer i = 1; i <= count; i++) {
-    if (lua_geti(L, list, i) != LUA_TTABLE)
+    if (lua_rawgeti(L, list, i) != LUA_TTABLE)
       luaL_error(L, "option 'headers': expected { name, value } in the list");
-    lua_geti(L, -1, 1);
-    lua_geti(L, -2, 2);
+    lua_rawgeti(L, -1, 1);
+    lua_rawgeti(L, -2, 2);
     if (add_header(L, headers, error) != 0)
       return -1;
     lua_settop(L, list);
@@ -83,12 +83,9 @@ static int read_map(lua_State *L, struct buf *headers, struct error *error) {
 
 static int read_headers(
     lua_State *L, struct buf *headers, struct error *error) {
-  int type = lua_getfield(L, 1, "headers");
-  if (type == LUA_TNIL)
+  if (!bind_option_table(L, 1, "headers"))
     return 0;
-  if (type != LUA_TTABLE)
-    luaL_error(L, "option 'headers': expected a table");
-  bool list = lua_geti(L, -1, 1) != LUA_TNIL;
+  bool list = lua_rawgeti(L, -1, 1) != LUA_TNIL;
   lua_pop(L, 1);
   return list ? read_list(L, headers, error) : read_map(L, headers, error);
 }

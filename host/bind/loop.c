@@ -38,7 +38,11 @@ struct loop *bind_loop(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
   struct loop_handle *handle = lua_touserdata(L, -1);
   lua_pop(L, 1); /* the registry keeps it */
-  return handle != NULL ? handle->loop : make_loop(L);
+  if (handle == NULL)
+    return make_loop(L);
+  if (handle->loop == NULL) /* only finalizers run that late */
+    luaL_error(L, "the event loop is closed");
+  return handle->loop;
 }
 
 static void set_text(lua_State *L, const char *name, const char *text) {
@@ -154,7 +158,7 @@ static int check_signal(lua_State *L, const char *name) {
 static int f_signals(lua_State *L) {
   int numbers[MAX_SIGNALS];
   luaL_checktype(L, 1, LUA_TTABLE);
-  size_t count = (size_t)luaL_len(L, 1);
+  size_t count = (size_t)lua_rawlen(L, 1);
   luaL_argcheck(L, count <= MAX_SIGNALS, 1, "too many signals");
   for (size_t i = 0; i < count; i++) {
     if (lua_rawgeti(L, 1, (lua_Integer)i + 1) != LUA_TSTRING)

@@ -70,14 +70,12 @@ static void read_map(lua_State *L, struct header *headers, size_t *count) {
 }
 
 static void read_headers(lua_State *L, struct header *headers, size_t *count) {
-  int type = lua_getfield(L, 1, "headers");
-  if (type != LUA_TNIL) {
-    luaL_checktype(L, -1, LUA_TTABLE);
-    if (lua_rawlen(L, -1) > 0)
-      read_list(L, headers, count);
-    else
-      read_map(L, headers, count);
-  }
+  if (!bind_option_table(L, 1, "headers"))
+    return;
+  if (lua_rawlen(L, -1) > 0)
+    read_list(L, headers, count);
+  else
+    read_map(L, headers, count);
   lua_pop(L, 1); /* the request's table keeps it */
 }
 

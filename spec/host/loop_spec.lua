@@ -241,3 +241,13 @@ describe("the loop of process 1", function()
     assert.same({ "1", "TERM" }, result.said, result.err)
   end)
 end)
+
+describe("a loop that is closed", function()
+  it("cannot be used by finalizers that run later", function()
+    local result = script.run([[
+      setmetatable({}, { __gc = function() say(select(2, pcall(require("host.loop").wait, 0))) end })
+      require("host.loop").wait(0)
+    ]])
+    assert.same({ "the event loop is closed" }, result.said, result.err)
+  end)
+end)
