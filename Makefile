@@ -74,7 +74,7 @@ $(BUILD)/embedded-plan.c: $(PLAN_LUA) host/embed.lua $(BUILD)/modules
 SETUP = .ci/setup $(TOOLS) build
 PATHS = PATH="$(CURDIR)/$(TOOLS)/venv/bin:$$PATH"
 
-.PHONY: FORCE run test asan check lint format bench install clean help
+.PHONY: FORCE run test asan valgrind check lint format bench install clean help
 FORCE:
 
 run: ## Show the main job live: real Envoys, an example mesh, the measured split
@@ -97,6 +97,11 @@ asan: ## Run the specs under AddressSanitizer and UBSan (SPEC=path for some)
 ASAN = BUILD=$(TOOLS)/asan OPTIMIZE="-O1 -g -fno-omit-frame-pointer" \
        SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
 ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+
+valgrind: ## Run the specs of host/ under valgrind, which takes a minute (SPEC=path for others)
+	@$(SETUP) run test
+	@$(MAKE) -s --no-print-directory build
+	@$(PATHS) NIGHTJAR=$(BUILD)/nightjar spec/run spec/valgrind $(BUILD)/valgrind $(or $(SPEC),spec/host)
 
 check: build ## Check the shipped policies and templates with `nightjar check`
 	@$(PATHS) $(BUILD)/nightjar check

@@ -70,20 +70,26 @@ describe("a folder", function()
   end)
 
   describe("read", function()
-    it("reads files beneath the folder", function()
+    -- valgrind refuses the call that follows links safely, and then they are not followed.
+    local function with_openat2(name, fn)
+      if os.getenv("VALGRIND") then return pending(name .. ": valgrind knows no openat2") end
+      it(name, fn)
+    end
+
+    with_openat2("reads files beneath the folder", function()
       assert.equal("top", folder:read("top"))
       assert.equal("inner", folder:read("deep/er/x"))
       assert.equal("top", folder:read("./deep/../top"))
     end)
 
-    it("follows links that stay inside", function()
+    with_openat2("follows links that stay inside", function()
       for name, text in pairs(LINKS_SAFE) do
         assert.equal(text, folder:read(name))
       end
       assert.equal("inner", folder:read("way/x"))
     end)
 
-    it("refuses what leads out", function()
+    with_openat2("refuses what leads out", function()
       for _, name in ipairs { "out", "absolute", "../secret", "/etc/passwd", "deep/above/top/../..",
         "deep/../../secret" } do
         local text, err, code = folder:read(name)
@@ -107,7 +113,7 @@ describe("a folder", function()
       assert.equal("EINVAL", code)
     end)
 
-    it("refuses folders, circles, what is not there and what is too large", function()
+    with_openat2("refuses folders, circles, what is not there and what is too large", function()
       assert.equal("EISDIR", select(3, folder:read("deep")))
       assert.equal("ELOOP", select(3, folder:read("loop")))
       assert.equal("ENOENT", select(3, folder:read("dangling")))
