@@ -7,19 +7,18 @@ standard input ends, so that it never outlives the specs. POST a list of calls t
 import http.server
 import json
 import os
+import re
 import sys
 
 REGION = "eu-central-1"
+# The agent's permissions are those that README.md tells operators to give: too few fail here.
+with open("README.md") as readme:
+    AGENT = json.loads(re.search(r"```json\n(.*?)```", readme.read(), re.S)[1])["Statement"]
 USERS = {
     "operator": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
-    "agent": [{"Effect": "Allow", "Resource": "*", "Action": [
-        "servicediscovery:GetService", "servicediscovery:GetNamespace",
-        "servicediscovery:ListNamespaces", "servicediscovery:ListServices",
-        "servicediscovery:DiscoverInstances", "servicediscovery:GetServiceAttributes"]}],
-    "restricted": [{"Effect": "Allow", "Resource": "*", "Action": [
-        "servicediscovery:GetService", "servicediscovery:GetNamespace",
-        "servicediscovery:ListNamespaces", "servicediscovery:ListServices",
-        "servicediscovery:DiscoverInstances"]}],
+    "agent": AGENT,
+    "restricted": [dict(AGENT[0], Action=[
+        action for action in AGENT[0]["Action"] if not action.endswith("GetServiceAttributes")])],
 }
 # Three calls make a user; from the next call on every signature is checked.
 os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = str(3 * len(USERS))

@@ -1,8 +1,8 @@
 -- The main job, end to end: Cloud Map (an emulator that checks signatures and permissions, filled
 -- with the real AWS SDK), the real agent, a real Envoy, real requests.
 
-local cloud = require("spec.support.cloud")
 local file = require("host.file")
+local moto = require("spec.support.moto")
 local world_of = require("spec.support.world")
 
 local REQUESTS = 2000
@@ -21,26 +21,36 @@ local function near(wanted, seen, count)
   assert.are.equal(count, expected, "answers from elsewhere")
 end
 
-local missing = world_of.missing()
+local missing = world_of.missing() or moto.missing()
 if missing then
   pending("the main job: " .. missing)
   return
 end
 
 describe("the main job", function()
-  local world, aws, ports, ids, others, agent, private, public
+  local world, aws, ports, own, ids, others, agent, private, public
 
   local function url(port, path)
     return ("http://127.0.0.1:%d%s"):format(port, path)
   end
 
   local function set_weight(service, path, weight)
-    aws:call { cloud.discovery("update_service_attributes",
-      { ServiceId = ids[service], Attributes = { [path] = tostring(weight) } }) }
+    aws:cloudmap("update_service_attributes",
+      { ServiceId = ids[service], Attributes = { [path] = tostring(weight) } })
   end
 
   local function status(port, path)
     return (world:get(url(port, path)))
+  end
+
+  -- What the agent finds of AWS: the user with the permissions that README.md names.
+  local function in_aws(more)
+    local environment = { AWS_ENDPOINT_URL = aws.endpoint, AWS_REGION = "eu-central-1",
+      AWS_ACCESS_KEY_ID = aws.users.agent.id, AWS_SECRET_ACCESS_KEY = aws.users.agent.secret }
+    for name, value in pairs(more) do
+      environment[name] = value
+    end
+    return environment
   end
 
   local function start_agent(more)
@@ -49,7 +59,7 @@ describe("the main job", function()
     for name, value in pairs(more or {}) do
       environment[name] = value
     end
-    return world:agent(aws:environment(environment))
+    return world:agent(in_aws(environment))
   end
 
   local function answers(port, path, wanted)
@@ -57,25 +67,29 @@ describe("the main job", function()
       ("%s on %d answers %d"):format(path, port, wanted))
   end
 
+  local function at(name)
+    return { AWS_INSTANCE_IPV4 = "127.0.0.1", AWS_INSTANCE_PORT = tostring(ports[name]) }
+  end
+
   setup(function()
     world = world_of.new()
     ports = world:backends("web-blue", "web-green", "shop", "api-blue", "api-green", "me")
     private, public = world:ports(2)
-    aws = cloud.start(world)
-    ids = aws:fill("corp.local", {
-      { name = "web-blue", instances = { a = ports["web-blue"] },
+    aws = moto.start()
+    own, ids = aws:fill("corp.local", {
+      { name = "web-blue", instances = { a = at("web-blue") },
         settings = { SERVICE = "web", COLOR = "blue", ["/web"] = "90" } },
-      { name = "web-green", instances = { a = ports["web-green"] },
+      { name = "web-green", instances = { a = at("web-green") },
         settings = { SERVICE = "web", COLOR = "green", ["/web"] = "10" } },
-      { name = "shop-blue", instances = { a = ports.shop },
+      { name = "shop-blue", instances = { a = at("shop") },
         settings = { SERVICE = "shop", COLOR = "blue", ["/shop"] = "90", ["?/internal"] = "1" } },
-      { name = "me-blue", instances = { a = ports.me },
+      { name = "me-blue", instances = { a = at("me") },
         settings = { SERVICE = "me", COLOR = "blue", ["/me"] = "1" } },
     })
     others = aws:fill("partners.local", {
-      { name = "api-blue", instances = { a = ports["api-blue"] },
+      { name = "api-blue", instances = { a = at("api-blue") },
         settings = { SERVICE = "api", COLOR = "blue", ["/api"] = "50", ["[private]/x"] = "1" } },
-      { name = "api-green", instances = { a = ports["api-green"] },
+      { name = "api-green", instances = { a = at("api-green") },
         settings = { SERVICE = "api", COLOR = "green", ["/api"] = "50", ["?/secret"] = "1" } },
     })
     agent = start_agent()
@@ -114,12 +128,12 @@ describe("the main job", function()
 
   it("gives a gateway the public paths alone", function()
     local port, other = world:ports(2)
-    local gateway = world:agent(aws:environment {
+    local gateway = world:agent(in_aws {
       SERVICE_MEMBER = "-gateway-", TMP_DIR = world.directory .. "/gateway",
       ENVOY_PID_FILE = world.directory .. "/gateway.pid",
       TRIGGER_STOP_FILE = world.directory .. "/gateway.stop",
-      NAMESPACE_0 = ids.namespace, NAMESPACE_0_PORT = port,
-      NAMESPACE_1 = "id:" .. others.namespace, NAMESPACE_1_PORT = other,
+      NAMESPACE_0 = own.Id, NAMESPACE_0_PORT = port,
+      NAMESPACE_1 = "id:" .. others.Id, NAMESPACE_1_PORT = other,
     })
     answers(port, "/web", 200)
     assert.are.equal(200, status(port, "/me"))
@@ -159,14 +173,14 @@ describe("the main job", function()
     it("takes a task added and a task removed, with no failed request", function()
       local more = world:backends("shop-2")
       under_load("/shop", function()
-        aws:call { cloud.discovery("register_instance", { ServiceId = ids["shop-blue"],
-          InstanceId = "b", Attributes = { AWS_INSTANCE_IPV4 = "127.0.0.1",
-            AWS_INSTANCE_PORT = tostring(more["shop-2"]) } }) }
+        ports["shop-2"] = more["shop-2"]
+        aws:cloudmap("register_instance",
+          { ServiceId = ids["shop-blue"], InstanceId = "b", Attributes = at("shop-2") })
         world.eventually(function()
           return world:split(url(private, "/shop"), 50)["shop-2"]
         end, 4, "the new task gets requests")
-        aws:call { cloud.discovery("deregister_instance",
-          { ServiceId = ids["shop-blue"], InstanceId = "a" }) }
+        aws:cloudmap("deregister_instance",
+          { ServiceId = ids["shop-blue"], InstanceId = "a" })
         world.eventually(function()
           return not world:split(url(private, "/shop"), 50).shop
         end, 4, "the old task gets none")
@@ -233,7 +247,7 @@ describe("the main job", function()
 
   describe("without AWS", function()
     it("goes on, says how old its data is, and serves it after a restart too", function()
-      world:stop(aws.process, 10)
+      aws:stop()
       world.eventually(function()
         return world:log(agent):find("oldest_seconds=%d")
       end, 15, "the age is in the log")
