@@ -289,9 +289,11 @@ int child_write(
     struct child *child, const char *data, size_t size, struct error *error) {
   if (child->streams[0].fd < 0 || child->close_when_sent)
     return error_errno(error, "cannot write", "standard input", EPIPE);
-  /* Written bytes are dropped half a queue at a time: moving the rest after
-     each write() would cost the square of the size. */
-  if (child->sent > child->input.size / 2) {
+  /* Written bytes are dropped half a queue at a time, or when the room is
+     needed: moving the rest after each write() would cost the square of the
+     size. */
+  bool needed = size > child->input.limit - child->input.size;
+  if (child->sent > (needed ? 0 : child->input.size / 2)) {
     buf_drop(&child->input, child->sent);
     child->sent = 0;
   }

@@ -5,6 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Makes room for "..." at the end of a full text, not within a character. */
+static void cut(char *text, size_t size) {
+  size_t end = size - 4;
+  while (end > size - 7 && ((unsigned char)text[end] & 0xc0) == 0x80)
+    end--;
+  memcpy(text + end, "...", 4);
+}
+
 static void copy(char *to, size_t size, const char *from) {
   if (from == NULL)
     from = "";
@@ -13,8 +21,8 @@ static void copy(char *to, size_t size, const char *from) {
     memcpy(to, from, length + 1);
     return;
   }
-  memcpy(to, from, size - 4);
-  memcpy(to + size - 4, "...", 4);
+  memcpy(to, from, size - 1);
+  cut(to, size);
 }
 
 int error_set(struct error *error, const char *code, const char *what,
@@ -29,7 +37,7 @@ int error_set(struct error *error, const char *code, const char *what,
   if (length < 0)
     copy(error->why, sizeof error->why, format);
   else if ((size_t)length >= sizeof error->why)
-    memcpy(error->why + sizeof error->why - 4, "...", 4);
+    cut(error->why, sizeof error->why);
   return -1;
 }
 

@@ -13,13 +13,14 @@ int bind_fail(lua_State *L, const struct error *error) {
   return 3;
 }
 
-int bind_fail_text(lua_State *L, const char *format, ...) {
+int bind_fail_text(lua_State *L, const char *code, const char *format, ...) {
   lua_pushnil(L);
   va_list arguments;
   va_start(arguments, format);
   lua_pushvfstring(L, format, arguments);
   va_end(arguments);
-  return 2;
+  lua_pushstring(L, code);
+  return 3;
 }
 
 /* Registered last, when it is whole: memory may run out at any step, and what

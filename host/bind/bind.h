@@ -29,8 +29,8 @@
 /* Pushes nil, "what: on what: why", code (nil when ""); returns 3. */
 int bind_fail(lua_State *L, const struct error *error);
 
-/* Pushes nil and a message made as by lua_pushfstring(); returns 2. */
-int bind_fail_text(lua_State *L, const char *format, ...);
+/* The same with a message made as by lua_pushfstring(). */
+int bind_fail_text(lua_State *L, const char *code, const char *format, ...);
 
 /*
  * Registers the type `name` ("host.folder"), if that is not done yet: its

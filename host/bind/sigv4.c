@@ -204,7 +204,8 @@ static int f_sign(lua_State *L) {
 static int push_digest(lua_State *L, int failed, const unsigned char *digest) {
   char hex[DIGEST_HEX_SIZE];
   if (failed)
-    return bind_fail_text(L, "cannot hash: the cryptographic library refused");
+    return bind_fail_text(
+        L, "crypto", "cannot hash: the cryptographic library refused");
   digest_hex(digest, hex);
   lua_pushstring(L, hex);
   return 1;

@@ -369,15 +369,16 @@ static int f_decode(lua_State *L) {
   lua_Integer max_bytes =
       bind_option_integer(L, 2, "max_bytes", DEFAULT_BYTES, 0, MOST_BYTES);
   if (size > (lua_Unsigned)max_bytes)
-    return bind_fail_text(L, "%I bytes of text, at most %I are allowed",
-        (LUAI_UACINT)size, (LUAI_UACINT)max_bytes);
+    return bind_fail_text(L, "limit",
+        "%I bytes of text, at most %I are allowed", (LUAI_UACINT)size,
+        (LUAI_UACINT)max_bytes);
 
   lua_settop(L, 2);
   lua_newtable(L);
   d.anchors = lua_gettop(L);
   d.source = open_source(L, text, size);
   if (d.source == NULL)
-    return bind_fail_text(L, "out of memory");
+    return bind_fail_text(L, "ENOMEM", "out of memory");
   int source = lua_gettop(L);
   int status = build_stream(&d);
   lua_pushcfunction(L, source_gc); /* now, not when the collector comes by */

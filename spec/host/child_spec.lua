@@ -354,6 +354,16 @@ describe("a process", function()
     assert.is_true(finish(process, 1).stdout == piece:rep(8))
   end)
 
+  it("counts only what still waits towards the input allowed", function()
+    local process <close> = assert(child.spawn { argv = { "sleep", "60" }, stdin = "pipe",
+      max_input = 200000 })
+    assert.is_true(process:write(("x"):rep(200000)))
+    loop.wait(0.05) -- the pipe takes 64 KiB
+    assert.is_true(process:write(("x"):rep(60000)))
+    assert.equal("limit", (select(3, process:write(("x"):rep(10000)))))
+    process:signal("KILL")
+  end)
+
   it("takes no more input than allowed at a time", function()
     local process = assert(child.spawn { argv = { "cat" }, stdin = "pipe", stdout = "pipe",
       max_input = 10 })

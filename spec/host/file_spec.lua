@@ -48,6 +48,14 @@ describe("host.file", function()
       assert.equal("EFBIG", code)
     end)
 
+    it("stays UTF-8 in its messages when a name is too long for them", function()
+      for length = 400, 403 do
+        local _, err = file.read("/" .. ("x"):rep(length) .. ("é"):rep(100))
+        assert.is_truthy(utf8.len(err), err)
+        assert.matches("%.%.%.: ", err)
+      end
+    end)
+
     it("names a file that is not there", function()
       local text, err, code = file.read(root .. "/none")
       assert.is_nil(text)

@@ -18,7 +18,7 @@ local json = {}
 ---whatever way it is written; arrays are marked (see `array`); NUL in strings is kept. Duplicate
 ---keys, text behind the value and invalid UTF-8 are errors. An error begins with "line L, column
 ---C", or with the path ("services[3].port") where it is about a value; its code is "syntax",
----"limit" or "value".
+---"limit", "value" or "ENOMEM".
 ---@param text string
 ---@param options? host.json.decode_options
 ---@return any value

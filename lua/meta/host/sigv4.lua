@@ -41,6 +41,7 @@ function sigv4.sign(request) end
 ---@param text string any bytes
 ---@return string? hex
 ---@return string? err
+---@return string? code "crypto"
 function sigv4.sha256(text) end
 
 ---HMAC-SHA-256.
@@ -48,6 +49,7 @@ function sigv4.sha256(text) end
 ---@param text string any bytes
 ---@return string? hex
 ---@return string? err
+---@return string? code "crypto"
 function sigv4.hmac(key, text) end
 
 return sigv4

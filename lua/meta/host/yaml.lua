@@ -17,7 +17,8 @@ local yaml = {}
 ---does. Each alias becomes a copy of its own.
 ---Errors: broken text, a second document, duplicate keys, keys that are no scalars, merge keys
 ---(`<<`), tags other than `!!str !!int !!float !!bool !!null !!map !!seq`, a passed limit. The
----message begins with "line L, column C"; the code is "syntax" or "limit".
+---message begins with "line L, column C", or with "byte N" where the text is no UTF-8; the code is
+---"syntax", "limit" or "ENOMEM".
 ---@param text string
 ---@param options? host.yaml.decode_options
 ---@return any value
