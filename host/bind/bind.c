@@ -23,6 +23,11 @@ int bind_fail_text(lua_State *L, const char *code, const char *format, ...) {
   return 3;
 }
 
+int bind_fail_size(lua_State *L, size_t size, lua_Integer most) {
+  return bind_fail_text(L, "limit", "%I bytes of text, at most %I are allowed",
+      (LUAI_UACINT)size, (LUAI_UACINT)most);
+}
+
 /* Registered last, when it is whole: memory may run out at any step, and what
  * is in the registry is never made again. */
 void bind_type(lua_State *L, const char *name, const luaL_Reg *methods,

@@ -32,6 +32,9 @@ int bind_fail(lua_State *L, const struct error *error);
 /* The same with a message made as by lua_pushfstring(). */
 int bind_fail_text(lua_State *L, const char *code, const char *format, ...);
 
+/* The same for a text of `size` bytes where `most` are allowed: "limit". */
+int bind_fail_size(lua_State *L, size_t size, lua_Integer most);
+
 /*
  * Registers the type `name` ("host.folder"), if that is not done yet: its
  * methods (may be NULL) and `release`, which becomes __gc and __close. It is

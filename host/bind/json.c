@@ -163,9 +163,7 @@ static int f_decode(lua_State *L) {
   struct error error;
   struct jsontext facts;
   if (size > (lua_Unsigned)max_bytes)
-    return bind_fail_text(L, "limit",
-        "%I bytes of text, at most %I are allowed", (LUAI_UACINT)size,
-        (LUAI_UACINT)max_bytes);
+    return bind_fail_size(L, size, max_bytes);
   if (jsontext_check(text, size, max_depth, &facts, &error) != 0)
     return bind_fail(L, &error);
   struct tree *tree = parse(L, text, size, &facts);

@@ -369,9 +369,7 @@ static int f_decode(lua_State *L) {
   lua_Integer max_bytes =
       bind_option_integer(L, 2, "max_bytes", DEFAULT_BYTES, 0, MOST_BYTES);
   if (size > (lua_Unsigned)max_bytes)
-    return bind_fail_text(L, "limit",
-        "%I bytes of text, at most %I are allowed", (LUAI_UACINT)size,
-        (LUAI_UACINT)max_bytes);
+    return bind_fail_size(L, size, max_bytes);
 
   lua_settop(L, 2);
   lua_newtable(L);
