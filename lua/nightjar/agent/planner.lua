@@ -3,6 +3,7 @@
 -- turned into one message here.
 
 local json = require "host.json"
+local messages = require "nightjar.text"
 local program = require "host.program"
 local sched = require "nightjar.agent.sched"
 local sources = require "nightjar.agent.sources"
@@ -10,7 +11,6 @@ local sources = require "nightjar.agent.sources"
 local planner = {}
 
 local MAX_OUTPUT = 256 * 1024 * 1024 -- bytes of a response: files of the largest meshes
-local MAX_MESSAGE = 4096 -- bytes of text that a policy may put into our log
 local LIMIT_STATUS, INTERNAL_STATUS = 3, 70
 
 -- Nothing of the agent's environment reaches nightjar-plan, but for the knobs of
@@ -25,14 +25,10 @@ end
 
 ---Text of nightjar-plan, and so perhaps of a policy, as it may stand in a log
 ---or on a terminal: one line, nothing to control either, not endless.
----@param text string
+---@param value string
 ---@return string
-function planner.plain(text)
-  local line = text:gsub("%s+$", "")
-  if #line > MAX_MESSAGE then line = line:sub(1, MAX_MESSAGE) .. "…" end
-  return (line:gsub("[%c\127]", function(c)
-    return c == "\n" and "\\n" or ("\\x%02x"):format(c:byte())
-  end))
+function planner.plain(value)
+  return messages.clean((value:gsub("%s+$", "")))
 end
 
 ---The settings that a plan depends on; the rest stays outside.

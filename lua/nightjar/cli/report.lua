@@ -1,5 +1,7 @@
 -- What several commands print: warnings, columns, and the time they are given.
 
+local messages = require "nightjar.text"
+
 local report = {}
 
 ---Prints each warning of a snapshot or plan as one line on standard error.
@@ -14,7 +16,7 @@ end
 ---@param text any
 ---@return string
 function report.plain(text)
-  return (tostring(text):gsub("[%c\127]", function(c) return ("\\x%02x"):format(c:byte()) end))
+  return messages.clean(tostring(text))
 end
 
 ---A point in time as given on the command line.

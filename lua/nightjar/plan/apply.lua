@@ -3,7 +3,7 @@
 
 local mesh_shape = require("nightjar.plan.mesh_shape")
 local policy_record = require("nightjar.plan.policy_record")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 local why = require("nightjar.plan.why")
 
 local apply = {}

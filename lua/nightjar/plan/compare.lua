@@ -2,7 +2,7 @@
 -- fields that are written down count; a list must have just these elements.
 
 local sorted = require("nightjar.plan.sorted")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 local compare = {}
 

@@ -1,7 +1,7 @@
 -- The few library functions whose results differ from run to run or from
 -- machine to machine, made anew so that they do not. Policies get these.
 
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 local deterministic = {}
 

@@ -2,7 +2,7 @@
 
 local address = require("nightjar.plan.address")
 local seconds = require("nightjar.plan.seconds")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 local endpoint = {}
 

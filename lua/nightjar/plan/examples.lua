@@ -7,7 +7,7 @@ local example_mesh = require("nightjar.plan.example_mesh")
 local mesh_shape = require("nightjar.plan.mesh_shape")
 local policy_folder = require("nightjar.plan.policy_folder")
 local schema = require("nightjar.plan.schema")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 local warnings = require("nightjar.plan.warnings")
 
 local examples = {}

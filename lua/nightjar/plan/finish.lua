@@ -4,7 +4,7 @@
 local linger = require("nightjar.plan.linger")
 local mesh_shape = require("nightjar.plan.mesh_shape")
 local route_service = require("nightjar.plan.route_service")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 local why = require("nightjar.plan.why")
 
 local finish = {}

@@ -5,7 +5,7 @@
 
 local mesh_shape = require("nightjar.plan.mesh_shape")
 local schema = require("nightjar.plan.schema")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 local linger = {}
 

@@ -6,7 +6,7 @@ local examples = require("nightjar.plan.examples")
 local json = require("host.json")
 local schema = require("nightjar.plan.schema")
 local seconds = require("nightjar.plan.seconds")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 local warnings = require("nightjar.plan.warnings")
 
 local main = {}

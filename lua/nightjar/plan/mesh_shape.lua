@@ -7,7 +7,7 @@ local nearest = require("nightjar.nearest")
 local path_key = require("nightjar.plan.path_key")
 local schema = require("nightjar.plan.schema")
 local seconds = require("nightjar.plan.seconds")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 local weight = require("nightjar.plan.weight")
 
 local mesh_shape = {}

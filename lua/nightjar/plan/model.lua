@@ -5,7 +5,7 @@
 local route_service = require("nightjar.plan.route_service")
 local service = require("nightjar.plan.service")
 local sorted = require("nightjar.plan.sorted")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 local model = {}
 

@@ -1,7 +1,7 @@
 -- Reads path keys: the attribute keys that say which paths a service-color
 -- takes part in (`/shop`, `?/internal`, `[public]/shop`, `*`; see BEHAVIOUR).
 
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 local path_key = {}
 

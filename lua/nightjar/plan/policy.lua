@@ -6,7 +6,7 @@ local finish = require("nightjar.plan.finish")
 local nearest = require("nightjar.nearest")
 local policy_folder = require("nightjar.plan.policy_folder")
 local sorted = require("nightjar.plan.sorted")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 local policy = {}
 

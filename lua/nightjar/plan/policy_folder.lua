@@ -6,7 +6,7 @@ local policy_record = require("nightjar.plan.policy_record")
 local sandbox = require("nightjar.plan.sandbox")
 local schema = require("nightjar.plan.schema")
 local sorted = require("nightjar.plan.sorted")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 local policy_folder = {}
 

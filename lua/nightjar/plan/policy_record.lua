@@ -3,7 +3,7 @@
 local nearest = require("nightjar.nearest")
 local schema = require("nightjar.plan.schema")
 local sorted = require("nightjar.plan.sorted")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 local policy_record = {}
 

@@ -10,7 +10,7 @@
 local deterministic = require("nightjar.plan.deterministic")
 local nearest = require("nightjar.nearest")
 local sorted = require("nightjar.plan.sorted")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 local sandbox = {}
 

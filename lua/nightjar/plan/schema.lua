@@ -12,7 +12,7 @@
 
 local nearest = require("nightjar.nearest")
 local sorted = require("nightjar.plan.sorted")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 local schema = {}
 

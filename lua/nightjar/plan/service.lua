@@ -6,7 +6,7 @@ local endpoint = require("nightjar.plan.endpoint")
 local path_key = require("nightjar.plan.path_key")
 local seconds = require("nightjar.plan.seconds")
 local sorted = require("nightjar.plan.sorted")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 local weight = require("nightjar.plan.weight")
 
 local service = {}

@@ -8,7 +8,7 @@
 -- policy makes of it.
 
 local sorted = require("nightjar.plan.sorted")
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 local why = {}
 

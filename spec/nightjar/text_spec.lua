@@ -1,6 +1,6 @@
 -- Foreign text made safe to stand in a message.
 
-local text = require("nightjar.plan.text")
+local text = require("nightjar.text")
 
 describe("foreign text in messages", function()
   it("has no control characters left", function()
