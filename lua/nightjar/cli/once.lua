@@ -1,6 +1,10 @@
 -- `nightjar once`: one pass, without an Envoy of its own.
 
 local function run(settings)
+  local usable, wrong = require("nightjar.agent.discover").check(settings)
+  if not usable then
+    return 2, wrong
+  end
   local pass = require("nightjar.agent.pass")
   local file = require("host.file")
   local sched = require("nightjar.agent.sched")

@@ -1,6 +1,10 @@
 -- `nightjar run`: the agent itself.
 
 local function run(settings)
+  local usable, wrong = require("nightjar.agent.discover").check(settings)
+  if not usable then
+    return 2, wrong
+  end
   local agent = require("nightjar.agent.agent")
   local sched = require("nightjar.agent.sched")
   return sched.run(function()
@@ -20,7 +24,7 @@ Polls the mesh every REFRESH_TIME seconds, lets the policies make a plan of it,
 renders the templates, publishes the files and supervises Envoy.
 
   SIGTERM, SIGINT, SIGQUIT   drain Envoy and stop; a second one stops at once
-  SIGHUP                     make a pass now
+  SIGHUP                     make a pass now; one that Envoy refused is tried again
   SIGUSR1                    Envoy reopens its log files
   TRIGGER_STOP_FILE          stops like SIGTERM when it appears
 

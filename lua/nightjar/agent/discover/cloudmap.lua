@@ -307,6 +307,18 @@ end
 -- The session of each settings table, for as long as that table lives.
 local sessions = setmetatable({}, { __mode = "k" })
 
+--- The session that belongs to these settings. Fails when a setting stands in the way (no region,
+--- an endpoint that is no URL), which no later pass would mend; nothing is asked of the network.
+---@param settings table
+---@return CloudMapSession?
+---@return string? err
+function cloudmap.open(settings)
+  if sessions[settings] then return sessions[settings] end
+  local session, err = cloudmap.session(settings)
+  sessions[settings] = session
+  return session, err
+end
+
 --- Reads with the session that belongs to these settings.
 ---@param previous table?
 ---@param settings table
@@ -314,13 +326,8 @@ local sessions = setmetatable({}, { __mode = "k" })
 ---@return Reading?
 ---@return string? err
 function cloudmap.run(previous, settings, now)
-  local session = sessions[settings]
-  if not session then
-    local err
-    session, err = cloudmap.session(settings)
-    if not session then return nil, err end
-    sessions[settings] = session
-  end
+  local session, err = cloudmap.open(settings)
+  if not session then return nil, err end
   return cloudmap.read(session, previous, settings, now)
 end
 

@@ -10,6 +10,18 @@ local sources = {
   file = "nightjar.agent.discover.file",
 }
 
+--- Whether the settings suffice for a first pass: what fails here fails at each pass, so an agent
+--- that starts says so at once. Asks nothing of the network.
+---@param settings table
+---@return true?
+---@return string? err
+function discover.check(settings)
+  if settings.discovery ~= "cloudmap" then return true end
+  local session, err = require("nightjar.agent.discover.cloudmap").open(settings)
+  if not session then return nil, "discovery: " .. err end
+  return true
+end
+
 --- One reading, merged with the last snapshot: what could not be read keeps its last good data,
 --- marked stale. Must run in a coroutine of the scheduler.
 ---@param previous table?  the snapshot of the last pass, or of the last run of the agent
