@@ -90,6 +90,6 @@ listener private-8080: mesh m, port 8080, private
     local evil = made()
     evil.plan.listeners[1].routes[1].clusters[1].why = { "\27[31mred\nline" }
     local text = explanation.text(explanation.gather(evil))
-    assert.matches("\\x1b[31mred\\x0aline", text, 1, true)
+    assert.matches("\\x1b[31mred\\nline", text, 1, true)
   end)
 end)
