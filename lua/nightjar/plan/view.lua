@@ -84,10 +84,18 @@ local function view_cluster(cluster)
   }
 end
 
--- The own mesh, or the first one of a gateway.
+local GATEWAY = "-gateway-" -- what SERVICE_MEMBER is in a gateway
+
+-- The own mesh, or the first one of a gateway. Never empty, and nor is service_member: the older
+-- tool's templates name the node by them, and Envoy takes no node without a name.
 local function network_name(plan)
   if plan.member then return plan.member.mesh end
-  return plan.listeners[1] and plan.listeners[1].mesh or ""
+  return plan.listeners[1] and plan.listeners[1].mesh or GATEWAY
+end
+
+-- As SERVICE_MEMBER says it; a mesh file may name the member instead.
+local function service_member(plan, settings)
+  return settings.service_member or plan.member and plan.member.cloudmap_service or GATEWAY
 end
 
 ---@param plan table
@@ -97,7 +105,7 @@ function view.run(plan, context)
   local settings = context.settings
   return {
     network_name = network_name(plan),
-    service_member = settings.service_member or "",
+    service_member = service_member(plan, settings),
     service_container_name = settings.service_container_name or "NOT_SET",
     is_gateway = plan.member == nil,
     has_admin_port = math.type(settings.envoy_admin_port) == "integer",

@@ -44,6 +44,15 @@ describe("the view", function()
     assert.equal("/ping", made.ping_path)
   end)
 
+  -- Envoy takes no node without an id and a cluster, which older templates make of these two.
+  it("names the own service and mesh whatever the settings leave open", function()
+    local named = build.own({ build.service("web-blue", { ["/a"] = "1" }, 1) })
+    named.member = { mesh = "example.local", service = "web-blue" }
+    assert.equal("web-blue", view(named, { policies = {} }).service_member)
+    local empty = view(build.snapshot({}), { policies = {} })
+    assert.same({ "-gateway-", "-gateway-" }, { empty.service_member, empty.network_name })
+  end)
+
   it("of a gateway is named after its first mesh", function()
     local made = view(build.snapshot({ build.namespace("NAMESPACE_0", "n", 9000, {}) }))
     assert.equal("n", made.network_name)
