@@ -81,15 +81,16 @@ function client:counts()
   return copy
 end
 
+-- The headers of a request, or nil and why these keys cannot sign it; that names no secret.
 function client:signed(operation, body, url, held)
   local headers = { { "Content-Type", CONTENT_TYPE }, { "X-Amz-Target", TARGET .. operation } }
-  -- Only misuse makes signing fail: the endpoint's URL was checked when the client was made.
-  local signed = assert(sigv4.sign {
+  local signed, err = sigv4.sign {
     method = "POST", url = url, headers = headers, body = body, region = self.region,
     service = SIGNING_NAME, time = math.floor(self.now() + self.skew),
     access_key_id = held.access_key_id, secret_access_key = held.secret_access_key,
     session_token = held.session_token,
-  })
+  }
+  if not signed then return nil, err end
   table.move(signed.headers, 1, #signed.headers, #headers + 1, headers)
   headers[#headers + 1] = { "User-Agent", self.agent }
   return headers
@@ -104,25 +105,32 @@ local function output_of(operation, response)
     request_id = response.headers["x-amzn-requestid"] }
 end
 
-function client:attempt(operation, body, options, held)
+function client:attempt(operation, body, options, state)
+  local held = state.held
   local place <close> = self.gate:enter() -- luacheck: ignore place
   local url = endpoint.with_prefix(self.endpoint, options.host_prefix)
+  local headers, sign_err = self:signed(operation, body, url, held)
+  if not headers then
+    return nil, failure.new { operation = operation, code = "CredentialsError",
+      message = (held.source or "keys") .. ": " .. sign_err }
+  end
+  state.signed_skew, state.attempts = self.skew, state.attempts + 1
   self.calls[operation] = (self.calls[operation] or 0) + 1
   local response, err = self.http {
-    method = "POST", url = url, headers = self:signed(operation, body, url, held), body = body,
+    method = "POST", url = url, headers = headers, body = body,
     connect_timeout = CONNECT_TIMEOUT, timeout = TIMEOUT, max_body = MAX_ANSWER,
     ca_file = self.ca_file,
   }
   if not response then return nil, failure.of_transport(operation, err) end
   if response.status == 200 then return output_of(operation, response) end
-  local problem = failure.of_response(operation, response)
-  return nil, failure.redact(problem, { held.secret_access_key, held.session_token }),
-    response.headers
+  local secrets = { held.secret_access_key, held.session_token }
+  return nil, failure.of_response(operation, response, secrets), response.headers
 end
 
 -- Whether the clocks differ so much that the signature failed for it; then the client's own
--- clock is corrected for all calls to come.
-function client:correct_clock(headers)
+-- clock is corrected for all calls to come. Another call may have done that meanwhile.
+function client:correct_clock(headers, signed_skew)
+  if signed_skew ~= self.skew then return true end
   local theirs = timestamp.parse_http(headers and headers.date)
   if not theirs or math.abs(theirs - (self.now() + self.skew)) <= SKEW then return false end
   self.skew = theirs - self.now()
@@ -135,7 +143,7 @@ function client:again(problem, headers, state, deadline)
   if class == "expired" or class == "skew" then
     if state[class] then return false end
     state[class] = true
-    if class == "skew" then return self:correct_clock(headers) end
+    if class == "skew" then return self:correct_clock(headers, state.signed_skew) end
     self.credentials:expire(state.held)
     return true
   end
@@ -161,7 +169,11 @@ end
 ---@return Failure? problem
 function client:call(operation, input, options)
   options = options or {}
-  local body = assert(json.encode(input))
+  local body, encode_err = json.encode(input)
+  if not body then
+    return nil, failure.new { operation = operation, code = "UnusableInput",
+      message = encode_err }
+  end
   local state = { attempts = 0, retries = 0 }
   while true do
     if options.deadline and self.monotonic() >= options.deadline then
@@ -174,8 +186,7 @@ function client:call(operation, input, options)
       return nil, failure.new { operation = operation, code = "CredentialsError",
         message = err, attempts = state.attempts }
     end
-    local output, problem, headers = self:attempt(operation, body, options, state.held)
-    state.attempts = state.attempts + 1
+    local output, problem, headers = self:attempt(operation, body, options, state)
     if output then
       self.quota:give(state.cost)
       return output

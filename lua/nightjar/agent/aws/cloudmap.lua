@@ -3,6 +3,7 @@
 --- Shapes after the public service model, API 2017-03-14.
 local arn = require "nightjar.agent.aws.arn"
 local failure = require "nightjar.agent.aws.failure"
+local json = require "host.json"
 
 local cloudmap = {}
 
@@ -26,6 +27,12 @@ end
 local function table_of(record, name)
   local value = type(record) == "table" and record[name]
   return type(value) == "table" and value or nil
+end
+
+-- Decoded arrays are marked, so that `{}` is told from `[]`: half an answer is no empty list.
+local function list_of(record, name)
+  local value = table_of(record, name)
+  return value and json.is_array(value) and value or nil
 end
 
 -- An attribute map with nothing but strings; nil when it is something else.
@@ -82,7 +89,7 @@ local function pages(client, operation, field, filters, options)
     local output, problem = client:call(operation,
       { MaxResults = PAGE_SIZE, NextToken = token, Filters = filters }, options)
     if not output then return nil, problem end
-    local page = table_of(output, field)
+    local page = list_of(output, field)
     if not page then return nil, unexpected(operation, field) end
     table.move(page, 1, #page, #items + 1, items)
     token = string_of(output, "NextToken")
@@ -154,8 +161,9 @@ function cloudmap.discover_instances(client, namespace, service, owner, options)
     OwnerAccount = owner },
     { host_prefix = PREFIX, deadline = options and options.deadline })
   if not output then return nil, problem end
-  local records = table_of(output, "Instances")
-  if not records and type(output.InstancesRevision) == "number" then records = {} end
+  local records = list_of(output, "Instances")
+  local left_out = output.Instances == nil and type(output.InstancesRevision) == "number"
+  if left_out then records = {} end
   if not records then return nil, unexpected("DiscoverInstances", "Instances") end
   local by_id, ids = {}, {}
   for _, record in ipairs(records) do

@@ -1,5 +1,6 @@
 --- The one error type of the AWS client: what was called, what came back, after how many tries.
 local json = require "host.json"
+local text = require "nightjar.text"
 
 local failure = {}
 
@@ -22,8 +23,8 @@ methods.__index = methods
 --- read alike. `ListServices: 429 RequestLimitExceeded: Rate exceeded`.
 ---@return string
 function methods:brief()
-  local text = self.operation .. ": " .. (self.status and self.status .. " " or "") .. self.code
-  return self.message ~= "" and text .. ": " .. self.message or text
+  local brief = self.operation .. ": " .. (self.status and self.status .. " " or "") .. self.code
+  return self.message ~= "" and brief .. ": " .. self.message or brief
 end
 
 --- The same with what support asks for: `… (request 1-2, 3 attempts)`.
@@ -35,33 +36,29 @@ function methods:__tostring()
   return table.concat(parts)
 end
 
---- Makes a failure of its fields; operation and code are required.
+--- Makes a failure of its fields; operation and code are required. The message becomes one line
+--- of UTF-8: it goes into snapshots and logs.
 ---@param fields table
 ---@return Failure
 function failure.new(fields)
-  fields.message = fields.message or ""
+  fields.message = text.clean(fields.message or "")
   fields.attempts = fields.attempts or 0
   return setmetatable(fields, methods)
 end
 
 -- Several lines of an answer are not for a log: the one about a wrong signature repeats the
 -- signed request, session token included.
-local function first_line(text)
-  local line = text:match("^%s*([^\r\n]*)") or ""
-  if #line > MESSAGE_LIMIT then
-    local cut = utf8.offset(line:sub(1, MESSAGE_LIMIT + 1), -1) or MESSAGE_LIMIT
-    line = line:sub(1, cut - 1) .. "…"
-  end
-  return line
+local function first_line(message)
+  return text.clean(message:match("^%s*([^\r\n]*)"), MESSAGE_LIMIT)
 end
 
 --- The bare name in an error code as the protocols write it: `com.amazon#Throttling:http://…`.
----@param text any
+---@param value any
 ---@return string?
-function failure.bare_code(text)
-  if type(text) ~= "string" then return nil end
-  text = text:gsub("^.*#", ""):gsub(":.*$", "")
-  return text:match("^%s*([%w_.-]+)%s*$")
+function failure.bare_code(value)
+  if type(value) ~= "string" then return nil end
+  value = value:gsub("^.*#", ""):gsub(":.*$", "")
+  return value:match("^%s*([%w_.-]+)%s*$")
 end
 
 local function from_json(body)
@@ -83,12 +80,21 @@ local function from_xml(body)
   return code, message and message:gsub("&%a+;", entities) or nil
 end
 
+-- Before the message is cut, so that no part of a secret stays.
+local function redacted(message, secrets)
+  for _, secret in ipairs(secrets or {}) do
+    if #secret > 0 then message = message:gsub((secret:gsub("%p", "%%%0")), "…") end
+  end
+  return message
+end
+
 --- What an HTTP answer that is no success says. Some front ends answer XML or HTML: then the
 --- status alone is the code (`HTTP503`).
 ---@param operation string
 ---@param response table  {status, headers, body}
+---@param secrets string[]?  are taken out of the message
 ---@return Failure
-function failure.of_response(operation, response)
+function failure.of_response(operation, response, secrets)
   local headers, body = response.headers or {}, response.body or ""
   local code, message = from_json(body)
   if not code then
@@ -99,7 +105,7 @@ function failure.of_response(operation, response)
     operation = operation,
     status = response.status,
     code = failure.bare_code(headers["x-amzn-errortype"]) or code or "HTTP" .. response.status,
-    message = first_line(message or ""),
+    message = first_line(redacted(message or "", secrets)),
     request_id = headers["x-amzn-requestid"] or headers["x-amz-request-id"],
   }
 end
@@ -114,20 +120,6 @@ function failure.of_transport(operation, err)
   message = message:gsub(" after %d+ m%a+", "")
   return failure.new { operation = operation, code = "ConnectionError", transport = err.kind,
     message = first_line(message) }
-end
-
---- Takes every secret out of a message.
----@param problem Failure
----@param secrets string[]
----@return Failure
-function failure.redact(problem, secrets)
-  for _, secret in ipairs(secrets) do
-    if #secret > 0 then
-      local pattern = secret:gsub("%p", "%%%0")
-      problem.message = problem.message:gsub(pattern, "…")
-    end
-  end
-  return problem
 end
 
 return failure

@@ -148,6 +148,43 @@ describe("the client", function()
     assert.equal("20261124T050000Z", header(asked[3], "x-amz-date"))
   end)
 
+  it("corrects the clock for calls that were under way together", function()
+    local skewed = { status = 403, body = '{"__type":"InvalidSignatureException"}',
+      headers = { date = "Tue, 24 Nov 2026 05:00:00 GMT" } }
+    answers = { function(request)
+      sched.sleep(0.005)
+      return header(request, "x-amz-date") == "20261124T050000Z" and OK or skewed
+    end }
+    local client = open()
+    local good = sched.run(function()
+      return sched.all({ 1, 2 }, 2, function() return client:call("X", {}) ~= nil end)
+    end)
+    assert.same({ true, true }, good)
+    assert.equal(4, #asked)
+  end)
+
+  it("reports keys that no signature can hold as the failure of the call", function()
+    answers = { OK }
+    environment.AWS_ACCESS_KEY_ID = "AKIA/1"
+    local _, problem = call(open())
+    assert.equal("CredentialsError", problem.code)
+    assert.matches("the access key id", problem.message)
+    environment.AWS_ACCESS_KEY_ID, environment.AWS_SESSION_TOKEN = "AKIA1", "to ken"
+    _, problem = call(open())
+    assert.matches("the session token", problem.message)
+    assert.not_matches("to ken", problem.message)
+    assert.equal(0, #asked)
+  end)
+
+  it("reports what cannot be sent as the failure of the call", function()
+    answers = { OK }
+    local client = open()
+    local _, problem = sched.run(client.call, client, "ListNamespaces", { Name = "caf\xe9" })
+    assert.equal("ListNamespaces: UnusableInput: Name: not valid UTF-8 at byte 4",
+      tostring(problem))
+    assert.equal(0, #asked)
+  end)
+
   it("does not blame the clock for a wrong secret", function()
     answers = { { status = 403, headers = { date = "Tue, 24 Nov 2026 03:42:10 GMT" },
       body = "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code></Error></ErrorResponse>" } }

@@ -2,9 +2,9 @@
 
 local failure = require "nightjar.agent.aws.failure"
 
-local function of(status, body, headers)
+local function of(status, body, headers, secrets)
   return failure.of_response("ListServices",
-    { status = status, body = body, headers = headers or {} })
+    { status = status, body = body, headers = headers or {} }, secrets)
 end
 
 describe("failure.of_response", function()
@@ -61,9 +61,19 @@ describe("failure.of_response", function()
       message("Operation timed out after 10001 milliseconds with 0 bytes received"))
   end)
 
-  it("blanks secrets out of messages", function()
-    local problem = of(403, '{"__type":"X","message":"bad key s3cr%t+ here"}')
-    failure.redact(problem, { "s3cr%t+" })
+  it("blanks secrets out of messages, also one that a cut would leave half of", function()
+    local problem = of(403, '{"__type":"X","message":"bad key s3cr%t+ here"}', nil, { "s3cr%t+" })
     assert.equal("bad key … here", problem.message)
+    local token = ("t0k3n"):rep(100)
+    local body = '{"__type":"X","message":"' .. ("x"):rep(280) .. token .. '"}'
+    problem = of(403, body, nil, { token })
+    assert.equal(("x"):rep(280) .. "…", problem.message)
+  end)
+
+  it("is valid UTF-8 without control characters, whatever the other side answered", function()
+    local problem = of(400, "<Error><Code>X</Code><Message>caf\xe9\27[31m</Message></Error>")
+    assert.equal("caf\\xe9\\x1b[31m", problem.message)
+    problem = failure.of_transport("X", { kind = "connect", message = "no host caf\xe9" })
+    assert.equal("no host caf\\xe9", problem.message)
   end)
 end)
