@@ -2,6 +2,7 @@
 -- against settings/schema.lua, each with a record of where it came from. Pure:
 -- whoever calls hands in the environment and the file's content.
 
+local messages = require "nightjar.text"
 local namespaces = require "nightjar.settings.namespaces"
 local nearest = require "nightjar.nearest"
 local schema = require "nightjar.settings.schema"
@@ -32,14 +33,11 @@ for number = 0, schema.LAST_NAMESPACE do
   all_names[#all_names + 1] = ref .. "_PORT"
 end
 
----A value as it may stand in a message: in quotes, cut, on one line.
----@param text string
+---A value as it may stand in a message: in quotes, cut, on one line, in UTF-8.
+---@param value string
 ---@return string
-function settings.quote(text)
-  if #text > 80 then text = text:sub(1, 77) .. "..." end
-  return '"' .. text:gsub("[%c\"\\]", function(c)
-    return c == '"' and '\\"' or c == "\\" and "\\\\" or ("\\x%02x"):format(c:byte())
-  end) .. '"'
+function settings.quote(value)
+  return '"' .. messages.clean((value:gsub('["\\]', "\\%0")), 80) .. '"'
 end
 
 local function trim(text)

@@ -190,7 +190,8 @@ describe("settings of other meshes", function()
   it("warns of one without a usable port, and skips it alone", function()
     local environment = { NAMESPACE_0 = "a", NAMESPACE_1 = "b", NAMESPACE_1_PORT = "x",
       NAMESPACE_2 = "c", NAMESPACE_2_PORT = "9002", NAMESPACE_3_PORT = "9003",
-      NAMESPACE_4 = "arn:aws:sns:x", NAMESPACE_4_PORT = "9004" }
+      NAMESPACE_4 = "arn:aws:sns:x", NAMESPACE_4_PORT = "9004",
+      NAMESPACE_5 = "caf\xe9", NAMESPACE_5_PORT = "9005" }
     assert.equal(1, #assert(load(environment)).namespaces)
     assert.same({
       "NAMESPACE_0 (environment): skipped: NAMESPACE_0_PORT is not set; "
@@ -200,6 +201,8 @@ describe("settings of other meshes", function()
       "NAMESPACE_3_PORT (environment): has no effect: NAMESPACE_3 is not set",
       "NAMESPACE_4 (environment): skipped: expected a namespace's name, id:ns-…, bare id, "
         .. 'or ARN, got "arn:aws:sns:x"',
+      "NAMESPACE_5 (environment): skipped: expected a namespace's name, id:ns-…, bare id, "
+        .. 'or ARN, got "caf\\xe9"',
     }, warnings(environment))
   end)
 
@@ -274,7 +277,7 @@ describe("settings that nobody knows", function()
 
   it("shows control characters of a value escaped, and long values cut", function()
     local list = errors { SERVICE_PORT = "\27[31m\nx" }
-    assert.matches('got "\\x1b[31m\\x0ax"', list[1], 1, true)
+    assert.matches('got "\\x1b[31m\\nx"', list[1], 1, true)
     assert.is_true(#errors({ SERVICE_PORT = ("x"):rep(5000) })[1] < 200)
   end)
 end)

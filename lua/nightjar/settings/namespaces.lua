@@ -20,7 +20,7 @@ local function check_name(text)
   elseif text:match("^id:") then
     fits = text:match("^id:%s*[%w%-]+$")
   else
-    fits = not text:find("[%c%s]") and #text <= 1024
+    fits = not text:find("[%c%s]") and #text <= 1024 and utf8.len(text)
   end
   if fits then return true end
   return nil, "expected a namespace's name, id:ns-…, bare id, or ARN"
