@@ -7,9 +7,9 @@ local admin = {}
 admin.__index = admin
 
 -- Only what acknowledgement needs: a full /stats of a large mesh is megabytes.
-local VERSIONS = "^(cluster_manager\\.(cds\\.(version_text|update_rejected)|warming_clusters)"
-  .. "|listener_manager\\.(lds\\.(version_text|update_rejected)|total_listeners_warming)"
-  .. "|http\\..*\\.rds\\..*\\.(version_text|update_rejected))$"
+local SUBSCRIPTIONS = "^(cluster_manager\\.(cds\\.(W)|warming_clusters)"
+  .. "|listener_manager\\.(lds\\.(W)|total_listeners_warming)|http\\..*\\.rds\\..*\\.(W))$"
+SUBSCRIPTIONS = SUBSCRIPTIONS:gsub("W", "version_text|update_(success|failure|rejected)")
 -- The admin listener counts itself under `http.admin`; `active` leaves it out.
 local ACTIVE = "^http\\..*\\.downstream_rq_active$"
 
@@ -63,40 +63,60 @@ function admin:stats(filter)
   return stats
 end
 
----What Envoy runs now: versions per subscription, refusals so far, what still warms.
----@return { clusters: string?, listeners: string?, routes: table<string, string>,
----  rejected: { clusters: integer, listeners: integer, routes: integer },
----  warming: integer }? versions
+local function count(stats, name)
+  return math.tointeger(tonumber(stats[name])) or 0
+end
+
+---One subscription; nil when Envoy has none of that name.
+---A resource that does not validate is `update_rejected`; one with an unknown field fails before
+---that, and is `update_failure`.
+local function subscription(stats, prefix)
+  local version = stats[prefix .. ".version_text"]
+  return version and {
+    version = version,
+    taken = count(stats, prefix .. ".update_success"),
+    refused = count(stats, prefix .. ".update_rejected")
+      + count(stats, prefix .. ".update_failure"),
+  }
+end
+
+-- Two listeners may share a route configuration: it is taken when both have taken it.
+local function merged(one, other)
+  return one and {
+    version = one.version == other.version and one.version or "",
+    taken = math.min(one.taken, other.taken), refused = one.refused + other.refused,
+  } or other
+end
+
+---@class Subscription
+---@field version string of what Envoy runs; "" before the first file
+---@field taken integer files read and accepted so far, equal ones too
+---@field refused integer files refused so far
+
+---What Envoy subscribes to and what it runs of it.
+---@return { clusters: Subscription?, listeners: Subscription?,
+---  routes: table<string, Subscription>, warming: integer }? running `warming`: clusters and
+---  listeners that are not in use yet
 ---@return string? err
-function admin:versions()
-  local stats, err = self:stats(VERSIONS)
+function admin:subscriptions()
+  local stats, err = self:stats(SUBSCRIPTIONS)
   if not stats then
     return nil, err
   end
-  local function count(name)
-    return math.tointeger(tonumber(stats[name])) or 0
-  end
-  local versions = {
-    clusters = stats["cluster_manager.cds.version_text"],
-    listeners = stats["listener_manager.lds.version_text"],
+  local running = {
+    clusters = subscription(stats, "cluster_manager.cds"),
+    listeners = subscription(stats, "listener_manager.lds"),
     routes = {},
-    rejected = {
-      clusters = count("cluster_manager.cds.update_rejected"),
-      listeners = count("listener_manager.lds.update_rejected"),
-      routes = 0,
-    },
-    warming = count("cluster_manager.warming_clusters")
-      + count("listener_manager.total_listeners_warming"),
+    warming = count(stats, "cluster_manager.warming_clusters")
+      + count(stats, "listener_manager.total_listeners_warming"),
   }
   for name in pairs(stats) do
-    local route, what = name:match("%.rds%.(.+)%.([%w_]+)$")
-    if what == "version_text" then
-      versions.routes[route] = stats[name]
-    elseif what == "update_rejected" then
-      versions.rejected.routes = versions.rejected.routes + count(name)
+    local prefix, route = name:match("^(http%..-%.rds%.(.+))%.version_text$")
+    if route then
+      running.routes[route] = merged(running.routes[route], subscription(stats, prefix))
     end
   end
-  return versions
+  return running
 end
 
 ---Is Envoy past its initialisation and not draining?

@@ -3,6 +3,7 @@
 local file = require("host.file")
 local log = require("nightjar.log")
 local pass = require("nightjar.agent.pass")
+local publish = require("nightjar.agent.publish")
 local sched = require("nightjar.agent.sched")
 local state = require("nightjar.agent.state")
 local supervise = require("nightjar.agent.supervise")
@@ -22,15 +23,18 @@ function agent.new(settings)
   if not ok then
     return nil, err
   end
-  file.sweep(settings.config_dir)
   local kept
   kept, err = state.open(settings.state_dir)
   if not kept then
     return nil, err
   end
+  file.sweep(settings.config_dir)
   local self = setmetatable({ settings = settings, state = kept, insistence = 0 }, agent)
   self.supervisor = supervise.new(settings)
   self.pass = pass.new(settings, kept, self.supervisor)
+  if self.supervisor:supervises() then
+    file.remove(settings.envoy_pid_file) -- of an agent that was killed, and its Envoy with it
+  end
   return self
 end
 
@@ -47,7 +51,10 @@ function agent:listen()
       self.events:put({ signal = name })
     end
   end)
-  file.remove(self.settings.trigger_stop_file)
+  local ok, err, code = file.remove(self.settings.trigger_stop_file)
+  if not ok and code ~= "ENOENT" then
+    log.warn("stop_file", { reason = err })
+  end
   sched.spawn(function()
     while not file.stat(self.settings.trigger_stop_file) do
       sched.sleep(STOP_FILE_EVERY)
@@ -57,12 +64,18 @@ function agent:listen()
 end
 
 ---What an earlier agent published goes into force at once: discovery may take its time, or fail.
+---What it left unfinished goes back first.
 function agent:resume()
+  local ok, err = publish.restore(self.pass:envoy(), self.settings)
+  if not ok then
+    log.error("restore_failed", { reason = err })
+  end
   local accepted = self.state.accepted
   if not accepted or not self.supervisor:supervises() then
     return
   end
-  for _, path in ipairs(accepted.paths) do
+  local paths = { self.settings.envoy_configuration_file, table.unpack(accepted.paths) }
+  for _, path in ipairs(paths) do
     if not file.stat(self.settings.config_dir .. "/" .. path) then
       return
     end
@@ -88,6 +101,7 @@ function agent:on_event(event)
     self.supervisor:signal("USR1") -- Envoy reopens its access logs
   elseif event.signal == "HUP" then
     log.info("pass_requested", {})
+    self.pass:forgive()
     self.again = self.passing ~= nil
     self.due = sched.now()
   elseif event.signal then

@@ -4,6 +4,7 @@
 local clock = require("host.clock")
 local cycle = require("nightjar.cycle")
 local discover = require("nightjar.agent.discover")
+local json = require("host.json")
 local log = require("nightjar.log")
 local planner = require("nightjar.agent.planner")
 local publish = require("nightjar.agent.publish")
@@ -63,54 +64,82 @@ local function staleness(snapshot)
   return services
 end
 
----The stages of the world in their order, over one record that grows on its way.
-function pass:stages()
-  local state, supervisor, settings = self.state, self.supervisor, self.settings
+---What publication needs to know of Envoy.
+function pass:envoy()
+  local supervisor = self.supervisor
+  local envoy = supervisor:reachable()
   return {
-    discover = function(record)
-      local snapshot, err = discover.run(state.snapshot, settings)
-      if not snapshot then
-        return nil, err
-      end
-      state:keep_snapshot(snapshot)
-      record.snapshot, record.stale = snapshot, staleness(snapshot)
-      return record
-    end,
-    plan = function(record)
-      local accepted = state.accepted
-      local response, err = planner.run({
-        snapshot = record.snapshot, now = math.floor(clock.now()),
-        previous = accepted and { clusters = accepted.clusters, routes = accepted.routes } or nil,
-      }, settings)
-      if not response then
-        return nil, err
-      end
-      self:warnings(response.warnings)
-      self:layers(response.layers)
-      record.plan, record.files, record.copies = response.plan, response.files, response.copies
-      return record
-    end,
-    publish = function(record)
-      local done, err, refused = publish.run({
-        files = record.files, copies = record.copies or {}, refused = self.refused,
-        published = state.accepted and state.accepted.paths,
-        envoy = supervisor:reachable(), settle = not supervisor:supervises(),
-      }, settings)
-      self.refused = refused or done and nil or self.refused
-      if not done then
-        return nil, err
-      end
-      record.done = done
-      return record
-    end,
-    supervise = function(record)
-      local ok, err = supervisor:run(record)
-      if not ok then
-        return nil, err
-      end
-      return record
-    end,
+    undo = self.state.undo, envoy = envoy,
+    settle = not envoy and (supervisor:running() or not supervisor:supervises()),
   }
+end
+
+---What the last pass left unfinished goes back: Envoy refused it.
+function pass:give_up(generation)
+  self.refused = generation
+  local ok, err = publish.restore(self:envoy(), self.settings)
+  if not ok then
+    log.error("restore_failed", { reason = err })
+  end
+end
+
+function pass:discover(record)
+  local snapshot, err = discover.run(self.state.snapshot, self.settings)
+  if not snapshot then
+    return nil, err
+  end
+  self.state:keep_snapshot(snapshot)
+  record.snapshot, record.stale = snapshot, staleness(snapshot)
+  return record
+end
+
+function pass:plan(record)
+  local accepted = self.state.accepted
+  local response, err, refusal = planner.run({
+    snapshot = record.snapshot, now = math.floor(clock.now()),
+    previous = accepted and { clusters = accepted.clusters, routes = accepted.routes } or nil,
+  }, self.settings)
+  if not response then
+    self:warnings(refusal and refusal.warnings or {})
+    return nil, err
+  end
+  self:warnings(response.warnings)
+  self:layers(response.layers)
+  record.plan, record.files, record.copies = response.plan, response.files, response.copies
+  return record
+end
+
+function pass:publish(record)
+  local input = self:envoy()
+  input.files, input.copies = record.files, record.copies or {}
+  input.published = self.state.accepted and self.state.accepted.paths
+  input.refused = self.refused
+  if self.supervisor:supervises() then
+    input.check = function(one) return self.supervisor:check(one) end
+  end
+  local done, err, refused = publish.run(input, self.settings)
+  self.refused = refused -- one that was published makes another worth a new try
+  if not done then
+    return nil, err
+  end
+  record.done = done
+  return record
+end
+
+function pass:supervise(record)
+  local ok, err, code = self.supervisor:run(record)
+  if not ok then
+    if code == "refused" then
+      self:give_up(record.done.generation)
+    end
+    return nil, err
+  end
+  return record
+end
+
+---A generation that Envoy refused may be tried again: an operator asks for a pass.
+function pass:forgive()
+  self.refused = nil
 end
 
 ---Say once which protections nightjar-plan runs under.
@@ -122,10 +151,10 @@ function pass:layers(layers)
   end
 end
 
----What the next pass must know of the plan in force, so that clusters can leave one generation
----later than their routes: the clusters that routes name, and which route names which.
+---What the next pass must know of the plan in force: which route names which clusters, and those
+---clusters.
 ---@return table[] clusters
----@return { listener: string, path: string, clusters: string[] }[] routes
+---@return table[] routes
 local function routed(plan)
   local named, clusters, routes = {}, {}, {}
   for _, listener in ipairs(plan.listeners) do
@@ -134,23 +163,34 @@ local function routed(plan)
       for i, share in ipairs(route.clusters) do
         named[share.cluster], names[i] = true, share.cluster
       end
-      routes[#routes + 1] = { listener = listener.name, path = route.path, clusters = names }
+      routes[#routes + 1] = { listener = listener.name, path = route.path,
+        clusters = json.array(names) }
     end
   end
   for _, cluster in ipairs(plan.clusters) do
     if named[cluster.name] then
-      clusters[#clusters + 1] = cluster
+      -- Its age grows with each pass; what is kept changes only when the mesh does.
+      local kept = {}
+      for key, value in pairs(cluster) do
+        kept[key] = value
+      end
+      kept.age = 0
+      clusters[#clusters + 1] = kept
     end
   end
-  return clusters, routes
+  return json.array(clusters), json.array(routes)
 end
 
 function pass:finish(record, started)
   local done = record.done
   local clusters, routes = routed(record.plan)
+  -- From here on this generation is the one to go back to.
   self.state:keep_accepted {
     generation = done.generation, paths = done.paths, clusters = clusters, routes = routes,
   }
+  if self.state.undo:pending() then
+    self.state.undo:clear()
+  end
   local fields = {
     generation = done.generation, files = #done.changed, removed = #done.removed,
     stale = record.stale, warnings = self.counts.warnings,
@@ -170,9 +210,9 @@ end
 function pass:run()
   local started = sched.now()
   self.counts.passes = self.counts.passes + 1
-  local stages, steps = self:stages(), {}
+  local steps = {}
   for i, name in ipairs(cycle.world) do
-    steps[i] = { name = name, run = stages[name] }
+    steps[i] = { name = name, run = function(record) return self[name](self, record) end }
   end
   local record, err = cycle.run(steps, {}, self.settings)
   if not record then

@@ -1,6 +1,6 @@
 -- The publish stage: puts a generation's files where Envoy reads them, in an order in which every
 -- step is a valid configuration: clusters, routes, listeners, then removals. Each step is
--- confirmed by Envoy before the next; a refused generation goes back, whole.
+-- confirmed by Envoy before the next; a refused generation goes back, whole, in the reverse order.
 
 local acknowledge = require("nightjar.agent.acknowledge")
 local file = require("host.file")
@@ -67,58 +67,76 @@ local function place(folder, one)
   return true
 end
 
--- One publication on its way: what it found, what it has changed so far.
+-- One publication on its way: what it has changed so far.
 local work = {}
 work.__index = work
+
+---The files of one step that differ from what is on disk.
+---@return table[]? different
+---@return table[]|string before what the disk holds in their places, or the message
+function work:compare(step)
+  local different, before = {}, {}
+  for _, one in ipairs(self.files) do
+    if one.step == step then
+      local old, err, code = file.read(self.folder .. "/" .. one.path, MAX_FILE)
+      if not old and code ~= "ENOENT" and code ~= "ENOTDIR" then
+        return nil, err
+      elseif old ~= one.content then
+        different[#different + 1] = one
+        before[#before + 1] = { path = one.path, step = step, content = old }
+        self.replaced = self.replaced or old ~= nil
+      end
+    end
+  end
+  return different, before
+end
+
+---Note in the way back what is about to change. Without an accepted generation there is none.
+function work:note(entries)
+  if #entries > 0 and self.published then
+    local ok, err = self.undo:note(self.generation, entries)
+    if not ok then
+      log.warn("undo_not_saved", { reason = err })
+    end
+  end
+end
 
 ---Write the files of one step that differ from what is on disk.
 ---@return table[]? changed
 ---@return string? err
+---@return string? code
 function work:write(step)
-  local changed = {}
-  for _, one in ipairs(self.files) do
-    if one.step == step then
-      local path = self.folder .. "/" .. one.path
-      local old, err, code = file.read(path, MAX_FILE)
-      if not old and code ~= "ENOENT" and code ~= "ENOTDIR" then
-        return nil, err
-      end
-      if old ~= one.content then
-        self.before[#self.before + 1] = { path = one.path, content = old, step = one.step }
-        self.replaced = self.replaced or old ~= nil
-        local ok, problem = place(self.folder, one)
-        if not ok then
-          return nil, problem
-        end
-        changed[#changed + 1] = one
+  local changed, before = self:compare(step)
+  if not changed then
+    return nil, before --[[@as string]]
+  end
+  if step == "bootstrap" and self.check then
+    for _, one in ipairs(changed) do
+      local ok, err, code = self.check(one)
+      if not ok then
+        return nil, err, code
       end
     end
+  end
+  self:note(before)
+  for _, one in ipairs(changed) do
+    local ok, err = place(self.folder, one)
+    if not ok then
+      return nil, err
+    end
+    self.changed[#self.changed + 1] = one.path
   end
   return changed
-end
-
----Put back what this publication replaced, last step first.
-function work:restore()
-  for i = #self.before, 1, -1 do
-    local old = self.before[i]
-    local ok, err = true, nil
-    if old.content then
-      ok, err = place(self.folder, old)
-    end
-    if not ok then
-      log.error("restore_failed", { path = old.path, reason = err })
-    end
-  end
 end
 
 ---Wait until Envoy runs this step's files, or for a settling time where it cannot be asked.
 ---@return true? ok
 ---@return string? err
 ---@return string? code
-function work:confirm(step, changed, versions)
+function work:confirm(step, changed, before)
   if not ACKNOWLEDGED[step] then
     return true
-  elseif not versions then
+  elseif not before then
     -- Nobody can have read what was not there before.
     if self.settle and #changed > 0 and self.replaced then
       sched.sleep(SETTLE)
@@ -133,33 +151,48 @@ function work:confirm(step, changed, versions)
     end
   end
   return acknowledge.wait(self.envoy, files, {
-    before = versions,
-    all = step == "listeners",
+    before = before, fresh = self.fresh,
     again = function(one) return place(self.folder, one) end,
   })
 end
 
+---@return true? ok
+---@return string? err
+---@return string? code
 function work:step(step)
-  local versions = ACKNOWLEDGED[step] and self.envoy and self.envoy:versions() or nil
-  local changed, err = self:write(step)
+  local before, err
+  if ACKNOWLEDGED[step] and self.envoy then
+    before, err = self.envoy:subscriptions()
+    if not before then
+      return nil, err, "lost"
+    end
+  end
+  local changed, problem, code = self:write(step)
   if not changed then
-    return nil, err
+    return nil, problem, code
   end
-  for _, one in ipairs(changed) do
-    self.changed[#self.changed + 1] = one.path
-  end
-  return self:confirm(step, changed, versions)
+  return self:confirm(step, changed, before)
 end
 
----Remove what the generation before this one had and this one has not.
-function work:remove(published)
-  local kept, removed = {}, {}
+---Remove what the generation before this one had and this one has not, and what a publication
+---that came to nothing left.
+---@return string[] removed
+function work:remove()
+  local kept, removed, gone = {}, {}, {}
   for _, one in ipairs(self.files) do
     kept[one.path] = true
   end
-  for _, path in ipairs(published or {}) do
+  for _, path in ipairs(self.published or {}) do
+    gone[#gone + 1] = path
+  end
+  for _, entry in ipairs(self.undo.entries) do
+    gone[#gone + 1] = not entry.content and entry.path or nil
+  end
+  for _, path in ipairs(gone) do
+    local full = self.folder .. "/" .. path
     if not kept[path] then
-      local ok, err, code = file.remove(self.folder .. "/" .. path)
+      self:note { { path = path, step = "routes", content = file.read(full, MAX_FILE) } }
+      local ok, err, code = file.remove(full)
       if ok then
         removed[#removed + 1] = path
       elseif code ~= "ENOENT" then
@@ -170,12 +203,84 @@ function work:remove(published)
   return removed
 end
 
+-- A file that is put back, with what acknowledgement needs to know of it.
+local function put_back(entry)
+  local value = ACKNOWLEDGED[entry.step] and json.decode(entry.content)
+  local resources = {}
+  if type(value) == "table" and type(value.resources) == "table" then
+    for _, resource in ipairs(value.resources) do
+      resources[#resources + 1] = type(resource) == "table" and resource.name or nil
+    end
+  end
+  return {
+    path = entry.path, step = entry.step, content = entry.content, resources = resources,
+    version = type(value) == "table" and value.version_info or nil,
+  }
+end
+
+local function restore_step(self, step)
+  self.files = {}
+  for _, entry in ipairs(self.undo.entries) do
+    if entry.step == step and entry.content then
+      self.files[#self.files + 1] = put_back(entry)
+    end
+  end
+  for _, one in ipairs(self.files) do
+    local ok, err = place(self.folder, one)
+    if not ok then
+      return nil, err
+    end
+  end
+  return true
+end
+
+---Put the last accepted generation back, last step first, each confirmed as far as Envoy answers.
+---@param input { undo: table, envoy: table?, settle: boolean? } as for `run`
+---@param settings table `config_dir`
+---@return true? ok also when there was nothing to put back
+---@return string? err a file could not be written; what is noted stays noted
+function publish.restore(input, settings)
+  local undo = input.undo
+  if not undo:pending() then
+    return true
+  end
+  local self = setmetatable({
+    folder = settings.config_dir, undo = undo, envoy = input.envoy, settle = input.settle,
+    replaced = true, fresh = true,
+  }, work)
+  for i = #STEPS, 1, -1 do
+    local before = self.envoy and self.envoy:subscriptions() or nil
+    local ok, err = restore_step(self, STEPS[i])
+    if not ok then
+      return nil, "publish: restore: " .. err
+    end
+    if #self.files > 0 then
+      ok, err = self:confirm(STEPS[i], self.files, before)
+      if not ok then
+        log.warn("restore_unconfirmed", { reason = err })
+      end
+    end
+  end
+  local paths = {}
+  for i, entry in ipairs(undo.entries) do
+    paths[i] = entry.path
+    if not entry.content then
+      file.remove(self.folder .. "/" .. entry.path)
+    end
+  end
+  log.warn("restored", { files = paths })
+  undo:clear()
+  return true
+end
+
 ---Publish a generation.
 ---@param input { files: table[], copies: table[], published: string[]?, refused: string?,
----  envoy: table?, settle: boolean? } what `nightjar-plan` rendered and the operator's own files;
----  `published`: paths of the last accepted generation; `refused`: fingerprint of a generation that
----  Envoy refused; `envoy`: the admin interface of a running Envoy; `settle`: an Envoy that cannot
----  be asked reads the folder
+---  undo: table, envoy: table?, settle: boolean?,
+---  check: (fun(file: table): true?, string?, string?)? } what `nightjar-plan` rendered and the
+---  operator's own files; `published`: paths of the last accepted generation; `refused`:
+---  fingerprint of a generation that Envoy refused; `undo`: the way back (agent/undo.lua), which
+---  the caller clears once the generation is accepted; `envoy`: the admin interface of a running
+---  Envoy; `settle`: an Envoy that cannot be asked reads the folder; `check`: judges a bootstrap
 ---@param settings table `config_dir`
 ---@return { generation: string, changed: string[], removed: string[], paths: string[] }? done
 ---@return string? err
@@ -188,24 +293,26 @@ function publish.run(input, settings)
       .. "it is not tried again until it changes", generation
   end
   local self = setmetatable({
-    files = files, folder = settings.config_dir, envoy = input.envoy, settle = input.settle,
-    before = {}, changed = {},
+    files = files, generation = generation, folder = settings.config_dir, changed = {},
+    envoy = input.envoy, settle = input.settle, check = input.check, undo = input.undo,
+    published = input.published,
   }, work)
   for _, step in ipairs(STEPS) do
     local ok, err, code = self:step(step)
     if not ok then
-      local refused = code == "refused" and generation or nil
-      if refused then
-        self:restore()
+      err = "publish: generation " .. generation .. ": " .. err
+      if code ~= "refused" then
+        return nil, err
       end
-      return nil, "publish: generation " .. generation .. ": " .. err, refused
+      local back, problem = publish.restore(input, settings)
+      return nil, back and err or err .. "; " .. problem, generation
     end
   end
   local done = { generation = generation, changed = self.changed, paths = {} }
   for i, one in ipairs(files) do
     done.paths[i] = one.path
   end
-  done.removed = self:remove(input.published)
+  done.removed = self:remove()
   return done
 end
 

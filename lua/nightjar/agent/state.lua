@@ -1,9 +1,10 @@
--- What the agent keeps across a restart, in `$TMP_DIR/nightjar-state/`: the last good snapshot, and
--- the last accepted generation.
+-- What the agent keeps across a restart, in `$TMP_DIR/nightjar-state/`: the last good snapshot, the
+-- last accepted generation, and the way back to it while another one is being published.
 
 local file = require("host.file")
 local json = require("host.json")
 local log = require("nightjar.log")
+local undo = require("nightjar.agent.undo")
 
 local state = {}
 state.__index = state
@@ -29,22 +30,53 @@ local function read(path)
   return value
 end
 
+-- `pid start-time` of a process (proc(5): fields 1 and 22; the name in field 2 may hold anything).
+-- Together they name one process until the next boot.
+local function process(path)
+  local text = file.read(path, 4096)
+  local pid = text and text:match("^%d+")
+  local fields = text and text:match("^.*%) (.*)$")
+  local start = fields and fields:match(("%S+ "):rep(19) .. "(%d+)")
+  return start and pid .. " " .. start
+end
+
+---Take the folder for this process. Two agents in one folder would undo each other's work.
+---@return true? ok
+---@return string? err
+local function claim(directory)
+  local path = directory .. "/agent.pid"
+  local me = process("/proc/self/stat")
+  local owner = file.read(path, 4096)
+  local pid = owner and owner:match("^%d+")
+  if pid and owner ~= me and process("/proc/" .. pid .. "/stat") == owner then
+    return nil, ("%s: nightjar runs with it already, as process %s; give this one another TMP_DIR")
+      :format(directory, pid)
+  end
+  return file.write(path, me or "")
+end
+
 ---The state below a folder, with what an earlier agent left there.
 ---A damaged file is named in a warning and treated as absent.
 ---@param directory string
 ---@return table? state
----@return string? err the folder cannot be made
+---@return string? err the folder cannot be made, or another agent works with it
 function state.open(directory)
   local ok, err = file.mkdir(directory)
   if not ok then
     return nil, err
   end
+  ok, err = claim(directory)
+  if not ok then
+    return nil, err
+  end
   file.sweep(directory)
+  local accepted = read(directory .. "/accepted.json")
   return setmetatable({
     snapshot_path = directory .. "/snapshot.json",
     accepted_path = directory .. "/accepted.json",
     snapshot = read(directory .. "/snapshot.json"),
-    accepted = read(directory .. "/accepted.json"),
+    accepted = accepted,
+    undo = undo.open(directory, accepted),
     saved = nil, -- the stored snapshot without its times, and when it was stored
   }, state)
 end
@@ -71,6 +103,7 @@ local function write(path, value)
   if not ok then
     log.warn("state_not_saved", { path = path, reason = problem })
   end
+  return ok
 end
 
 ---Keep a snapshot, on disk if it says something new.
@@ -79,21 +112,23 @@ function state:keep_snapshot(snapshot)
   self.snapshot = snapshot
   local content = json.hash(assert(json.encode(without_times(snapshot))))
   local saved = self.saved
-  if saved and saved.content == content and snapshot.taken_at - saved.at < REFRESH then
+  -- The clock may have been set back.
+  if saved and saved.content == content and math.abs(snapshot.taken_at - saved.at) < REFRESH then
     return
   end
-  self.saved = { content = content, at = snapshot.taken_at }
-  write(self.snapshot_path, snapshot)
+  if write(self.snapshot_path, snapshot) then
+    self.saved = { content = content, at = snapshot.taken_at }
+  end
 end
 
----Keep what was accepted: the routed clusters (for lingering) and the published paths.
----@param accepted { generation: string, clusters: table[], paths: string[] }
+---Keep what was accepted: what the routes name (for lingering) and the published paths.
+---@param accepted { generation: string, clusters: table[], routes: table[], paths: string[] }
 function state:keep_accepted(accepted)
   accepted.format = 1
   local text = assert(json.encode(accepted))
+  self.accepted = accepted
   if self.accepted_text ~= text then
-    self.accepted, self.accepted_text = accepted, text
-    write(self.accepted_path, accepted)
+    self.accepted_text = write(self.accepted_path, accepted) and text
   end
 end
 

@@ -3,6 +3,7 @@
 
 local acknowledge = require("nightjar.agent.acknowledge")
 local admin = require("nightjar.agent.admin")
+local bootstrap = require("nightjar.agent.bootstrap")
 local child = require("host.child")
 local file = require("host.file")
 local log = require("nightjar.log")
@@ -18,6 +19,7 @@ local QUIET = 60          -- seconds of life after which earlier deaths are forg
 local LIVE_WITHIN = 15    -- seconds for a new Envoy to become live
 local HANDOVER_DRAIN = 10 -- seconds in which the old Envoy of a hot restart drains
 local HANDOVER_END = 15   -- seconds after which the old Envoy of a hot restart ends
+local LOOK = 0.05         -- seconds between two looks at a process
 local MAX_BOOTSTRAP = 4 * 1024 * 1024
 
 -- Envoy gets an environment of its own: nothing of the agent's credentials.
@@ -36,11 +38,14 @@ function supervise.new(settings)
     -- operator's own, need not have it where the settings say.
     address_path = settings.state_dir .. "/envoy-admin-address",
     bootstrap_path = settings.config_dir .. "/" .. settings.envoy_configuration_file,
-    processes = {},        -- epoch → process that has not ended yet
-    epoch = -1,            -- of the newest process
-    deaths = 0,            -- in a row, for the back-off
-    restarts = 0,          -- since the agent started, for status
-    ended = sched.queue(), -- one entry for each process that ended
+    processes = {},   -- epoch → process that has not ended yet
+    epoch = -1,       -- of the process that is to serve
+    handover = nil,   -- epoch of a hot restart that is not over
+    deaths = 0,       -- in a row, for the back-off
+    restarts = 0,     -- since the agent started, for status
+    reviving = false, -- a start is under way, or waits for its time
+    problem = nil,    -- why the last start failed
+    mute = false,     -- the process never answered on its admin interface
   }, supervisor)
 end
 
@@ -54,12 +59,12 @@ function supervisor:running()
   return next(self.processes) ~= nil
 end
 
----The admin interface when somebody answers there: our own live Envoy, or the one of the
----shared-volume deployment.
+---The admin interface when somebody answers there: our own Envoy, for which a start that is under
+---way is waited for, or the one of the shared-volume deployment.
 ---@return table? admin
 function supervisor:reachable()
-  if self:supervises() and not self:running() then
-    return nil
+  if self:supervises() then
+    return self:running() and self:await_live() and self.admin or nil
   end
   return self.admin:ready() and self.admin or nil
 end
@@ -84,33 +89,50 @@ function supervisor:arguments(epoch)
   }
 end
 
+---Have Envoy judge a bootstrap that is not in place yet.
+---@param one { path: string, content: string }
+---@return true? ok
+---@return string? err
+---@return string? code see agent/bootstrap.lua
+function supervisor:check(one)
+  return bootstrap.check(one.content, one.path, self.settings,
+    clean_environment(self.settings.environment or {}))
+end
+
+function supervisor:write_pid()
+  local process, path = self.processes[self.epoch], self.settings.envoy_pid_file
+  local ok, err = file.write(path, process:pid() .. "\n")
+  if not ok then
+    log.warn("envoy_pid_file", { path = path, reason = err })
+  end
+end
+
 ---Start a process of a given epoch and watch it.
 ---@return true? ok
 ---@return string? err
 function supervisor:spawn(epoch)
-  local bootstrap, problem = file.read(self.bootstrap_path, MAX_BOOTSTRAP)
-  if not bootstrap then
-    return nil, problem
+  local content, err = file.read(self.bootstrap_path, MAX_BOOTSTRAP)
+  local process
+  if content then
+    file.remove(self.address_path)
+    process, err = child.spawn {
+      argv = self:arguments(epoch), env = clean_environment(self.settings.environment or {}),
+      stdin = "null", stdout = "inherit", stderr = "inherit", death_signal = "TERM",
+    }
   end
-  file.remove(self.address_path)
-  local process, err = child.spawn {
-    argv = self:arguments(epoch), env = clean_environment(self.settings.environment or {}),
-    stdin = "null", stdout = "inherit", stderr = "inherit", death_signal = "TERM",
-  }
+  self.problem = not process and "envoy: " .. err or nil
   if not process then
-    return nil, "envoy: " .. self.settings.envoy_bin .. ": " .. err
+    log.error("envoy_not_started", { reason = err })
+    return nil, self.problem
   end
-  self.bootstrap, self.epoch, self.started = bootstrap, epoch, sched.now()
-  self.confirmed = false -- until this process is known to run the generation on disk
+  self.bootstrap, self.epoch, self.started = content, epoch, sched.now()
+  self.confirmed, self.mute = false, false -- nothing is known of this process yet
   self.processes[epoch] = process
-  local pid = process:pid()
-  log.info("envoy_started", { pid = pid, epoch = epoch, binary = self.settings.envoy_bin })
-  local ok, why = file.write(self.settings.envoy_pid_file, pid .. "\n")
-  if not ok then
-    log.warn("envoy_pid_file", { path = self.settings.envoy_pid_file, reason = why })
-  end
+  log.info("envoy_started",
+    { pid = process:pid(), epoch = epoch, binary = self.settings.envoy_bin })
+  self:write_pid()
   sched.spawn(function()
-    self:on_exit(epoch, pid, sched.exited(process))
+    self:on_exit(epoch, process:pid(), sched.exited(process))
   end)
   return true
 end
@@ -124,159 +146,206 @@ end
 
 function supervisor:on_exit(epoch, pid, exit)
   self.processes[epoch] = nil
-  self.ended:put(epoch)
   local fields = { pid = pid, epoch = epoch, status = exit.status, signal = exit.signal }
   if not self:running() then
     file.remove(self.settings.envoy_pid_file)
   end
   if self.stopping or epoch < self.epoch then
     return log.info("envoy_ended", fields)
+  elseif self.handover == epoch and self.processes[epoch - 1] then
+    -- The one before it still serves, and goes on. It has given its admin interface away.
+    self.epoch, self.mute, self.stuck = epoch - 1, true, true
+    self:write_pid()
+    return log.error("envoy_handover_failed", fields)
   end
   log.error("envoy_died", fields)
-  -- The newest one is gone; an older one is on its way out and would leave nobody behind.
+  -- An older one is on its way out and would leave nobody behind.
   self:signal("KILL")
   if sched.now() - self.started > QUIET then
     self.deaths = 0
   end
-  self:restart()
+  self:revive()
 end
 
 ---Start anew after the back-off, as often as it takes.
-function supervisor:restart()
-  repeat
-    local delay = self:backoff()
-    log.warn("envoy_restart", { seconds = delay, deaths = self.deaths })
-    sched.sleep(delay)
-    if self.stopping or self:running() then
-      return
-    end
-    self.restarts = self.restarts + 1
-    local ok, err = self:spawn(0)
-    if not ok then
-      log.error("envoy_not_started", { reason = err })
-    end
-  until ok
+function supervisor:revive()
+  if self.reviving then
+    return
+  end
+  self.reviving = true
+  sched.spawn(function()
+    repeat
+      local delay = self:backoff()
+      log.warn("envoy_restart", { seconds = ("%.2f"):format(delay), deaths = self.deaths })
+      sched.sleep(delay)
+      while self:running() do -- killed, but not gone yet
+        sched.sleep(LOOK)
+      end
+      self.restarts = self.restarts + 1
+    until self.stopping or self:spawn(0)
+    self.reviving, self.stuck = false, false
+  end)
 end
 
 ---Send a signal to every Envoy process of ours.
 function supervisor:signal(name)
   for epoch, process in pairs(self.processes) do
-    local ok, err = process:signal(name)
-    if not ok then
+    local ok, err, code = process:signal(name)
+    if not ok and code ~= "ESRCH" then
       log.warn("envoy_signal", { signal = name, epoch = epoch, reason = err })
     end
   end
 end
 
----Wait until the newest Envoy is live.
+---Ask the newest Envoy whether it is live.
+---@return boolean live
+---@return boolean answers
+function supervisor:live()
+  local address = (file.read(self.address_path, 256) or ""):match("^%S+:%d+$")
+  if address then
+    self.admin = admin.new(address)
+  end
+  local stats = self.admin:stats("^server\\.(state|hot_restart_epoch)$")
+  local epoch = stats and stats["server.hot_restart_epoch"]
+  return stats ~= nil and stats["server.state"] == "0" and epoch == tostring(self.epoch),
+    epoch == tostring(self.epoch)
+end
+
+---Wait until the newest Envoy is live. One that did not answer in that time is only asked once
+---from then on: it may have no admin interface, or hang.
 ---@return true? ok
 ---@return string? err
 function supervisor:await_live()
-  local deadline, epoch = sched.now() + LIVE_WITHIN, self.epoch
-  while sched.now() < deadline do
-    if not self.processes[epoch] then
+  local deadline = sched.now() + (self.mute and 0 or LIVE_WITHIN)
+  local answered = false
+  repeat
+    if self.problem then
+      return nil, self.problem
+    elseif not self:running() and not self.reviving then
       return nil, "envoy: ended while it started; its log says why"
     end
-    local address = (file.read(self.address_path, 256) or ""):match("^%S+:%d+$")
-    if address then
-      self.admin = admin.new(address)
-    end
-    local stats = self.admin:stats("^server\\.(state|hot_restart_epoch)$")
-    if stats and stats["server.state"] == "0"
-      and stats["server.hot_restart_epoch"] == tostring(epoch) then
+    local live, answers = self:live()
+    if live then
+      self.mute = false
       return true
     end
-    sched.sleep(0.02)
-  end
-  return nil, ("envoy: not live after %d seconds"):format(LIVE_WITHIN)
+    answered = answered or answers
+    sched.sleep(LOOK)
+  until sched.now() >= deadline
+  self.mute = not answered and self:running()
+  return nil, answered and ("envoy: not live after %d seconds"):format(LIVE_WITHIN)
+    or "envoy: its admin interface does not answer"
 end
 
 ---Start Envoy if the bootstrap is there and none runs.
 ---@return true? ok
 ---@return string? err
 function supervisor:start()
-  if not self:supervises() or self:running() or self.restarting then
+  if not self:supervises() or self:running() or self.reviving then
     return true
   end
   local ok, err = self:spawn(0)
   if not ok then
-    log.error("envoy_not_started", { reason = err })
-    self.restarting = true
-    sched.spawn(function()
-      self:restart()
-      self.restarting = false
-    end)
-    return nil, err
+    self:revive()
   end
-  return true
+  return ok, err
 end
 
----Hand over to a new Envoy, if the bootstrap on disk is one that Envoy takes.
+---Wait until only the newest process is there.
+function supervisor:await_alone()
+  local deadline = sched.now() + HANDOVER_END + 5
+  for epoch, process in pairs(self.processes) do
+    while epoch ~= self.epoch and not process:status() do
+      if sched.now() >= deadline then
+        process:signal("KILL")
+      end
+      sched.sleep(LOOK)
+    end
+  end
+end
+
+---Hand over to a new Envoy, which runs the bootstrap on disk.
 ---@return true? ok
 ---@return string? err
+---@return "refused"|nil code the new process failed; the old one goes on
 function supervisor:hot_restart()
-  local checked, err = sched.exec {
-    argv = { self.settings.envoy_bin, "--mode", "validate", "--config-path", self.bootstrap_path,
-      "--log-level", "error", "--base-id", tostring(self.settings.envoy_base_id) },
-    env = clean_environment(self.settings.environment or {}), deadline = LIVE_WITHIN,
-    max_output = 64 * 1024,
-  }
-  if not checked or checked.status ~= 0 then
-    local ok, problem = file.write(self.bootstrap_path, self.bootstrap)
-    return nil, ("supervise: %s: Envoy refuses the changed bootstrap (%s); %s"):format(
-      self.bootstrap_path, err or "its log says why",
-      ok and "the one before it is back" or problem)
+  if self.stuck then
+    -- Tried: after a hand-over that failed Envoy refuses another ("still initializing").
+    log.warn("envoy_cold_restart", { reason = "the hand-over before this one failed" })
+    self.mute = false
+    self:signal("TERM")
+    return self:await_live()
   end
-  log.info("envoy_hot_restart", { epoch = self.epoch + 1 })
-  local ok
-  ok, err = self:spawn(self.epoch + 1)
-  if not ok then
+  self:await_alone() -- Envoy has room for three at once
+  local epoch = self.epoch + 1
+  log.info("envoy_hot_restart", { epoch = epoch })
+  self.handover = epoch
+  local ok, err = self:spawn(epoch)
+  if ok then
+    ok, err = self:await_live()
+  end
+  self.handover = nil
+  if not ok and not self.mute then
     return nil, err
+  elseif self.epoch ~= epoch then
+    return nil, "envoy: the new process ended; the one before it goes on", "refused"
   end
-  return self:await_live()
+  return true
 end
 
 ---The stage: make the running Envoy agree with the generation on disk.
 ---@param input { files: table[] } the generation that was published
 ---@return true? ok
 ---@return string? err
+---@return "refused"|"lost"|nil code
 function supervisor:run(input)
   if not self:supervises() then
     return true
   end
-  local ok, err = self:start()
+  local ok, err, code = self:start()
   if ok and not self.confirmed then
     ok, err = self:await_live()
   end
-  if ok and file.read(self.bootstrap_path, MAX_BOOTSTRAP) ~= self.bootstrap then
-    ok, err = self:hot_restart()
+  if (ok or self.mute) and self.bootstrap ~= file.read(self.bootstrap_path, MAX_BOOTSTRAP) then
+    ok, err, code = self:hot_restart()
   end
-  if ok and not self.confirmed then
-    ok, err = acknowledge.wait(self.admin, input.files, {
-      all = true,
+  if self.mute and code ~= "refused" then
+    log.warn("envoy_unasked", { reason = err or "its admin interface does not answer" })
+    return true
+  elseif ok and not self.confirmed then
+    ok, err, code = acknowledge.wait(self.admin, input.files, {
       again = function(one)
         return file.write(self.settings.config_dir .. "/" .. one.path, one.content)
       end,
     })
     self.confirmed = ok
   end
-  return ok, err
+  return ok, not ok and "supervise: " .. err or nil, code
 end
 
----Wait until requests have ceased for a while, the time is up, or somebody insists.
-function supervisor:drain(deadline, insisted)
+---Fail health checks, ask clients to leave, and wait until requests have ceased for a while.
+function supervisor:drain(deadline)
+  if not (self.admin:fail_health_check() and self.admin:drain()) then
+    return
+  end
   local quiet_for = self.settings.stop_timeout / 5
   local quiet_since = sched.now()
-  while sched.now() < deadline and not insisted() and self:running() do
+  while sched.now() < deadline do
     local active = self.admin:active()
     if not active then
       return
-    elseif active > 0 then
-      quiet_since = sched.now()
+    elseif active > 0 or next(self.processes, next(self.processes)) then
+      quiet_since = sched.now() -- the old Envoy of a hot restart counts as a request
     elseif sched.now() - quiet_since >= quiet_for then
       return
     end
     sched.sleep(0.1)
+  end
+end
+
+function supervisor:wait_until(done, deadline)
+  while self:running() and sched.now() < deadline and not done() do
+    sched.sleep(LOOK)
   end
 end
 
@@ -285,25 +354,27 @@ end
 ---@param insisted fun(): boolean true when the operator wants the end now
 function supervisor:stop(insisted)
   self.stopping = true
-  local deadline = sched.now() + self.settings.stop_timeout
   if not self:running() then
     return
   end
-  log.info("draining", { seconds = self.settings.stop_timeout })
-  if self.admin:fail_health_check() and self.admin:drain() then
+  local timeout = self.settings.stop_timeout
+  local deadline = sched.now() + timeout
+  log.info("draining", { seconds = timeout })
+  local drained = false
+  local polite = sched.spawn(function()
     -- What is left after the drain is for Envoy's own end.
-    self:drain(deadline - math.min(2, self.settings.stop_timeout / 10), insisted)
-  end
+    self:drain(deadline - math.min(2, timeout / 10))
+    drained = true
+  end)
+  self:wait_until(function() return drained or insisted() end, deadline)
+  polite:cancel()
   self:signal("TERM")
-  while self:running() and sched.now() < deadline and not insisted() do
-    self.ended:take(math.min(0.1, math.max(0, deadline - sched.now())))
-  end
+  self:wait_until(insisted, deadline)
   if self:running() then
-    log.warn("envoy_killed", { reason = "it did not end within the stop time-out" })
+    log.warn("envoy_killed", { reason = insisted() and "asked twice to stop"
+      or "it did not end within STOP_TIMEOUT" })
     self:signal("KILL")
-    while self:running() do
-      self.ended:take(1)
-    end
+    self:wait_until(function() return false end, math.huge)
   end
 end
 
