@@ -1,5 +1,7 @@
 #include "canonical.h"
 
+#include "token.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -287,18 +289,6 @@ static bool is_signed(struct text name) {
   return true;
 }
 
-/* RFC 9110 5.6.2: the characters a header's name may have. */
-static bool is_name(struct text name) {
-  for (size_t i = 0; i < name.size; i++) {
-    char c = name.data[i];
-    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    bool digit = c >= '0' && c <= '9';
-    if (!letter && !digit && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
-      return false;
-  }
-  return name.size > 0;
-}
-
 static bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
@@ -333,7 +323,7 @@ static int add_value(struct buf *to, struct text value, struct error *error) {
 static int read_headers(struct buf *text, const struct header *headers,
     size_t count, struct pair *pairs, size_t *kept, struct error *error) {
   for (size_t i = 0; i < count; i++) {
-    if (!is_name(headers[i].name))
+    if (!token_check(headers[i].name.data, headers[i].name.size))
       return error_set(error, "syntax", "cannot sign", "a header",
           "expected a name of letters, digits and dashes");
     if (!is_signed(headers[i].name))

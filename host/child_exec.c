@@ -1,6 +1,6 @@
 #include "child_exec.h"
 
-#include "harden.h"
+#include "fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@ static bool place_descriptors(const struct exec_plan *plan) {
       return false;
   if (dup3(from[3], REPORT_FD, O_CLOEXEC) < 0)
     return false;
-  harden_close_from(FIRST_UNKNOWN);
+  fd_close_from(FIRST_UNKNOWN);
   return true;
 }
 

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 /* Keeps the first of several refusals. */
 static void note(int *result, const char *what, struct error *error) {
@@ -27,24 +26,4 @@ int harden_process(bool dies_with_parent, struct error *error) {
   if (setrlimit(RLIMIT_CORE, &none) != 0)
     note(&result, "RLIMIT_CORE", error);
   return result;
-}
-
-/* /proc cannot be asked which ones are open: it belongs to root once a process
-   is not dumpable (proc(5)). */
-static void close_one_by_one(int first) {
-  struct rlimit limit;
-  rlim_t end = 1024;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > end)
-    end = limit.rlim_cur;
-  /* Container engines set limits of 10^9, which would take minutes; we never
-     have more than some hundred open. */
-  if (end > 65536)
-    end = 65536;
-  for (int fd = first; fd < (int)end; fd++)
-    close(fd);
-}
-
-void harden_close_from(int first) {
-  if (close_range((unsigned)first, ~0U, 0) != 0)
-    close_one_by_one(first);
 }

@@ -5,7 +5,7 @@
  *    process's memory, and with it the credentials (PR_SET_DUMPABLE 0, no core
  *    files);
  *  - optionally, SIGKILL when the parent dies (PR_SET_PDEATHSIG).
- * Sources: prctl(2), getrlimit(2), close_range(2).
+ * Sources: prctl(2), getrlimit(2).
  */
 #ifndef NIGHTJAR_HARDEN_H
 #define NIGHTJAR_HARDEN_H
@@ -22,12 +22,5 @@
  * same; the first refusal is the error.
  */
 int harden_process(bool dies_with_parent, struct error *error);
-
-/*
- * Closes all descriptors from `first` on. Before Linux 5.9, which has no
- * close_range(2), only those below 65,536. May be called between fork() and
- * exec: it makes system calls only.
- */
-void harden_close_from(int first);
 
 #endif

@@ -1,6 +1,7 @@
 #include "http.h"
 
 #include "clock.h"
+#include "token.h"
 #include "transfer.h"
 
 #include <curl/curl.h>
@@ -55,19 +56,6 @@ void http_free(struct http *http) {
   curl_global_cleanup();
 }
 
-/* RFC 9110, 5.6.2: a token. */
-static bool is_token(const char *text, size_t size) {
-  static const char marks[] = "!#$%&'*+-.^_`|~";
-  for (size_t i = 0; i < size; i++) {
-    char c = text[i];
-    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    bool digit = c >= '0' && c <= '9';
-    if (!letter && !digit && (c == '\0' || strchr(marks, c) == NULL))
-      return false;
-  }
-  return size > 0;
-}
-
 static bool has_controls(const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)text[i];
@@ -79,7 +67,7 @@ static bool has_controls(const char *text, size_t size) {
 
 int http_header_add(struct buf *headers, const char *name, size_t name_size,
     const char *value, size_t value_size, struct error *error) {
-  if (!is_token(name, name_size))
+  if (!token_check(name, name_size))
     return error_set(error, "header", "cannot send header", name,
         "a name consists of letters, digits and !#$%%&'*+-.^_`|~");
   if (has_controls(value, value_size))

@@ -1,13 +1,13 @@
 #include "log.h"
 
 #include "clock.h"
+#include "fd.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *const level_names[] = {
     "debug", "info", "warn", "error", NULL};
@@ -275,21 +275,6 @@ int log_line(struct buf *to, enum log_format format, enum log_level level,
   return buf_add_text(to, format == LOG_JSON ? "}\n" : "\n", error);
 }
 
-static int write_all(
-    int fd, const char *data, size_t size, struct error *error) {
-  while (size > 0) {
-    ssize_t written = write(fd, data, size);
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written <= 0)
-      return error_errno(
-          error, "cannot write", "the log", written < 0 ? errno : EIO);
-    data += written;
-    size -= (size_t)written;
-  }
-  return 0;
-}
-
 int log_write(const struct log *log, enum log_level level,
     struct log_string event, struct log_field *fields, size_t count,
     int64_t now, struct error *error) {
@@ -300,8 +285,8 @@ int log_write(const struct log *log, enum log_level level,
   buf_init(&line, 2 * LOG_MAX_LINE);
   int result =
       log_line(&line, log->format, level, event, fields, count, now, error);
-  if (result == 0)
-    result = write_all(log->fd, line.data, line.size, error);
+  if (result == 0 && fd_write(log->fd, line.data, line.size) != 0)
+    result = error_errno(error, "cannot write", "the log", errno);
   buf_release(&line);
   return result;
 }

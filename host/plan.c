@@ -12,6 +12,7 @@
 #include "bind/modules.h"
 #include "bind/state.h"
 #include "buf.h"
+#include "fd.h"
 #include "harden.h"
 #include "sandbox.h"
 
@@ -91,15 +92,9 @@ static int read_options(int argc, char **argv, struct options *options) {
   return 0;
 }
 
-/* Writes all of it; a reader that is gone is no one to tell. */
+/* A reader that is gone is no one to tell. */
 static void answer(const char *text, size_t size) {
-  while (size > 0) {
-    ssize_t written = write(STDOUT_FILENO, text, size);
-    if (written < 0 && errno != EINTR)
-      return;
-    text += written > 0 ? written : 0;
-    size -= written > 0 ? (size_t)written : 0;
-  }
+  fd_write(STDOUT_FILENO, text, size);
 }
 
 static int internal_error(const char *text, size_t size) {

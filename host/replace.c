@@ -1,6 +1,8 @@
 /* The two functions of file.h that know of temporaries. */
 #include "file.h"
 
+#include "fd.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -81,21 +83,6 @@ static int create(struct replacement *r, struct error *error) {
   return error_errno(error, "cannot write", r->path, errno);
 }
 
-static int write_all(int fd, const char *data, size_t size) {
-  while (size > 0) {
-    ssize_t written = write(fd, data, size);
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written == 0)
-      errno = EIO; /* no progress and no reason: do not try for ever */
-    if (written <= 0)
-      return -1;
-    data += written;
-    size -= (size_t)written;
-  }
-  return 0;
-}
-
 static int flush(int fd) {
   int result;
   do
@@ -106,7 +93,7 @@ static int flush(int fd) {
 
 /* Content and mode, on disk before anybody can see them; closes `fd`. */
 static int fill(int fd, const void *data, size_t size, mode_t mode) {
-  int result = write_all(fd, data, size);
+  int result = fd_write(fd, data, size);
   if (result == 0)
     result = fchmod(fd, mode);
   if (result == 0)

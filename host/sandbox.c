@@ -1,6 +1,6 @@
 #include "sandbox.h"
 
-#include "harden.h"
+#include "fd.h"
 
 #include <errno.h>
 #include <seccomp.h>
@@ -66,8 +66,7 @@ static void on_forbidden(int number, siginfo_t *info, void *context) {
           ? snprintf(line, sizeof line, "forbidden system call %.60s\n", name)
           : snprintf(line, sizeof line, "forbidden system call %d\n",
                 info->si_syscall);
-  ssize_t written = write(STDOUT_FILENO, line, (size_t)length);
-  (void)written; /* nobody left to tell */
+  fd_write(STDOUT_FILENO, line, (size_t)length);
   _exit(SANDBOX_STATUS);
 }
 
@@ -105,7 +104,7 @@ static bool filter_calls(void) {
 void sandbox_enter(
     const struct sandbox_limits *limits, struct sandbox_layers *layers) {
   close(STDIN_FILENO);
-  harden_close_from(STDERR_FILENO + 1);
+  fd_close_from(STDERR_FILENO + 1);
   sandbox_add_layer(layers, "closed_descriptors");
   set_limits(limits, layers);
 #ifndef __SANITIZE_ADDRESS__

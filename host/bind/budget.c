@@ -1,8 +1,8 @@
 #include "bind/budget.h"
 
 #include "bind/bind.h"
+#include "fd.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,12 +83,7 @@ static _Noreturn void end(
   int length = snprintf(
       line, sizeof line, "%s:%lld: %s\n", place->file, place->line, what);
   size_t size = length < LINE_SIZE ? (size_t)length : LINE_SIZE - 1;
-  for (size_t done = 0; done < size;) {
-    ssize_t written = write(output, line + done, size - done);
-    if (written < 0 && errno != EINTR)
-      break;
-    done += written > 0 ? (size_t)written : 0;
-  }
+  fd_write(output, line, size); /* a reader that is gone is no one to tell */
   _exit(BUDGET_STATUS);
 }
 
