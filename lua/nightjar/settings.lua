@@ -8,6 +8,8 @@ local nearest = require "nightjar.nearest"
 local schema = require "nightjar.settings.schema"
 local types = require "nightjar.settings.types"
 
+local trim = messages.trim
+
 local settings = {}
 
 -- CONFIG is short for NIGHTJAR_CONFIG on the command line only: a variable of
@@ -38,10 +40,6 @@ end
 ---@return string
 function settings.quote(value)
   return '"' .. messages.clean((value:gsub('["\\]', "\\%0")), 80) .. '"'
-end
-
-local function trim(text)
-  return text:match("^%s*(.-)%s*$")
 end
 
 -- YAML's scalars come typed; the readers take text as from the environment.

@@ -1,7 +1,7 @@
 --- The format of AWS's shared files: sections, `name = value`, values nested by indentation.
-local ini = {}
+local trim = require("nightjar.text").trim
 
-local function trim(text) return text:match("^%s*(.-)%s*$") end
+local ini = {}
 
 -- A `#` or `;` after white space begins a comment; inside a value it does not.
 local function uncomment(value)

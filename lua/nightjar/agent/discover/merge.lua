@@ -3,6 +3,7 @@
 --- Pure: the same previous snapshot and reading give the same snapshot, so that equal meshes
 --- are equal bytes.
 local json = require "host.json"
+local trim = require("nightjar.text").trim
 
 local merge = {}
 
@@ -35,8 +36,6 @@ merge.SETTINGS_INSTANCE = "service-settings"
 ---@field instances table[]?
 ---@field service_level boolean?  some attributes are those of the service itself
 ---@field error string?  why there is none of these
-
-local function trim(text) return text:match("^%s*(.-)%s*$") end
 
 --- Splits what was read of a service into its settings and its endpoints. Attributes of the
 --- service itself win over those of the settings instance; values are trimmed.
