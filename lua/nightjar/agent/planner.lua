@@ -39,6 +39,7 @@ function planner.plan_settings(settings)
     envoy_admin_port = settings.envoy_admin_port, ping_path = settings.ping_path,
     config_dir = settings.config_dir,
     envoy_configuration_file = settings.envoy_configuration_file,
+    starts_envoy = settings.envoy_bin ~= nil and settings.envoy_bin ~= "",
     service_member = settings.service_member,
     service_container_name = settings.service_container_name,
     envoy_base_id = settings.envoy_base_id, policies = settings.policies or {},

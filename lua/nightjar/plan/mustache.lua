@@ -92,8 +92,8 @@ end
 ---@param options {escape: string?, name: string?, element: any, position: table?, strict:
 ---  boolean?, cache: table?}? `name` stands in errors; `element` goes on top of the view;
 ---  `position` gets `file` and `line` of the tag that is being rendered; `strict` makes an error
----  of a partial that is not there; `cache` keeps what was parsed for calls with the same name
----  and partials
+---  of a value or a partial that is not there; `cache` keeps what was parsed for calls with the
+---  same name and partials
 ---@return string? text
 ---@return string? err `NAME:LINE: what was expected`
 function mustache.render(template, view, partials, options)

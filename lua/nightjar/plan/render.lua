@@ -2,6 +2,7 @@
 local json = require("host.json")
 local document = require("nightjar.plan.render.document")
 local mustache = require("nightjar.plan.mustache")
+local references = require("nightjar.plan.render.references")
 local new_targets = require("nightjar.plan.render.targets")
 local template_name = require("nightjar.template_name")
 
@@ -59,6 +60,7 @@ local function render_file(job, target, element)
       local file, line, message = err:match("^(.-):(%d+): (.*)$")
       return failure(file, tonumber(line), message)
     end
+    job.position.file, job.position.line = job.options.name, 1
   end
   local file
   file, err = document.file(target, text, format, target == job.bootstrap)
@@ -68,7 +70,38 @@ local function render_file(job, target, element)
     return failure(name, line, ("would not be valid %s: %s: %s"):format(format:upper(), target,
       err))
   end
+  for _, path in ipairs(file.reads) do
+    table.insert(job.reads, { path = path, text = text, job = job, escape = format,
+      element = element })
+  end
+  file.reads = nil
   return file
+end
+
+-- Envoy does not start without the files that its bootstrap names, and refuses a listener without
+-- its routes, so a template that was taken away must not take its file along.
+local function check_complete(files, copies, settings, reads)
+  local there = {}
+  for _, file in ipairs(files) do
+    there[file.path] = true
+  end
+  for _, path in ipairs(copies) do
+    there[path] = true
+  end
+  local bootstrap = settings.envoy_configuration_file
+  if settings.starts_envoy and not there[bootstrap] then
+    return failure(in_folder(bootstrap .. ".mustache"), 1, ("expected a template that makes %s, "
+      .. "Envoy's bootstrap (ENVOY_CONFIGURATION_FILE)"):format(bootstrap))
+  end
+  for _, read in ipairs(reads) do
+    local path = references.below(read.path, settings.config_dir)
+    if path and not there[path] then
+      read.job.options.escape, read.job.options.element = read.escape, read.element
+      local name, line = locate(read.job, references.line(read.text, read.path))
+      return failure(name, line, ("Envoy is to read %s, which no template makes"):format(path))
+    end
+  end
+  return true
 end
 
 -- The files that one template stands for: {target, element} each.
@@ -146,8 +179,9 @@ local function by(field)
 end
 
 -- One template's share of the work: what all of its files have in common.
-local function new_job(template, view, settings, find_partial, position)
+local function new_job(template, view, settings, find_partial, position, reads)
   return {
+    reads = reads,
     template = template, parsed = template_name.parse(template.name), view = view,
     position = position, find_partial = find_partial,
     bootstrap = settings.settings and settings.settings.envoy_configuration_file,
@@ -156,12 +190,15 @@ local function new_job(template, view, settings, find_partial, position)
 end
 
 --- Renders every template with the view.
+---
+--- Of `settings.settings`, `envoy_configuration_file` is the bootstrap among the targets, which
+--- must be there if `starts_envoy`; `config_dir` is where the files will be: those that Envoy is
+--- told to read there must be among them. `copies` are paths that the agent copies. `position`
+--- gets `file` and `line` of what is being rendered, for those who end the process.
 ---@param view table the templates' input; also published, as input.json
 ---@param settings {templates: {name: string, text: string}[], copies: string[]?, settings:
----  {envoy_configuration_file: string?}?, position: table?} `copies` are paths that the agent
----  copies, checked for collisions only; `envoy_configuration_file` is the bootstrap among the
----  targets; `position` gets `file` and `line` of what is being rendered, for those who end the
----  process
+---  {envoy_configuration_file: string?, config_dir: string?, starts_envoy: boolean?}?,
+---  position: table?}
 ---@return {path: string, content: string, step: string, version: string, resources: string[]}[]?
 ---  files sorted by path; `step` is `bootstrap`, `clusters`, `routes`, `listeners`, `input` or
 ---  `other`; `version` changes when the content does; `resources` are the names in a set
@@ -181,15 +218,19 @@ function render.run(view, settings)
   local templates = table.move(settings.templates, 1, #settings.templates, 1, {})
   table.sort(templates, by("name"))
   local find_partial = partial_finder(templates)
-  local files = { first }
+  local files, reads = { first }, {}
   for _, template in ipairs(templates) do
-    local job = new_job(template, view, settings, find_partial, position)
+    local job = new_job(template, view, settings, find_partial, position, reads)
     if not job.parsed.partial then
       ok, err = render_template(job, targets, files)
       if not ok then
         return nil, err
       end
     end
+  end
+  ok, err = check_complete(files, settings.copies or {}, settings.settings or {}, reads)
+  if not ok then
+    return nil, err
   end
   position.file, position.line = nil, nil
   table.sort(files, by("path"))

@@ -194,6 +194,27 @@ describe("partials", function()
   end)
 end)
 
+describe("a name that stands for nothing", function()
+  local function strict(template, view)
+    return mustache.render(template, view, {}, { name = "t", strict = true })
+  end
+
+  it("is an error to the strict, who hear of the nearest name", function()
+    local view = { admin_port = 1, list = { { name = "a" } } }
+    local function why(template) return (select(2, strict(template, view))) end
+    assert.equal('t:2: {{admin_prot}}: there is no such field; did you mean "admin_port"?',
+      why("\n{{admin_prot}}"))
+    assert.equal('t:1: {{nmae}}: there is no such field; did you mean "name"?',
+      why("{{#list}}{{{nmae}}}{{/list}}"))
+    assert.equal("t:1: {{list.zzzzzzzz}}: there is no such field", why("{{&list.zzzzzzzz}}"))
+  end)
+
+  it("is no error when it is there and empty, nor in a section", function()
+    assert.equal("[][][false]", strict("[{{a}}][{{b}}][{{c}}]{{#d}}x{{/d}}{{^d}}{{/d}}",
+      { a = "", b = json.null, c = false }))
+  end)
+end)
+
 describe("partials by a name from the view", function()
   local text = { p = "*{{t}}*" }
   check({

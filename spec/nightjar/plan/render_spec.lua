@@ -32,6 +32,48 @@ local function fails(texts, expected, view, options)
   assert.same(expected, err)
 end
 
+describe("files that Envoy is told to read", function()
+  local settings = { settings = { envoy_configuration_file = "boot.yaml", config_dir = "/c",
+    starts_envoy = true } }
+  local BOOT <const> = "dynamic_resources:\n  cds_config:\n    path_config_source:\n"
+    .. '      path: "{{dir}}/cds.json"\n'
+
+  it("must be among those that are made", function()
+    local texts = { ["boot.yaml.mustache"] = BOOT }
+    fails(texts, { file = "templates/boot.yaml.mustache", line = 4,
+      message = "Envoy is to read cds.json, which no template makes" }, { dir = "/c" }, settings)
+    texts["cds.json.yaml.mustache"] = "resources: []\n"
+    assert(run(texts, { dir = "/c" }, settings))
+  end)
+
+  it("may be copies, or stand elsewhere, and are nothing else that is named a path", function()
+    local elsewhere = { ["boot.yaml.mustache"] = BOOT .. "log: { path: /c/access.log }\n" }
+    assert(run(elsewhere, { dir = "/elsewhere" }, settings))
+    local copied = { settings = settings.settings, copies = { "cds.json" } }
+    assert(run({ ["boot.yaml.mustache"] = BOOT }, { dir = "/c" }, copied))
+  end)
+
+  it("are looked for in older config sources and in each file of a list", function()
+    fails({ ["boot.yaml.mustache"] = "lds_config: { path: /c/l.yaml }" }, {
+      file = "templates/boot.yaml.mustache", line = 1,
+      message = "Envoy is to read l.yaml, which no template makes" }, {}, settings)
+    fails({ ["boot.yaml.mustache"] = "x: 1",
+      ["l/@list.yaml.mustache"] = "\nx:\n- rds: { config_source: { path: '/c/{{name}}.json' } }" },
+      { file = "templates/l/@list.yaml.mustache", line = 3,
+        message = "Envoy is to read b.json, which no template makes" },
+      { list = { { name = "a" }, { name = "b" } } },
+      { settings = settings.settings, copies = { "a.json" } })
+  end)
+
+  it("begin with the bootstrap, where nightjar starts Envoy", function()
+    fails({ ["a.yaml.mustache"] = "x: 1" }, { file = "templates/boot.yaml.mustache", line = 1,
+      message = "expected a template that makes boot.yaml, Envoy's bootstrap "
+        .. "(ENVOY_CONFIGURATION_FILE)" }, {}, settings)
+    assert(run({ ["a.yaml.mustache"] = "x: 1" }, {}, { settings = {
+      envoy_configuration_file = "boot.yaml", config_dir = "/c", starts_envoy = false } }))
+  end)
+end)
+
 describe("rendering a folder", function()
   it("gives files sorted by path, with the view as input.json", function()
     local files, list = run({ ["b.txt.mustache"] = "{{x}}\n", ["a/c.txt.mustache"] = "<{{y}}>" },
@@ -73,6 +115,7 @@ describe("rendering a folder", function()
     local view = setmetatable({}, { __index = function(_, key)
       if key == "x" then
         seen = position.file .. ":" .. position.line
+        return 1
       end
       return nil
     end })

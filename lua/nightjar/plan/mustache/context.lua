@@ -45,6 +45,22 @@ function context.find(stack, top, path)
   return value
 end
 
+--- The names that a tag could use, for messages.
+---@param stack any[] contexts, outermost first
+---@param top integer index of the innermost context
+---@return string[]
+function context.names(stack, top)
+  local names = {}
+  for i = 1, top do
+    for name in pairs(type(stack[i]) == "table" and stack[i] or {}) do
+      if type(name) == "string" then
+        names[#names + 1] = name
+      end
+    end
+  end
+  return names
+end
+
 --- Says whether a value is JSON's null: a light userdata, whichever module decoded it.
 ---@param value any
 ---@return boolean

@@ -1,6 +1,7 @@
 -- Renders parsed templates: walks the nodes and hands text and values to an escape writer.
 local context = require("nightjar.plan.mustache.context")
 local indent = require("nightjar.plan.mustache.indent")
+local nearest = require("nightjar.nearest")
 local parse = require("nightjar.plan.mustache.parse")
 local plain = require("nightjar.plan.escape.plain")
 
@@ -67,7 +68,10 @@ end
 function render.value(walk, node)
   walk.position.line = node.line
   local value = context.find(walk.stack, walk.top, node.path)
-  if type(value) == "function" then
+  if value == nil and walk.strict then
+    walk:fail(node, "{{%s}}: there is no such field%s", node.name,
+      nearest.hint(node.name, context.names(walk.stack, walk.top)))
+  elseif type(value) == "function" then
     value = call(walk, node, value)
   end
   local out = walk.out

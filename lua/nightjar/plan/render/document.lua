@@ -1,5 +1,6 @@
 -- What a rendered text becomes before it is published: parsed, converted, given a version.
 local json = require("host.json")
+local references = require("nightjar.plan.render.references")
 local yaml = require("host.yaml")
 
 local document = {}
@@ -135,7 +136,8 @@ end
 ---@param text string
 ---@param source_format string format of the text
 ---@param is_bootstrap boolean Envoy's bootstrap is no set of resources
----@return {path: string, content: string, step: string, version: string, resources: string[]}?
+---@return {path: string, content: string, step: string, version: string, resources: string[],
+---  reads: string[]}? `reads` are the paths that Envoy is told to read
 ---@return string? err with the line of the text, where there is one
 function document.file(target, text, source_format, is_bootstrap)
   local value, err = document.decode(text, source_format)
@@ -145,7 +147,7 @@ function document.file(target, text, source_format, is_bootstrap)
   local format = document.format(target)
   local content = text
   local file = { path = target, step = is_bootstrap and "bootstrap" or "other",
-    resources = json.array({}) }
+    resources = json.array({}), reads = references.of(value) }
   local is_set = not is_bootstrap and is_resource_set(value)
   if is_set then
     file.step = step_of(target, value.resources)
