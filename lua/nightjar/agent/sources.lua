@@ -7,9 +7,10 @@ local template_name = require "nightjar.template_name"
 
 local sources = {}
 
--- Folders of people's text; whatever is larger was named by mistake.
+-- Folders of people's text; whatever is larger was named by mistake. What is only copied may be
+-- what a program reads: a database, a module.
 local MAX_FILES = 1000
-local MAX_FILE = 4 * 1024 * 1024 -- bytes
+local MAX_TEXT = 4 * 1024 * 1024 -- bytes of a policy or template
 local MAX_TOTAL = 64 * 1024 * 1024 -- bytes of one folder
 
 local function too_much(directory)
@@ -18,13 +19,13 @@ local function too_much(directory)
 end
 
 -- Every wanted file of an open folder: {name=, text=}, sorted by name.
-local function read_all(folder, directory, wanted)
+local function read_all(folder, directory, wanted, is_text)
   local names, err = folder:list({ max_files = MAX_FILES })
   if not names then return nil, err end
   local list, total = {}, 0
   for _, name in ipairs(names) do
     if wanted(name) then
-      local text, problem = folder:read(name, MAX_FILE)
+      local text, problem = folder:read(name, is_text(name) and MAX_TEXT or MAX_TOTAL)
       if not text then return nil, problem end
       total = total + #text
       if total > MAX_TOTAL then return nil, too_much(directory) end
@@ -34,10 +35,10 @@ local function read_all(folder, directory, wanted)
   return list
 end
 
-local function read_folder(directory, wanted)
+local function read_folder(directory, wanted, is_text)
   local folder, err = file.folder(directory)
   if not folder then return nil, err end
-  local list, problem = read_all(folder, directory, wanted)
+  local list, problem = read_all(folder, directory, wanted, is_text)
   folder:close()
   return list, problem
 end
@@ -64,7 +65,7 @@ end
 ---@return string? err
 function sources.policies(settings)
   local directory = settings.policy_dir
-  local list, err = read_folder(directory, is_policy)
+  local list, err = read_folder(directory, is_policy, is_policy)
   if not list then return nil, "policies: " .. err end
   local ok
   ok, err = check_utf8(list, directory)
@@ -79,7 +80,8 @@ end
 ---@return {path: string, content: string}[]|string copies, or the message
 function sources.templates(settings)
   local directory = settings.envoy_template_dir
-  local list, err = read_folder(directory, function() return true end)
+  local list, err = read_folder(directory, function() return true end,
+    template_name.is_work)
   if not list then return nil, "templates: " .. err end
   local templates, copies = {}, {}
   for _, one in ipairs(list) do
