@@ -71,7 +71,7 @@ describe("sources", function()
   end)
 
   it("refuses a file, and a number of files, beyond all reason", function()
-    cli.write(folder .. "/templates/big", ("x"):rep(4 * 1024 * 1024 + 1))
+    cli.write(folder .. "/templates/big", ("x"):rep(64 * 1024 * 1024 + 1))
     refused("^templates: .*big")
     os.remove(folder .. "/templates/big")
     os.execute(("cd %s/templates && seq 1001 | xargs touch"):format(folder))
