@@ -5,7 +5,7 @@ local json = require("host.json")
 local program = require("host.program")
 local world_of = require("spec.support.world")
 
-local sidecar = {}
+local sidecar = { program = program.directory .. "/nightjar" }
 sidecar.__index = sidecar
 
 ---A world with backends and a free port for the listener; the agent is not started yet.
@@ -58,13 +58,21 @@ function sidecar:own_templates()
 end
 
 ---Start the agent; `self.agent` is its process.
-function sidecar:start(settings)
-  local all = { MESH_FILE = self.mesh_file, DISCOVERY = "file", REFRESH_TIME = 0.5,
-    ENVOY_ADMIN_PORT = self.admin_port, STOP_TIMEOUT = 2 }
+---@param settings table<string, string|number>?
+---@param argv string[]? instead of `nightjar run`
+function sidecar:start(settings, argv)
+  local directory = self.world.directory
+  local all = {
+    TMP_DIR = directory .. "/tmp", ENVOY_PID_FILE = directory .. "/envoy.pid",
+    TRIGGER_STOP_FILE = directory .. "/stop.txt", ENVOY_BASE_ID = self.admin_port,
+    ENVOY_ADMIN_PORT = self.admin_port, MESH_FILE = self.mesh_file, DISCOVERY = "file",
+    REFRESH_TIME = 0.5, STOP_TIMEOUT = 2, LOG_LEVEL = "debug",
+  }
   for name, value in pairs(settings or {}) do
     all[name] = value
   end
-  self.agent = self.world:agent(all)
+  self.agent = self.world:start("agent-" .. #self.world.running,
+    argv or { sidecar.program, "run" }, all)
   return self.agent
 end
 
@@ -117,6 +125,19 @@ function sidecar:stat(name)
   local _, body = self.world:get(("http://127.0.0.1:%d/stats?filter=^%s$"):format(
     self.admin_port, (name:gsub("%.", "%%5C."))))
   return body:match(": \"?([^\"\n]*)")
+end
+
+---Children of a process, of any state: pid → state (proc(5)).
+function sidecar.children(parent)
+  local found = {}
+  for _, entry in ipairs(assert(file.list("/proc"))) do
+    local text = entry.name:match("^%d+$") and file.read("/proc/" .. entry.name .. "/stat", 4096)
+    local state, ppid = (text or ""):match("^.*%) (%a) (%d+)")
+    if tonumber(ppid) == parent then
+      found[math.tointeger(tonumber(entry.name))] = state
+    end
+  end
+  return found
 end
 
 ---Envoy's process id, from its file.

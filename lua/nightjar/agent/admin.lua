@@ -36,6 +36,8 @@ function admin:request(method, path)
   local answer, err = sched.http {
     method = method, url = self.base .. path, connect_timeout = 1, timeout = 2,
     max_body = MAX_BODY,
+    -- The old Envoy of a hot restart goes on answering on a connection that was open before.
+    headers = { connection = "close" },
   }
   if not answer then
     return nil, "envoy admin: " .. method .. " " .. path .. ": " .. err.message

@@ -46,6 +46,7 @@ function supervise.new(settings)
     reviving = false, -- a start is under way, or waits for its time
     problem = nil,    -- why the last start failed
     mute = false,     -- the process never answered on its admin interface
+    stuck = false,    -- a hand-over failed: no other is possible
   }, supervisor)
 end
 
@@ -126,8 +127,8 @@ function supervisor:spawn(epoch)
     return nil, self.problem
   end
   self.bootstrap, self.epoch, self.started = content, epoch, sched.now()
-  self.confirmed, self.mute = false, false -- nothing is known of this process yet
-  self.processes[epoch] = process
+  self.confirmed, self.mute, self.stuck = false, false, false -- nothing is known of it yet
+  self.processes[epoch], self.unasked = process, false
   log.info("envoy_started",
     { pid = process:pid(), epoch = epoch, binary = self.settings.envoy_bin })
   self:write_pid()
@@ -183,7 +184,7 @@ function supervisor:revive()
       end
       self.restarts = self.restarts + 1
     until self.stopping or self:spawn(0)
-    self.reviving, self.stuck = false, false
+    self.reviving = false
   end)
 end
 
@@ -217,11 +218,11 @@ end
 ---@return string? err
 function supervisor:await_live()
   local deadline = sched.now() + (self.mute and 0 or LIVE_WITHIN)
-  local answered = false
+  local answered, failed = false, self.stuck
   repeat
     if self.problem then
       return nil, self.problem
-    elseif not self:running() and not self.reviving then
+    elseif self.stuck and not failed or not self:running() and not self.reviving then
       return nil, "envoy: ended while it started; its log says why"
     end
     local live, answers = self:live()
@@ -251,16 +252,15 @@ function supervisor:start()
   return ok, err
 end
 
----Wait until only the newest process is there.
-function supervisor:await_alone()
+---Wait until there is room for one more process: Envoy has names for three.
+function supervisor:await_room()
   local deadline = sched.now() + HANDOVER_END + 5
-  for epoch, process in pairs(self.processes) do
-    while epoch ~= self.epoch and not process:status() do
-      if sched.now() >= deadline then
-        process:signal("KILL")
-      end
-      sched.sleep(LOOK)
+  local oldest = self.processes[self.epoch - 2]
+  while oldest and not oldest:status() do
+    if sched.now() >= deadline then
+      oldest:signal("KILL")
     end
+    sched.sleep(LOOK)
   end
 end
 
@@ -276,8 +276,8 @@ function supervisor:hot_restart()
     self:signal("TERM")
     return self:await_live()
   end
-  self:await_alone() -- Envoy has room for three at once
-  local epoch = self.epoch + 1
+  self:await_room()
+  local epoch, content = self.epoch + 1, self.bootstrap
   log.info("envoy_hot_restart", { epoch = epoch })
   self.handover = epoch
   local ok, err = self:spawn(epoch)
@@ -287,7 +287,8 @@ function supervisor:hot_restart()
   self.handover = nil
   if not ok and not self.mute then
     return nil, err
-  elseif self.epoch ~= epoch then
+  elseif self.stuck then
+    self.bootstrap = content
     return nil, "envoy: the new process ended; the one before it goes on", "refused"
   end
   return true
@@ -310,7 +311,10 @@ function supervisor:run(input)
     ok, err, code = self:hot_restart()
   end
   if self.mute and code ~= "refused" then
-    log.warn("envoy_unasked", { reason = err or "its admin interface does not answer" })
+    if not self.unasked then -- once for each process
+      self.unasked = true
+      log.warn("envoy_unasked", { reason = err or "its admin interface does not answer" })
+    end
     return true
   elseif ok and not self.confirmed then
     ok, err, code = acknowledge.wait(self.admin, input.files, {

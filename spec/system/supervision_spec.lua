@@ -1,0 +1,313 @@
+-- Supervision in reality: a real Envoy is started, killed, handed over, drained and missed.
+
+local file = require("host.file")
+local sidecar_of = require("spec.support.sidecar")
+local world_of = require("spec.support.world")
+
+local service = sidecar_of.service
+
+local missing = world_of.missing()
+if missing then
+  pending("supervision: " .. missing)
+  return
+end
+
+local function alive(pid)
+  local text = file.read(("/proc/%d/stat"):format(pid), 4096)
+  return text ~= nil and text:match("^.*%) (%a)") ~= "Z"
+end
+
+describe("supervision", function()
+  local sidecar, world, templates, bootstrap
+
+  local function template(name, text)
+    assert(file.write(templates .. "/" .. name, text))
+  end
+
+  local function zombies()
+    local list = {}
+    for pid, state in pairs(sidecar.children(sidecar.agent.pid)) do
+      if state == "Z" then
+        list[#list + 1] = pid
+      end
+    end
+    return list
+  end
+
+  local function start(settings, argv)
+    settings = settings or {}
+    settings.ENVOY_TEMPLATE_DIR = settings.ENVOY_TEMPLATE_DIR or templates
+    sidecar:start(settings, argv)
+  end
+
+  local function started(settings, argv)
+    start(settings, argv)
+    sidecar:answers("/web", 200)
+    sidecar:logged("event=sandbox")
+  end
+
+  local function running()
+    return sidecar.agent and not world:status(sidecar.agent)
+  end
+
+  local function ensure()
+    if not running() then
+      started()
+    end
+  end
+
+  local function halt()
+    if running() then
+      assert.are.equal(0, world:stop(sidecar.agent))
+    end
+  end
+
+  local function dies(pid, seconds)
+    world_of.eventually(function() return not alive(pid) end, seconds, pid .. " is gone")
+  end
+
+  setup(function()
+    sidecar = sidecar_of.new("blue")
+    world = sidecar.world
+    templates = sidecar:own_templates()
+    bootstrap = assert(file.read(templates .. "/envoy-config.yaml.mustache"))
+    sidecar:mesh { service("web-blue", { ["/web"] = 1 }, { sidecar.ports.blue }) }
+  end)
+
+  teardown(function()
+    assert.are.same({}, world:close())
+  end)
+
+  describe("defect 16: a crash", function()
+    it("is seen at once, and Envoy is back", function()
+      ensure()
+      local envoy, from = sidecar:envoy(), sidecar:mark()
+      assert(os.execute("kill -9 " .. envoy))
+      sidecar:logged("event=envoy_died", 2, from)
+      sidecar:answers("/web", 200, 4)
+      assert.are_not.equal(envoy, sidecar:envoy())
+      assert.is_true(alive(sidecar:envoy()))
+      assert.are.same({}, zombies())
+      assert.is_nil(world:log(sidecar.agent):find("pass_failed", from, true))
+    end)
+
+    it("that repeats makes the pauses longer", function()
+      ensure()
+      local from = sidecar:mark()
+      for deaths = 2, 3 do
+        assert(os.execute("kill -9 " .. sidecar:envoy()))
+        sidecar:logged(("deaths=%d"):format(deaths), 3, from)
+        sidecar:answers("/web", 200, 6)
+      end
+    end)
+  end)
+
+  it("keeps the agent's secrets from Envoy", function()
+    halt()
+    started { AWS_SECRET_ACCESS_KEY = "hush-hush", AWS_ACCESS_KEY_ID = "AKIDHUSH" }
+    local environment = assert(file.read(("/proc/%d/environ"):format(sidecar:envoy())))
+    assert.is_nil(environment:find("hush", 1, true))
+    assert.is_nil(environment:find("AKID", 1, true))
+    assert.is_truthy(environment:find("PATH=", 1, true))
+  end)
+
+  it("passes USR1 on, so that Envoy reopens its logs", function()
+    ensure()
+    local from = sidecar:mark()
+    world:signal(sidecar.agent, "USR1")
+    sidecar:logged("SIGUSR1", 3, from)
+    assert.are.equal(200, (world:get(sidecar:url("/web"))))
+  end)
+
+  it("makes a pass on HUP, without waiting for its time", function()
+    halt()
+    started { REFRESH_TIME = 600 }
+    sidecar:logged("event=unchanged")
+    local from = sidecar:mark()
+    world:signal(sidecar.agent, "HUP")
+    sidecar:logged("event=unchanged", 3, from)
+    halt()
+  end)
+
+  it("refuses to work beside another agent", function()
+    ensure()
+    local other = world:start("other", { sidecar.program, "once" }, {
+      TMP_DIR = world.directory .. "/tmp", MESH_FILE = sidecar.mesh_file, DISCOVERY = "file" })
+    assert.are.equal(1, world:ended(other, 5))
+    assert.matches("nightjar runs with it already", world:log(other))
+  end)
+
+  describe("defect 16: a changed bootstrap", function()
+    it("reaches Envoy by a hot restart, with no failed request", function()
+      ensure()
+      local old, from = sidecar:envoy(), sidecar:mark()
+      finally(function() template("envoy-config.yaml.mustache", bootstrap) end)
+      local load = world:load(sidecar:url("/web"), 10, 300)
+      template("envoy-config.yaml.mustache", bootstrap .. "\n# another\n")
+      sidecar:logged("event=envoy_hot_restart", 5, from)
+      sidecar:logged("event=published", 15, from)
+      local seen = world:finish_load(load)
+      assert.are.equal(0, seen.failed, table.concat(seen.errors, "; "))
+      assert.are_not.equal(old, sidecar:envoy())
+      assert.are.equal("1", sidecar:stat("server.hot_restart_epoch"))
+    end)
+
+    it("that the new process fails with leaves the old one alone", function()
+      halt()
+      started()
+      sidecar:logged("event=unchanged")
+      local old, from = sidecar:envoy(), sidecar:mark()
+      local before = assert(file.read(sidecar.folder .. "/envoy-config.yaml"))
+      finally(function() template("envoy-config.yaml.mustache", bootstrap) end)
+      -- Valid, but no process can listen there; TEST-NET-1 (RFC 5737) is nobody's address.
+      local load = world:load(sidecar:url("/web"), 10, 300)
+      template("envoy-config.yaml.mustache",
+        (bootstrap:gsub("address: 127.0.0.1", "address: 192.0.2.1")))
+      sidecar:logged("event=envoy_handover_failed", 10, from)
+      sidecar:logged("event=restored", 10, from)
+      template("envoy-config.yaml.mustache", bootstrap)
+      local seen = world:finish_load(load)
+      assert.are.equal(0, seen.failed, table.concat(seen.errors, "; "))
+      assert.are.equal(old, sidecar:envoy())
+      assert.is_true(alive(old))
+      assert.are.equal(before, file.read(sidecar.folder .. "/envoy-config.yaml"))
+      -- It has given its admin interface away, but reads on.
+      sidecar:publishes(function()
+        sidecar:mesh { service("web-blue", { ["/web"] = 1, ["/more"] = 1 },
+          { sidecar.ports.blue }) }
+      end)
+      sidecar:answers("/more", 200, 3)
+      assert.are.equal(old, sidecar:envoy())
+      template("envoy-config.yaml.mustache", bootstrap .. "\n# yet another\n")
+      sidecar:logged("event=envoy_cold_restart", 5, from)
+      sidecar:logged("event=published changed=envoy-config.yaml", 15, from)
+      assert.are.equal(200, (world:get(sidecar:url("/web"))))
+      halt()
+    end)
+  end)
+
+  describe("the end", function()
+    for _, name in ipairs { "TERM", "INT", "QUIT" } do
+      it("comes after a drain on " .. name, function()
+        ensure()
+        local envoy, from = sidecar:envoy(), sidecar:mark()
+        world:signal(sidecar.agent, name)
+        sidecar:logged("event=draining", 2, from)
+        sidecar:answers("/ping", 503, 2)
+        assert.are.equal(0, world:ended(sidecar.agent, 5))
+        assert.is_false(alive(envoy))
+        assert.is_nil(file.stat(world.directory .. "/envoy.pid"))
+      end)
+    end
+
+    it("comes at once on a second TERM, whatever Envoy does", function()
+      started { STOP_TIMEOUT = 60 }
+      local envoy, from = sidecar:envoy(), sidecar:mark()
+      os.execute("kill -STOP " .. envoy) -- hangs
+      world:signal(sidecar.agent, "TERM")
+      sidecar:logged("event=draining", 2, from)
+      world:signal(sidecar.agent, "TERM")
+      assert.are.equal(0, world:ended(sidecar.agent, 2))
+      assert.is_false(alive(envoy))
+    end)
+
+    it("comes when the stop file appears, and one from before is removed", function()
+      assert(file.write(world.directory .. "/stop.txt", ""))
+      started()
+      assert.is_nil(file.stat(world.directory .. "/stop.txt"))
+      assert(file.write(world.directory .. "/stop.txt", ""))
+      assert.are.equal(0, world:ended(sidecar.agent, 6))
+      assert.is_nil(file.stat(world.directory .. "/stop.txt"))
+    end)
+
+    it("comes before Envoy was ever started, too", function()
+      start { MESH_FILE = world.directory .. "/none.yaml", TMP_DIR = world.directory .. "/none" }
+      sidecar:logged("pass_failed")
+      assert.are.equal(0, world:stop(sidecar.agent, 2))
+    end)
+
+    it("of a killed agent is the end of its Envoy", function()
+      started()
+      local envoy = sidecar:envoy()
+      world:signal(sidecar.agent, "KILL")
+      dies(envoy, 3)
+      world:ended(sidecar.agent, 3)
+    end)
+  end)
+
+  it("leaves with status 1 when a generation fails, Envoy supervised until then", function()
+    started { EXIT_ON_GENERATION_FAILURE = 1, FAILURE_SLEEP = 3 }
+    local clusters = assert(file.read(templates .. "/cds.json.yaml.mustache"))
+    finally(function() template("cds.json.yaml.mustache", clusters) end)
+    template("cds.json.yaml.mustache", "{{#clusters}}")
+    sidecar:logged("event=leaving")
+    local from = sidecar:mark()
+    assert(os.execute("kill -9 " .. sidecar:envoy()))
+    sidecar:answers("/web", 200, 3)
+    assert.are.equal(1, world:ended(sidecar.agent, 8))
+    assert.is_truthy(world:log(sidecar.agent):find('reason="a generation failed"', from, true))
+  end)
+
+  it("names an Envoy that cannot be started, and goes on trying", function()
+    start { ENVOY_BIN = "/nowhere/envoy" }
+    sidecar:logged("event=envoy_not_started")
+    assert.matches("/nowhere/envoy: No such file", world:log(sidecar.agent))
+    sidecar:logged("event=envoy_restart")
+    assert.are.equal(0, world:stop(sidecar.agent, 3))
+  end)
+
+  it("does not start Envoy with a first bootstrap that it refuses", function()
+    finally(function() template("envoy-config.yaml.mustache", bootstrap) end)
+    template("envoy-config.yaml.mustache", bootstrap .. "\nno_such_field: 1\n")
+    start { TMP_DIR = world.directory .. "/first" }
+    sidecar:logged("Envoy refuses it")
+    assert.is_nil(world:log(sidecar.agent):find("envoy_started", 1, true))
+    template("envoy-config.yaml.mustache", bootstrap)
+    sidecar:answers("/web", 200)
+    assert.are.equal(0, world:stop(sidecar.agent))
+  end)
+
+  it("defect 16: reaps orphans as process 1, and stops on TERM", function()
+    if not os.execute("unshare --pid --fork --mount-proc true 2>/dev/null") then
+      return pending("unshare may not make a process namespace here")
+    end
+    started({}, { "unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
+      '(sleep 1 & sleep 1 &); exec "$0" run', sidecar.program })
+    local outer = sidecar.agent.pid
+    local inner = next(sidecar.children(outer))
+    world_of.eventually(function()
+      local count = 0
+      for _ in pairs(sidecar.children(inner)) do
+        count = count + 1
+      end
+      return count == 1 -- Envoy
+    end, 5, "the orphans are reaped")
+    os.execute("kill -TERM " .. inner)
+    assert.are.equal(0, world:ended(sidecar.agent, 6))
+  end)
+
+  describe("without an Envoy of its own (shared volume)", function()
+    it("publishes, and asks an Envoy that somebody started", function()
+      local folder = world.directory .. "/shared/active-envoy-config"
+      start { ENVOY_BIN = "", TMP_DIR = world.directory .. "/shared" }
+      sidecar:logged("event=published")
+      local envoy = world:start("envoy", { "envoy", "--config-path",
+        folder .. "/envoy-config.yaml", "--use-dynamic-base-id", "--log-level", "warning" })
+      sidecar:answers("/web", 200)
+      local cds = assert(file.read(folder .. "/cds.json"))
+      sidecar:publishes(function()
+        sidecar:mesh { service("web-blue", { ["/web"] = 1 }, { sidecar.ports.blue }),
+          service("shop-blue", { ["/shop"] = 1 }, { sidecar.ports.blue }) }
+      end)
+      -- Published means that Envoy runs it: no waiting here.
+      assert.are.equal(200, (world:get(sidecar:url("/shop"))))
+      assert.are_not.equal(cds, file.read(folder .. "/cds.json"))
+      world:stop(envoy)
+      -- Nobody answers now: the steps settle, and it is published all the same.
+      sidecar:publishes(function()
+        sidecar:mesh { service("web-blue", { ["/web"] = 1 }, { sidecar.ports.blue }) }
+      end)
+      assert.are.equal(0, world:stop(sidecar.agent, 3))
+    end)
+  end)
+end)
