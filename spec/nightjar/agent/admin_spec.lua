@@ -1,0 +1,88 @@
+-- What the agent reads from Envoy's admin interface; the answers are shortened real ones.
+
+local admin = require("nightjar.agent.admin")
+
+-- An admin interface whose answers are given.
+local function answering(answers)
+  local one = admin.new("127.0.0.1:1")
+  one.asked = {}
+  function one:request(method, path)
+    self.asked[#self.asked + 1] = method .. " " .. path
+    return answers[method .. " " .. path:match("^[^?]*")], "nobody answers"
+  end
+  return one
+end
+
+local STATS = [[
+cluster_manager.cds.update_failure: 1
+cluster_manager.cds.update_rejected: 2
+cluster_manager.cds.update_success: 7
+cluster_manager.cds.version_text: "c7"
+cluster_manager.warming_clusters: 1
+http.private-1.rds.private-1.update_failure: 0
+http.private-1.rds.private-1.update_rejected: 1
+http.private-1.rds.private-1.update_success: 3
+http.private-1.rds.private-1.version_text: "r3"
+http.a.rds.shared.update_success: 5
+http.a.rds.shared.version_text: "s1"
+http.b.rds.shared.update_success: 4
+http.b.rds.shared.version_text: "s2"
+listener_manager.lds.update_failure: 0
+listener_manager.lds.update_rejected: 0
+listener_manager.lds.update_success: 1
+listener_manager.lds.version_text: ""
+listener_manager.total_listeners_warming: 2
+]]
+
+describe("admin:subscriptions", function()
+  local running
+
+  before_each(function()
+    running = assert(answering({ ["GET /stats"] = STATS }):subscriptions())
+  end)
+
+  it("tells version, files taken and files refused of each subscription", function()
+    assert.same({ version = "c7", taken = 7, refused = 3 }, running.clusters)
+    assert.same({ version = "", taken = 1, refused = 0 }, running.listeners)
+    assert.same({ version = "r3", taken = 3, refused = 1 }, running.routes["private-1"])
+  end)
+
+  it("adds up what warms", function()
+    assert.equal(3, running.warming)
+  end)
+
+  it("takes a route configuration of two listeners as taken when both have it", function()
+    assert.same({ version = "", taken = 4, refused = 0 }, running.routes.shared)
+  end)
+
+  it("knows no subscription where Envoy has none", function()
+    local none = assert(answering({ ["GET /stats"] = "" }):subscriptions())
+    assert.same({ routes = {}, warming = 0 }, none)
+  end)
+
+  it("fails when nobody answers", function()
+    local value, err = answering({}):subscriptions()
+    assert.is_nil(value)
+    assert.equal("nobody answers", err)
+  end)
+end)
+
+describe("admin", function()
+  it("counts the requests of Envoy's own listeners, not those of admin", function()
+    local one = answering { ["GET /stats"] = "http.admin.downstream_rq_active: 1\n"
+      .. "http.private-1.downstream_rq_active: 2\nhttp.public-2.downstream_rq_active: 3\n" }
+    assert.equal(5, one:active())
+  end)
+
+  it("is ready only when Envoy says LIVE", function()
+    assert.is_true(answering({ ["GET /ready"] = "LIVE\n" }):ready())
+    assert.is_false(answering({ ["GET /ready"] = "PRE_INITIALIZING\n" }):ready())
+    assert.is_false(answering({}):ready())
+  end)
+
+  it("quotes a filter", function()
+    local one = answering {}
+    one:stats("^a\\.b$")
+    assert.same({ "GET /stats?filter=%5Ea%5C.b%24" }, one.asked)
+  end)
+end)

@@ -1,0 +1,84 @@
+-- What outlives an agent.
+
+local child = require("host.child")
+local file = require("host.file")
+local script = require("spec.support.script")
+local state = require("nightjar.agent.state")
+
+describe("state", function()
+  local folder
+
+  local function inode(name)
+    return (file.stat(folder .. "/" .. name) or {}).inode
+  end
+
+  before_each(function() folder = script.folder() .. "/state" end)
+  after_each(function() script.discard((folder:gsub("/state$", ""))) end)
+
+  it("is found again by the next agent", function()
+    local one = assert(state.open(folder))
+    one:keep_snapshot { format = 1, taken_at = 100, meshes = {} }
+    one:keep_accepted { generation = "a", clusters = {}, routes = {}, paths = { "cds.json" } }
+    local other = assert(state.open(folder))
+    assert.equal(100, other.snapshot.taken_at)
+    assert.equal("a", other.accepted.generation)
+    assert.same({ "cds.json" }, other.accepted.paths)
+  end)
+
+  it("writes nothing while only times change, but for once in a while", function()
+    local one = assert(state.open(folder))
+    local function snapshot(at)
+      return { format = 1, taken_at = at, meshes = { { name = "m", read_at = at } } }
+    end
+    one:keep_snapshot(snapshot(1000))
+    local first = inode("snapshot.json")
+    one:keep_snapshot(snapshot(1030))
+    assert.equal(first, inode("snapshot.json"))
+    one:keep_snapshot(snapshot(1400))
+    assert.not_equal(first, inode("snapshot.json"))
+    local second = inode("snapshot.json")
+    one:keep_snapshot(snapshot(10)) -- the clock was set back
+    assert.not_equal(second, inode("snapshot.json"))
+  end)
+
+  it("tries again what could not be written", function()
+    local one = assert(state.open(folder))
+    assert(file.mkdir(folder .. "/accepted.json/in-the-way"))
+    one:keep_accepted { generation = "a", clusters = {}, routes = {}, paths = {} }
+    assert.equal("a", one.accepted.generation)
+    script.discard(folder .. "/accepted.json")
+    one:keep_accepted { generation = "a", clusters = {}, routes = {}, paths = {} }
+    assert.equal("file", file.stat(folder .. "/accepted.json").type)
+  end)
+
+  it("takes a damaged file as absent", function()
+    assert(file.mkdir(folder))
+    assert(file.write(folder .. "/accepted.json", '{"format":1,'))
+    assert(file.write(folder .. "/snapshot.json", '{"format":99}'))
+    local one = assert(state.open(folder))
+    assert.is_nil(one.accepted)
+    assert.is_nil(one.snapshot)
+  end)
+
+  it("sweeps temporaries, and tells a folder that cannot be made", function()
+    local ok, err = state.open("/dev/null/x")
+    assert.is_nil(ok)
+    assert.matches("/dev/null", err)
+  end)
+
+  it("belongs to one process at a time", function()
+    assert(file.mkdir(folder))
+    local other <close> = assert(child.spawn { argv = { "sleep", "60" }, death_signal = "KILL" })
+    local text = assert(file.read(("/proc/%d/stat"):format(other:pid()), 4096))
+    local start = text:match("^.*%) (.*)$"):match(("%S+ "):rep(19) .. "(%d+)")
+    assert(file.write(folder .. "/agent.pid", other:pid() .. " " .. start))
+    local one, err = state.open(folder)
+    other:signal("KILL")
+    assert.is_nil(one)
+    assert.matches(("already, as process %d"):format(other:pid()), err)
+    -- The same number at another time is another process.
+    assert(file.write(folder .. "/agent.pid", "1 1"))
+    assert.is_truthy(state.open(folder))
+    assert.is_truthy(state.open(folder)) -- ourselves
+  end)
+end)

@@ -1,0 +1,64 @@
+-- The way back to the accepted generation, kept on disk.
+
+local file = require("host.file")
+local script = require("spec.support.script")
+local undo = require("nightjar.agent.undo")
+
+describe("undo", function()
+  local folder
+
+  before_each(function() folder = script.folder() end)
+  after_each(function() script.discard(folder) end)
+
+  it("is found again after a kill", function()
+    local one = undo.open(folder, { generation = "a" })
+    assert.is_false(one:pending())
+    assert.is_true(one:note("b", { { path = "cds.json", step = "clusters", content = "old" },
+      { path = "rds/new.json", step = "routes" } }))
+    local other = undo.open(folder, { generation = "a" })
+    assert.is_true(other:pending())
+    assert.equal("old", other:find("cds.json").content)
+    assert.is_nil(other:find("rds/new.json").content)
+  end)
+
+  it("keeps what was noted first: that was the accepted one", function()
+    local one = undo.open(folder)
+    one:note("b", { { path = "cds.json", step = "clusters", content = "accepted" } })
+    one:note("c", { { path = "cds.json", step = "clusters", content = "of b" } })
+    assert.equal("accepted", one:find("cds.json").content)
+  end)
+
+  it("is over once its generation is the accepted one", function()
+    undo.open(folder, { generation = "a" }):note("b",
+      { { path = "cds.json", step = "clusters", content = "old" } })
+    assert.is_false(undo.open(folder, { generation = "b" }):pending())
+  end)
+
+  it("leaves no file behind when it is cleared", function()
+    local one = undo.open(folder)
+    one:note("b", { { path = "cds.json", step = "clusters", content = "old" } })
+    one:clear()
+    assert.same({}, file.list(folder))
+    one:clear()
+  end)
+
+  it("remembers other files without storing them, whatever bytes they hold", function()
+    local one = undo.open(folder)
+    assert.is_true(one:note("b", { { path = "logo", step = "other", content = "\255\0" } }))
+    assert.same({}, file.list(folder))
+    assert.equal("\255\0", one:find("logo").content)
+    assert.is_true(one:note("b", { { path = "x.json", step = "routes", content = "\255" } }))
+    assert.is_nil(undo.open(folder, { generation = "a" }):find("x.json"))
+  end)
+
+  it("takes a damaged file as none", function()
+    assert(file.write(folder .. "/undo.json", "{"))
+    assert.is_false(undo.open(folder, { generation = "a" }):pending())
+  end)
+
+  it("says that it could not be stored, and remembers all the same", function()
+    local one = undo.open(folder .. "/gone")
+    assert.is_nil(one:note("b", { { path = "cds.json", step = "clusters", content = "old" } }))
+    assert.is_true(one:pending())
+  end)
+end)
