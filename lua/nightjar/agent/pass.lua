@@ -13,6 +13,10 @@ local sched = require("nightjar.agent.sched")
 local pass = {}
 pass.__index = pass
 
+-- What stood in the way may be gone, such as a port that another program held; but each new try of
+-- a generation that is wrong in itself puts its clusters and routes into force for a moment.
+local REFUSED_FOR = 300 -- seconds; at once where nothing is in force that could suffer
+
 ---@param settings table
 ---@param state table what outlives the pass (agent/state.lua)
 ---@param supervisor table Envoy (agent/supervise.lua)
@@ -74,9 +78,25 @@ function pass:envoy()
   }
 end
 
+---Remembers a generation that Envoy refused, or that none was.
+function pass:refuse(generation)
+  if generation ~= self.refused then
+    self.refused, self.refused_at = generation, sched.now()
+  end
+end
+
+---The generation that is not worth a new try yet.
+function pass:hopeless()
+  local wait = self.state.accepted and REFUSED_FOR or 0
+  if self.refused and sched.now() - self.refused_at >= wait then
+    self:forgive()
+  end
+  return self.refused
+end
+
 ---What the last pass left unfinished goes back: Envoy refused it.
 function pass:give_up(generation)
-  self.refused = generation
+  self:refuse(generation)
   local ok, err = publish.restore(self:envoy(), self.settings)
   if not ok then
     log.error("restore_failed", { reason = err })
@@ -113,12 +133,12 @@ function pass:publish(record)
   local input = self:envoy()
   input.files, input.copies = record.files, record.copies or {}
   input.published = self.state.accepted and self.state.accepted.paths
-  input.refused = self.refused
+  input.refused = self:hopeless()
   if self.supervisor:supervises() then
     input.check = function(one) return self.supervisor:check(one) end
   end
   local done, err, refused = publish.run(input, self.settings)
-  self.refused = refused -- one that was published makes another worth a new try
+  self:refuse(refused) -- one that was published makes another worth a new try
   if not done then
     return nil, err
   end
