@@ -82,9 +82,15 @@ local function file_policies(value, label, errors)
   return policies
 end
 
+local function in_file(name)
+  return by_name[name] and not FLAG_ONLY[name] and name ~= "NIGHTJAR_CONFIG"
+end
+
 local function file_hint(key)
   local known = { schema.POLICIES }
-  for _, name in ipairs(all_names) do known[#known + 1] = name:lower() end
+  for _, name in ipairs(all_names) do
+    if in_file(name) then known[#known + 1] = name:lower() end
+  end
   return nearest.hint(key:lower(), known)
 end
 
@@ -92,7 +98,7 @@ end
 local function file_layer(file, errors)
   local label, layer, policies = "file " .. file.path, {}, {}
   if is_null(file.values) then return layer, label, policies end
-  if type(file.values) ~= "table" then
+  if type(file.values) ~= "table" or file.values[1] ~= nil then
     errors[#errors + 1] = label .. ": expected a mapping from setting to value"
     return layer, label, policies
   end
@@ -100,8 +106,7 @@ local function file_layer(file, errors)
     local value, name = file.values[key], tostring(key):upper()
     if key == schema.POLICIES then
       policies = file_policies(value, label, errors)
-    elseif type(key) ~= "string" or key ~= key:lower() or not by_name[name]
-      or FLAG_ONLY[name] or name == "NIGHTJAR_CONFIG" then
+    elseif type(key) ~= "string" or key ~= key:lower() or not in_file(name) then
       errors[#errors + 1] = ("%s (%s): unknown key%s")
         :format(settings.quote(tostring(key)), label, file_hint(tostring(key)))
     elseif not is_null(value) then

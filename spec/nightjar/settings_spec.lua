@@ -261,7 +261,14 @@ describe("settings that nobody knows", function()
     }, errors({}, file { servce_port = 1, zzz = 1, polices = 1, SERVICE_PORT = 1 }))
   end)
 
+  it("refuses the file's own name in it", function()
+    assert.same({ '"nightjar_config" (file nightjar.yaml): unknown key' },
+      errors({}, file { nightjar_config = "x" }))
+  end)
+
   it("refuses a file that is no mapping, and values that are none", function()
+    assert.same({ "file nightjar.yaml: expected a mapping from setting to value" },
+      errors({}, file { "a" }))
     assert.same({ "file nightjar.yaml: expected a mapping from setting to value" },
       errors({}, file "text"))
     assert.same({ "service_port (file nightjar.yaml): expected a single value, "

@@ -39,7 +39,8 @@ local function secret_folder(settings)
   local bytes = source:read(16)
   source:close()
   local name = bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end)
-  local base = settings.tmp_dir == "/" and "" or settings.tmp_dir
+  local base = file.stat(settings.tmp_dir) and settings.tmp_dir or "/tmp"
+  if base == "/" then base = "" end
   return base .. "/nightjar-check-" .. name
 end
 
@@ -64,10 +65,11 @@ end
 
 -- What Envoy takes but would rather not have taken: deprecations and the like.
 local function warnings_in(text)
-  local list = {}
+  local list, said = {}, {}
   for line in text:gmatch("[^\n]+") do
     local warning = line:match("%]%[warning%]%[[^%]]*%] (.*)")
-    if warning then list[#list + 1] = short(warning:gsub("^%[[^%]]*%] ", "")) end
+    warning = warning and short(warning:gsub("^%[[^%]]*%] ", ""))
+    if warning and not said[warning] then list[#list + 1], said[warning] = warning, true end
   end
   return list
 end

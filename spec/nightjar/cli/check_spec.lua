@@ -55,6 +55,12 @@ describe("nightjar check", function()
     assert.matches("snapshot: an empty mesh", got.stdout, 1, true)
   end)
 
+  it("makes no output folder that is not there", function()
+    local got = run { TMP_DIR = folder .. "/none/below" }
+    assert.equal(0, got.status, got.stderr)
+    assert.equal("policies\ntemplates\n", leftovers())
+  end)
+
   it("says when Envoy was not asked, and why", function()
     local got = run { ENVOY_BIN = "" }
     assert.equal(0, got.status, got.stderr)
