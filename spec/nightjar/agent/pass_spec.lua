@@ -1,57 +1,120 @@
--- What a pass remembers: generations that Envoy refused.
-local pass = require "nightjar.agent.pass"
-local publish = require "nightjar.agent.publish"
-local sched = require "nightjar.agent.sched"
+-- One pass, over a mesh file and with the real nightjar-plan; Envoy is told what to say.
 
-describe("a generation that Envoy refused", function()
-  local now, answer, given, one
-  local real_now, real_run = sched.now, publish.run
+local file = require("host.file")
+local json = require("host.json")
+local pass = require("nightjar.agent.pass")
+local sched = require("nightjar.agent.sched")
+local script = require("spec.support.script")
+local settings_of = require("nightjar.settings")
+local state = require("nightjar.agent.state")
 
-  before_each(function()
-    now = 1000
-    sched.now = function() return now end
-    publish.run = function(input)
-      given = input.refused
-      if answer and given == answer then return nil, "not again", answer end
-      if answer then return nil, "refused", answer end
-      return { generation = "g" }
+describe("pass", function()
+  local folder, settings, kept, verdict, one
+
+  local function mesh(weights)
+    local services = {}
+    for name, weight in pairs(weights) do
+      services[#services + 1] = { name = name, attributes = { ["/web"] = weight },
+        instances = { { id = "a", ipv4 = "127.0.0.1", port = 9001 } } }
     end
-    one = pass.new({}, { accepted = { paths = {} } }, {
-      supervises = function() return false end, reachable = function() end,
-      running = function() end })
-  end)
-  after_each(function() sched.now, publish.run = real_now, real_run end)
-
-  local function try(generation)
-    answer = generation
-    one:publish({ files = {} })
-    return given
+    assert(file.write(folder .. "/mesh.json", assert(json.encode {
+      namespaces = { { name = "m.local", port = 9000, services = json.array(services) } } })))
   end
 
-  it("is not tried again at the next passes, but after five minutes", function()
-    assert.is_nil(try("bad"))
-    for _ = 1, 4 do
-      now = now + 70
-      assert.equal("bad", try("bad"))
-    end
-    now = now + 20
-    assert.is_nil(try("bad"))
-    now = now + 299
-    assert.equal("bad", try("bad"))
+  before_each(function()
+    folder = script.folder()
+    settings = assert(settings_of.load { flags = {}, environment = {
+      PATH = os.getenv("PATH"), DISCOVERY = "file", MESH_FILE = folder .. "/mesh.json",
+      TMP_DIR = folder, ENVOY_BIN = "" } })
+    assert(file.mkdir(settings.config_dir))
+    kept = assert(state.open(settings.state_dir))
+    verdict = { true }
+    one = pass.new(settings, kept, {
+      reachable = function() end, running = function() return false end,
+      supervises = function() return true end, check = function() return true end,
+      run = function() return table.unpack(verdict, 1, 3) end,
+    })
+    mesh { web = 1 }
   end)
 
-  it("is tried at each pass where nothing is in force: a port may have become free", function()
-    one.state.accepted = nil
-    assert.is_nil(try("bad"))
-    now = now + 1
-    assert.is_nil(try("bad"))
+  after_each(function() script.discard(folder) end)
+
+  local function run()
+    return sched.run(one.run, one)
+  end
+
+  it("publishes, and keeps what the next pass must know", function()
+    assert.is_true(run())
+    local accepted = kept.accepted
+    assert.same({ { listener = "public-9000", path = "/web", clusters = { "web@m.local" } } },
+      json.decode(json.encode(accepted.routes)))
+    assert.equal("web@m.local", accepted.clusters[1].name)
+    assert.equal(5, #accepted.paths)
+    assert.is_nil(file.stat(settings.state_dir .. "/undo.json"))
   end)
 
-  it("is worth a new try when asked for, and when another one was published", function()
-    try("bad")
+  it("defect 10: lets a cluster linger that the last routes named", function()
+    assert.is_true(run())
+    mesh { other = 1 }
+    assert.is_true(run())
+    local text = file.read(settings.config_dir .. "/cds.json")
+    assert.is_truthy(text:find("web@m.local", 1, true))
+    assert.equal("other@m.local", kept.accepted.clusters[1].name)
+    assert.is_true(run())
+    text = file.read(settings.config_dir .. "/cds.json")
+    assert.is_nil(text:find("web@m.local", 1, true))
+  end)
+
+  it("accepts nothing that did not come into force", function()
+    verdict = { nil, "supervise: envoy: not live", nil }
+    assert.is_nil(run())
+    assert.is_nil(kept.accepted)
+    verdict = { true }
+    assert.is_true(run())
+    assert.is_truthy(kept.accepted)
+  end)
+
+  it("takes back what a new Envoy refuses, and does not try it again", function()
+    assert.is_true(run())
+    local good = file.read(settings.config_dir .. "/cds.json")
+    mesh { web = 1, other = 1 }
+    verdict = { nil, "supervise: Envoy refused cds.json", "refused" }
+    assert.is_nil(run())
+    assert.equal(good, file.read(settings.config_dir .. "/cds.json"))
+    verdict = { true }
+    local ok, err = run()
+    assert.is_nil(ok)
+    assert.matches("refused it before", err)
     one:forgive()
-    assert.is_nil(try("bad"))
-    assert.equal("bad", try(nil))
-    assert.is_nil(try("bad"))
+    assert.is_true(run())
+    assert.not_equal(good, file.read(settings.config_dir .. "/cds.json"))
+  end)
+
+  it("leaves the last generation in force when a stage fails", function()
+    assert.is_true(run())
+    local good, generation = file.read(settings.config_dir .. "/cds.json"), kept.accepted.generation
+    settings.policy_dir = folder .. "/none"
+    local ok, err = run()
+    assert.is_nil(ok)
+    assert.matches("^plan: policies: .*none", err)
+    assert.equal(good, file.read(settings.config_dir .. "/cds.json"))
+    assert.equal(generation, kept.accepted.generation)
+  end)
+
+  it("serves the last snapshot while the mesh cannot be read", function()
+    assert.is_true(run())
+    os.remove(folder .. "/mesh.json")
+    local before = file.stat(settings.config_dir .. "/cds.json")
+    assert.is_true(run())
+    assert.same(before, file.stat(settings.config_dir .. "/cds.json"))
+  end)
+
+  it("tells each warning once, until it is over", function()
+    one:warnings { { code = "bad_weight", message = "x" } }
+    one:warnings { { code = "bad_weight", message = "x" } }
+    assert.equal(1, one.counts.warnings)
+    one:warnings {}
+    one:warnings { { code = "bad_weight", message = "x" } }
+    assert.equal(2, one.counts.warnings)
   end)
 end)

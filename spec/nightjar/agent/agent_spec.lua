@@ -1,0 +1,151 @@
+-- The agent's reactions, with a pass that is told how to end; whole agents are in spec/system.
+
+local agent = require("nightjar.agent.agent")
+local file = require("host.file")
+local sched = require("nightjar.agent.sched")
+local script = require("spec.support.script")
+
+describe("agent", function()
+  local folder, settings
+
+  before_each(function()
+    folder = script.folder()
+    settings = { config_dir = folder .. "/out", state_dir = folder .. "/state", envoy_bin = "",
+      envoy_admin_port = 1, envoy_configuration_file = "b.yaml", envoy_pid_file = folder .. "/pid",
+      trigger_stop_file = folder .. "/stop", refresh_time = 60, failure_sleep = 0.3,
+      stop_timeout = 1, discovery = "file" }
+  end)
+
+  after_each(function() script.discard(folder) end)
+
+  -- Runs an agent whose passes take `seconds` and end as `results` say, the last one for ever;
+  -- `beside` runs beside it and gets it.
+  local function run(seconds, results, beside)
+    local count = 0
+    local status = sched.run(function()
+      local one = assert(agent.new(settings))
+      function one.pass.run()
+        count = count + 1
+        local ok = results[math.min(count, #results)]
+        sched.sleep(seconds)
+        return ok
+      end
+      sched.spawn(function() beside(one, function() return count end) end)
+      return one:run()
+    end)
+    return status, count
+  end
+
+  local function stop(one)
+    one.events:put({ signal = "TERM" })
+  end
+
+  it("counts REFRESH_TIME from start to start", function()
+    settings.refresh_time = 0.2
+    local _, count = run(0.15, { true }, function(one)
+      sched.sleep(0.9)
+      stop(one)
+    end)
+    assert.is_true(count >= 4 and count <= 5, tostring(count))
+  end)
+
+  it("begins a pass at once after one that took longer than REFRESH_TIME", function()
+    settings.refresh_time = 0.05
+    local _, count = run(0.2, { true }, function(one)
+      sched.sleep(0.9)
+      stop(one)
+    end)
+    assert.is_true(count >= 4 and count <= 5, tostring(count))
+  end)
+
+  it("makes a pass on HUP, and after the running one when there is one", function()
+    run(0.2, { true }, function(one, count)
+      sched.sleep(0.05)
+      assert.equal(1, count())
+      one.events:put({ signal = "HUP" })
+      sched.sleep(0.05)
+      assert.equal(1, count())
+      sched.sleep(0.2)
+      assert.equal(2, count())
+      sched.sleep(0.3)
+      one.events:put({ signal = "HUP" })
+      sched.sleep(0.05)
+      assert.equal(3, count())
+      stop(one)
+    end)
+  end)
+
+  it("lets HUP try again what Envoy refused", function()
+    run(0, { true }, function(one)
+      one.pass.refused = "generation"
+      one.events:put({ signal = "HUP" })
+      sched.sleep(0.05)
+      assert.is_nil(one.pass.refused)
+      stop(one)
+    end)
+  end)
+
+  it("stops in the midst of a pass", function()
+    local started = sched.now()
+    assert.equal(0, (run(60, { true }, function(one)
+      sched.sleep(0.05)
+      stop(one)
+    end)))
+    assert.is_true(sched.now() - started < 1)
+  end)
+
+  it("goes on after a failure", function()
+    settings.refresh_time = 0.1
+    local status, count = run(0, { false, true }, function(one)
+      sched.sleep(0.35)
+      stop(one)
+    end)
+    assert.equal(0, status)
+    assert.is_true(count >= 3)
+  end)
+
+  describe("with EXIT_ON_GENERATION_FAILURE", function()
+    before_each(function() settings.exit_on_generation_failure = true end)
+
+    it("leaves with 1 after FAILURE_SLEEP", function()
+      local started = sched.now()
+      assert.equal(1, (run(0, { false }, function() end)))
+      assert.is_true(sched.now() - started >= 0.3)
+    end)
+
+    it("stops with 0 when it is told to in that time", function()
+      settings.failure_sleep = 60
+      assert.equal(0, (run(0, { false }, function(one)
+        sched.sleep(0.05)
+        stop(one)
+      end)))
+    end)
+  end)
+
+  it("removes a stop file that was there before, and its own at the end", function()
+    assert(file.write(settings.trigger_stop_file, ""))
+    local status = run(0, { true }, function()
+      sched.sleep(0.05)
+      assert.is_nil(file.stat(settings.trigger_stop_file))
+      assert(file.write(settings.trigger_stop_file, ""))
+    end)
+    assert.equal(0, status)
+    assert.is_nil(file.stat(settings.trigger_stop_file))
+  end)
+
+  it("sweeps what a killed agent left half written", function()
+    assert(file.mkdir(folder .. "/out/rds"))
+    assert(file.write(folder .. "/out/cds.json", "whole"))
+    assert(file.write(folder .. "/out/rds/.nightjar-0123456789abcdef.tmp", "half"))
+    sched.run(function() assert(agent.new(settings)) end)
+    assert.equal("whole", file.read(folder .. "/out/cds.json"))
+    assert.same({}, file.list(folder .. "/out/rds"))
+  end)
+
+  it("names a folder that it cannot make", function()
+    settings.config_dir = "/dev/null/out"
+    local one, err = agent.new(settings)
+    assert.is_nil(one)
+    assert.matches("/dev/null", err)
+  end)
+end)
