@@ -31,12 +31,14 @@ local function read(path)
 end
 
 -- `pid start-time` of a process (proc(5): fields 1 and 22; the name in field 2 may hold anything).
--- Together they name one process until the next boot.
+-- Together they name one process until the next boot. One that has ended and was not yet waited
+-- for (Z, X) is none any more.
 local function process(path)
   local text = file.read(path, 4096)
   local pid = text and text:match("^%d+")
   local fields = text and text:match("^.*%) (.*)$")
-  local start = fields and fields:match(("%S+ "):rep(19) .. "(%d+)")
+  local start = fields and not fields:match("^[ZX]")
+    and fields:match(("%S+ "):rep(19) .. "(%d+)")
   return start and pid .. " " .. start
 end
 

@@ -66,6 +66,19 @@ describe("state", function()
     assert.matches("/dev/null", err)
   end)
 
+  it("does not belong to a process that has ended, though nobody has waited for it", function()
+    assert(file.mkdir(folder))
+    local pipe <close> = assert(io.popen("echo $$; exec sleep 0.05"))
+    local pid = pipe:read("n")
+    local text
+    repeat
+      text = assert(file.read(("/proc/%d/stat"):format(pid), 4096))
+    until text:find(") Z ", 1, true)
+    local start = text:match("^.*%) (.*)$"):match(("%S+ "):rep(19) .. "(%d+)")
+    assert(file.write(folder .. "/agent.pid", pid .. " " .. start))
+    assert.is_truthy(state.open(folder))
+  end)
+
   it("belongs to one process at a time", function()
     assert(file.mkdir(folder))
     local other <close> = assert(child.spawn { argv = { "sleep", "60" }, death_signal = "KILL" })
