@@ -123,7 +123,7 @@ function schema.integer(min, max)
   return function(value)
     if math_type(value) == "integer" and value >= min and value <= max then return end
     local place, message = expected(what, value)
-    if math_type(value) == "float" then message = message .. " (round with // or math.floor)" end
+    if math_type(value) == "float" then message = message .. " (math.floor makes an integer)" end
     return place, message
   end
 end

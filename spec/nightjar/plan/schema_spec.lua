@@ -26,7 +26,7 @@ describe("a closed schema", function()
       function(v) v.items[1].weight = "x" end,
     ["items[1].weight: expected integer 0..65535, got 65536"] =
       function(v) v.items[1].weight = 65536 end,
-    ["items[1].weight: expected integer 0..65535, got 45.0 (round with // or math.floor)"] =
+    ["items[1].weight: expected integer 0..65535, got 45.0 (math.floor makes an integer)"] =
       function(v) v.items[1].weight = 45.0 end,
     ["items[2].weight: expected integer 0..65535, got nothing"] =
       function(v) v.items[2] = { kind = "public" } end,
