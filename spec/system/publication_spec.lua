@@ -245,7 +245,8 @@ describe("publication", function()
     world:ended(sidecar.agent, 5)
     -- What it leaves when the kill comes between the write and Envoy's refusal.
     local way_back = undo.open(sidecar.state)
-    assert(way_back:note("unfinished", { { path = "cds.json", step = "clusters", content = good } }))
+    assert(way_back:note("unfinished",
+      { { path = "cds.json", step = "clusters", content = good } }))
     assert(file.write(sidecar.folder .. "/cds.json", (good:gsub('"1s"', '"0s"'))))
     os.remove(sidecar.mesh_file)
     sidecar:start { ENVOY_TEMPLATE_DIR = templates }
