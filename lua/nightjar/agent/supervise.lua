@@ -5,6 +5,7 @@ local acknowledge = require("nightjar.agent.acknowledge")
 local admin = require("nightjar.agent.admin")
 local bootstrap = require("nightjar.agent.bootstrap")
 local child = require("host.child")
+local envoy = require("nightjar.agent.envoy")
 local file = require("host.file")
 local log = require("nightjar.log")
 local sched = require("nightjar.agent.sched")
@@ -21,9 +22,6 @@ local HANDOVER_DRAIN = 10 -- seconds in which the old Envoy of a hot restart dra
 local HANDOVER_END = 15   -- seconds after which the old Envoy of a hot restart ends
 local LOOK = 0.05         -- seconds between two looks at a process
 local MAX_BOOTSTRAP = 4 * 1024 * 1024
-
--- Envoy gets an environment of its own: nothing of the agent's credentials.
-local PASSED_ON = { "PATH", "HOME", "TZ", "LANG", "LC_ALL", "TMPDIR" }
 
 ---A supervisor of one Envoy; nothing is started yet.
 ---@param settings table `envoy_bin` ("" for none), `envoy_admin_port`, `envoy_base_id`,
@@ -70,14 +68,6 @@ function supervisor:reachable()
   return self.admin:ready() and self.admin or nil
 end
 
-local function clean_environment(environment)
-  local clean = {}
-  for _, name in ipairs(PASSED_ON) do
-    clean[name] = environment[name]
-  end
-  return clean
-end
-
 function supervisor:arguments(epoch)
   local settings = self.settings
   return {
@@ -96,8 +86,7 @@ end
 ---@return string? err
 ---@return string? code see agent/bootstrap.lua
 function supervisor:check(one)
-  return bootstrap.check(one.content, one.path, self.settings,
-    clean_environment(self.settings.environment or {}))
+  return bootstrap.check(one.content, one.path, self.settings)
 end
 
 function supervisor:write_pid()
@@ -117,7 +106,7 @@ function supervisor:spawn(epoch)
   if content then
     file.remove(self.address_path)
     process, err = child.spawn {
-      argv = self:arguments(epoch), env = clean_environment(self.settings.environment or {}),
+      argv = self:arguments(epoch), env = envoy.environment(self.settings),
       stdin = "null", stdout = "inherit", stderr = "inherit", death_signal = "TERM",
     }
   end

@@ -111,6 +111,18 @@ describe("nightjar check", function()
       .. "to read cds.json, which no template makes\n$", got.stderr)
   end)
 
+  it("tells Envoy nothing of the credentials", function()
+    local fake = folder .. "/fake-envoy"
+    cli.write(fake, ("#!/bin/sh\nenv > '%s/seen'\n"):format(folder))
+    assert(os.execute("chmod +x '" .. fake .. "'"))
+    local got = run { ENVOY_BIN = fake, AWS_ACCESS_KEY_ID = "AKID",
+      AWS_SECRET_ACCESS_KEY = "hush" }
+    assert.matches("\nenvoy: ok\n", got.stdout, 1, true)
+    local seen = cli.read(folder .. "/seen")
+    assert.is_truthy(seen:find("PATH=", 1, true))
+    assert.is_nil(seen:find("AKID", 1, true) or seen:find("hush", 1, true))
+  end)
+
   it("has Envoy look into every file, and leaves nothing behind", function()
     if not has_envoy() then
       pending("no envoy on PATH: `make test` puts one there")
