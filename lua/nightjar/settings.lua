@@ -163,6 +163,16 @@ local function warn_of_unknown(environment, warn)
   end
 end
 
+-- Settings that this version checks and shows but does not act on yet: whoever sets one must not
+-- believe that it works.
+local function warn_of_unread(result, sources, warn)
+  for _, name in ipairs { "STATUS_ADDRESS", "SNAPSHOT_STORE" } do
+    if result[name:lower()] then
+      warn(("%s (%s): this version does nothing with it yet"):format(name, sources[name]))
+    end
+  end
+end
+
 local function picker(layers)
   return function(name)
     local entry = by_name[name]
@@ -301,6 +311,7 @@ function settings.load(input)
   local result, sources = read_entries(pick, input.data_directory, errors)
   settle_member(result, sources, errors)
   warn_of_unknown(environment, warn)
+  warn_of_unread(result, sources, warn)
   local list, problems, port_sources =
     namespaces.read(pick, schema.LAST_NAMESPACE, warn, settings.quote)
   result.namespaces = list

@@ -246,6 +246,11 @@ describe("settings that nobody knows", function()
       SERVCE_PORT = "1", service_port = "1" })
   end)
 
+  it("warns of what it takes but does not act on yet", function()
+    assert.same({ "STATUS_ADDRESS (environment): this version does nothing with it yet" },
+      warnings { STATUS_ADDRESS = "127.0.0.1:9000" })
+  end)
+
   it("is silent about the variables of others", function()
     assert.same({}, warnings { TMPDIR = "/x", HOME = "/", PATH = "/bin", CONFIG = "x",
       CONFIGS = "x", KUBERNETES_SERVICE_PORT = "443", AWS_EXECUTION_ENV = "x", AWS_REGIO = "x",

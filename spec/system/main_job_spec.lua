@@ -274,6 +274,8 @@ describe("the main job", function()
       assert.are.equal(0, world:ended(agent, 10))
       assert.is_nil(file.stat("/proc/" .. envoy))
       assert.is_nil(file.stat(world.directory .. "/envoy.pid"))
+      local base_id = agent.environment.ENVOY_BASE_ID
+      assert.is_nil(file.stat("/dev/shm/envoy_shared_memory_" .. base_id * 10))
     end)
   end)
 end)
