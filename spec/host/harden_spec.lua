@@ -7,7 +7,7 @@ local script = require "spec.support.script"
 local SCRIPT = [==[
 cd "$1"
 mkfifo in
-# A parent that starts the program, which then waits for a request for ever.
+# A parent that starts the program, which then waits for the end of its request for ever.
 sh -c 'exec 3<>in; "$0" --max-memory-mib 64 --max-instructions 1000 <in >out & echo $! >pid.tmp
 mv pid.tmp pid; exec sleep 100' "$2" &
 parent=$!
@@ -15,8 +15,8 @@ state() { sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/nu
 wait_for() { for _ in $(seq 200); do eval "$1" && return; sleep 0.05; done; echo "late: $1"; }
 wait_for '[ -e pid ]'
 pid=$(cat pid)
-wait_for 'grep -q "^NoNewPrivs:.*1" /proc/$pid/status'
-wait_for 'grep -q "Max core file size  *0  *0 " /proc/$pid/limits'
+# More than a pipe holds: this ends once the program reads, which it does after it is hardened.
+head -c 200000 /dev/zero >in
 kill -9 $parent
 wait_for 'case "$(state $pid)" in ""|Z) true;; *) false;; esac'
 echo done
@@ -25,7 +25,7 @@ exit 0
 ]==]
 
 describe("nightjar-plan", function()
-  it("gains no privileges, writes no core files, and dies with its parent", function()
+  it("dies with its parent", function()
     local folder = cli.folder()
     cli.write(folder .. "/script", SCRIPT)
     local pipe = assert(io.popen(("sh %s/script %s '%s' 2>&1")
@@ -34,6 +34,22 @@ describe("nightjar-plan", function()
     pipe:close()
     cli.remove(folder)
     assert.equal("done\n", output)
+  end)
+
+  -- What it has afterwards would not show it: we are hardened ourselves, and children inherit that.
+  it("gives up privileges and core files before anything else", function()
+    if not script.can_trace() then return pending(script.NO_TRACE) end
+    local folder = script.folder()
+    os.execute(("%s '%s' --max-memory-mib 64 --max-instructions 1000 </dev/null >/dev/null 2>&1")
+      :format(script.trace("-e trace=prctl,prlimit64,read", folder .. "/log"), plan.executable))
+    local calls = assert(file.read(folder .. "/log"))
+    script.discard(folder)
+    local request = assert(calls:find("read(0,", 1, true), "it reads no request")
+    for _, call in ipairs { "prctl(PR_SET_NO_NEW_PRIVS, 1",
+      "RLIMIT_CORE, {rlim_cur=0, rlim_max=0}" } do
+      local at = assert(calls:find(call, 1, true), call .. " is missing")
+      assert.is_true(at < request, call .. " comes after the request")
+    end
   end)
 end)
 
