@@ -1,18 +1,21 @@
---- Signed calls to one AWS service over JSON 1.1, with the SDKs' standard retries.
-local clock = require "host.clock"
-local credentials = require "nightjar.agent.aws.credentials"
+--- Calls of AWS operations, signed, with the SDKs' standard retries: the one way to call AWS.
 local endpoint = require "nightjar.agent.aws.endpoint"
 local failure = require "nightjar.agent.aws.failure"
 local gate = require "nightjar.agent.aws.gate"
-local json = require "host.json"
 local log = require "nightjar.log"
-local program = require "host.program"
-local region = require "nightjar.agent.aws.region"
+local options_of = require "nightjar.agent.aws.options"
+local rate = require "nightjar.agent.aws.rate"
 local retry = require "nightjar.agent.aws.retry"
-local sched = require "nightjar.agent.sched"
 local sigv4 = require "host.sigv4"
 local timestamp = require "nightjar.agent.aws.timestamp"
-local variables = require "nightjar.agent.aws.variables"
+
+---@class AwsService
+---@field name string  in host names, in a profile's `services` section, and in signatures
+---@field variable string  the variable that holds an endpoint of its own
+---@field protocol AwsProtocol
+---@field rates RateLimits
+---@field secret boolean?  its requests and answers hold secrets: never to be shown
+---@field transient table<string, true>?  error codes of its own that are worth another try
 
 ---@class AwsClient
 ---@field calls table<string, integer>  requests sent so far, by operation
@@ -20,56 +23,38 @@ local variables = require "nightjar.agent.aws.variables"
 local client = {}
 client.__index = client
 
-local SIGNING_NAME = "servicediscovery"
-local TARGET = "Route53AutoNaming_v20170314."
-local CONTENT_TYPE = "application/x-amz-json-1.1"
-
--- A call that takes longer than a third of a pass is better tried again.
+-- A call that takes longer than a third of a pass is better tried again; so is one whose answer
+-- comes to a standstill.
 local CONNECT_TIMEOUT = 3
 local TIMEOUT = 10
--- A thousand instances with thirty attributes of a kibibyte each.
+local STALL_TIMEOUT = 5
 local MAX_ANSWER = 64 * 1024 * 1024
 -- Clocks that differ by less are no reason for a refused signature.
 local SKEW = 4 * 60
 
-local function attempts_of(settings)
-  local value = variables.get(settings, "AWS_MAX_ATTEMPTS")
-  if not value then return retry.MAX_ATTEMPTS end
-  local number = value:find("^%d+$") and math.tointeger(tonumber(value))
-  if number and number >= 1 then return number end
-  return nil, ("AWS_MAX_ATTEMPTS: expected an integer from 1, got %q"):format(value)
-end
+-- What AWS answers to a key that it does not know, or no longer.
+local unknown_key = { UnrecognizedClientException = true, InvalidClientTokenId = true,
+  InvalidAccessKeyId = true }
+local wrong_signature = { SignatureDoesNotMatch = true, InvalidSignatureException = true }
 
-local function user_agent(settings)
-  local application = variables.get(settings, "AWS_SDK_UA_APP_ID")
-  local agent = "nightjar/" .. program.version
-  if application then agent = agent .. " app/" .. application:gsub("[^%w.+_~-]", "-") end
-  return agent
-end
-
---- A client for Cloud Map as the settings describe it. Nothing is asked of the network yet.
----
---- `options` replaces the world in specs: {http, now, sleep, random, monotonic, credentials}.
----@param settings table  uses `environment`, `api_concurrency` and the AWS variables
----@param options table?
+--- A client for one service. Nothing is asked of the network yet.
+---@param service AwsService
+---@param context AwsWorld  its settings: `environment`, `api_concurrency`, the AWS variables
+---@param region string
+---@param credentials CredentialsStore?  nil: calls are not signed
 ---@return AwsClient?
 ---@return string? err
-function client.new(settings, options)
-  options = options or {}
-  local where, err = region.describe(settings)
-  if not where then return nil, err end
-  local target, endpoint_err = endpoint.describe(settings)
+function client.new(service, context, region, credentials)
+  local settings = context.settings
+  local target, endpoint_err = endpoint.describe(settings, service, region)
   if not target then return nil, endpoint_err end
-  local attempts, attempts_err = attempts_of(settings)
-  if not attempts then return nil, attempts_err end
+  local options, err = options_of.read(settings)
+  if not options then return nil, err end
   return setmetatable({
-    region = where.value, endpoint = target.value, max_attempts = attempts,
-    agent = user_agent(settings), ca_file = variables.get(settings, "AWS_CA_BUNDLE"),
-    credentials = options.credentials or credentials.new(settings, options),
-    gate = gate.new(settings.api_concurrency or 8), quota = retry.quota(), skew = 0,
-    http = options.http or sched.http, sleep = options.sleep or sched.sleep,
-    now = options.now or clock.now, monotonic = options.monotonic or clock.monotonic,
-    random = options.random or math.random, calls = {}, retries = 0,
+    service = service, context = context, region = target.signing_region,
+    endpoint = target.value, options = options, credentials = credentials,
+    gate = gate.new(settings.api_concurrency or 8), quota = retry.quota(),
+    limiter = rate.new(service.rates, context.monotonic), calls = {}, retries = 0,
   }, client)
 end
 
@@ -81,81 +66,173 @@ function client:counts()
   return copy
 end
 
+function client:now() return self.context.now() + self.context.clock.skew end
+
+-- An id for all tries of one call, as the SDKs send it: a version 4 UUID (RFC 9562).
+local function invocation_id(random)
+  return (("xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx"):gsub("[xy]", function(place)
+    local digit = math.floor(random() * 16) & 15
+    return ("%x"):format(place == "y" and (digit & 3 | 8) or digit)
+  end))
+end
+
 -- The headers of a request, or nil and why these keys cannot sign it; that names no secret.
-function client:signed(operation, body, url, held)
-  local headers = { { "Content-Type", CONTENT_TYPE }, { "X-Amz-Target", TARGET .. operation } }
-  local signed, err = sigv4.sign {
-    method = "POST", url = url, headers = headers, body = body, region = self.region,
-    service = SIGNING_NAME, time = math.floor(self.now() + self.skew),
-    access_key_id = held.access_key_id, secret_access_key = held.secret_access_key,
-    session_token = held.session_token,
-  }
-  if not signed then return nil, err end
-  table.move(signed.headers, 1, #signed.headers, #headers + 1, headers)
-  headers[#headers + 1] = { "User-Agent", self.agent }
+function client:headers(call, url)
+  local headers = table.move(call.headers, 1, #call.headers, 1, {})
+  headers[#headers + 1] = { "amz-sdk-invocation-id", call.id }
+  headers[#headers + 1] = { "amz-sdk-request",
+    ("attempt=%d; max=%d"):format(call.attempts + 1, self.options.max_attempts) }
+  local held = call.held
+  if held then
+    local signed, err = sigv4.sign {
+      method = "POST", url = url, headers = headers, body = call.body, region = self.region,
+      service = self.service.name, time = math.floor(self:now()),
+      access_key_id = held.access_key_id, secret_access_key = held.secret_access_key,
+      session_token = held.session_token,
+    }
+    if not signed then return nil, err end
+    table.move(signed.headers, 1, #signed.headers, #headers + 1, headers)
+  end
+  headers[#headers + 1] = { "User-Agent", self.options.user_agent }
   return headers
 end
 
--- What a 200 holds, or why it cannot be used: a proxy's page, or half of an answer.
-local function output_of(operation, response)
-  local output, err = json.decode(response.body, { max_bytes = MAX_ANSWER })
-  if type(output) == "table" and not json.is_array(output) then return output end
-  return nil, failure.new { operation = operation, status = response.status,
-    code = "UnreadableResponse", message = err or "expected a JSON object",
-    request_id = response.headers["x-amzn-requestid"] }
+local function secrets_of(held)
+  return held and { held.secret_access_key, held.session_token } or {}
 end
 
-function client:attempt(operation, body, options, state)
-  local held = state.held
-  local place <close> = self.gate:enter() -- luacheck: ignore place
-  local url = endpoint.with_prefix(self.endpoint, options.host_prefix)
-  local headers, sign_err = self:signed(operation, body, url, held)
-  if not headers then
-    return nil, failure.new { operation = operation, code = "CredentialsError",
-      message = (held.source or "keys") .. ": " .. sign_err }
+function client:send(call, url, headers)
+  local service, secrets = self.service, secrets_of(call.held)
+  call.signed_skew, call.attempts = self.context.clock.skew, call.attempts + 1
+  self.calls[call.operation] = (self.calls[call.operation] or 0) + 1
+  local response, err = self.context.http({
+    method = "POST", url = url, headers = headers, body = call.body,
+    connect_timeout = CONNECT_TIMEOUT, timeout = TIMEOUT, stall_timeout = STALL_TIMEOUT,
+    max_body = MAX_ANSWER, ca_file = self.options.ca_file,
+    proxy = self.options.http_proxy and url:find("^http:") and self.options.http_proxy or nil,
+  }, { about = ("%s, attempt %d"):format(call.operation, call.attempts), secrets = secrets,
+    hide_request = service.secret, hide_answer = service.secret })
+  if not response then return nil, failure.of_transport(call.operation, err) end
+  if response.status == 200 then
+    local output, problem = service.protocol.read(call.operation, response)
+    return output, problem, response.headers
   end
-  state.signed_skew, state.attempts = self.skew, state.attempts + 1
-  self.calls[operation] = (self.calls[operation] or 0) + 1
-  local response, err = self.http {
-    method = "POST", url = url, headers = headers, body = body,
-    connect_timeout = CONNECT_TIMEOUT, timeout = TIMEOUT, max_body = MAX_ANSWER,
-    ca_file = self.ca_file,
-  }
-  if not response then return nil, failure.of_transport(operation, err) end
-  if response.status == 200 then return output_of(operation, response) end
-  local secrets = { held.secret_access_key, held.session_token }
-  return nil, failure.of_response(operation, response, secrets), response.headers
+  return nil, failure.of_response(call.operation, response, secrets), response.headers
+end
+
+-- One try: waits for a place and for the rate, signs, sends.
+function client:attempt(call)
+  local place <close> = self.gate:enter() -- luacheck: ignore place
+  local wait = self.limiter:take(call.operation)
+  if wait > 0 then
+    if call.deadline and self.context.monotonic() + wait >= call.deadline then
+      self.limiter:give_back(call.operation)
+      return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
+        message = "the agent's own rate limit leaves no time for it in this pass" }
+    end
+    self.context.sleep(wait)
+  end
+  local url = endpoint.with_prefix(self.endpoint,
+    self.options.host_prefixes and call.host_prefix or nil)
+  local headers, err = self:headers(call, url)
+  if not headers then
+    return nil, failure.new { operation = call.operation, code = "CredentialsError",
+      message = (call.held.source or "keys") .. ": " .. err }
+  end
+  return self:send(call, url, headers)
 end
 
 -- Whether the clocks differ so much that the signature failed for it; then the client's own
 -- clock is corrected for all calls to come. Another call may have done that meanwhile.
 function client:correct_clock(headers, signed_skew)
-  if signed_skew ~= self.skew then return true end
+  local clock = self.context.clock
+  if signed_skew ~= clock.skew then return true end
   local theirs = timestamp.parse_http(headers and headers.date)
-  if not theirs or math.abs(theirs - (self.now() + self.skew)) <= SKEW then return false end
-  self.skew = theirs - self.now()
+  if not theirs or math.abs(theirs - self:now()) <= SKEW then return false end
+  clock.skew = theirs - self.context.now()
+  log.warn("clock_corrected", { seconds = math.floor(clock.skew + 0.5),
+    reason = "AWS's clock differs from this machine's" })
+  return true
+end
+
+-- New keys, or the right time, and once more: each of the two once in a call.
+function client:corrected(class, headers, call)
+  if call[class] or not call.held then return false end
+  call[class] = true
+  if class == "skew" then return self:correct_clock(headers, call.signed_skew) end
+  self.credentials:expire(call.held)
   return true
 end
 
 -- Whether the call may be tried again; waits until it may.
-function client:again(problem, headers, state, deadline)
-  local class = retry.class(problem)
-  if class == "expired" or class == "skew" then
-    if state[class] then return false end
-    state[class] = true
-    if class == "skew" then return self:correct_clock(headers, state.signed_skew) end
-    self.credentials:expire(state.held)
-    return true
-  end
-  if class == "final" or state.attempts >= self.max_attempts then return false end
-  local delay = retry.delay(class, state.retries, self.random(),
+function client:again(problem, headers, call)
+  local class = retry.class(problem, self.service.transient)
+  if class == "throttle" then self.limiter:throttled(call.operation) end
+  if class == "expired" or class == "skew" then return self:corrected(class, headers, call) end
+  if class == "final" or call.attempts >= self.options.max_attempts then return false end
+  local delay = retry.delay(class, call.retries, self.context.random(),
     headers and headers["x-amz-retry-after"])
-  if deadline and self.monotonic() + delay >= deadline then return false end
-  state.cost = self.quota:take(class)
-  if not state.cost then return false end
-  state.retries, self.retries = state.retries + 1, self.retries + 1
-  self.sleep(delay)
+  if call.deadline and self.context.monotonic() + delay >= call.deadline then return false end
+  call.cost = self.quota:take(class)
+  if not call.cost then return false end
+  call.retries, self.retries = call.retries + 1, self.retries + 1
+  self.context.sleep(delay)
   return true
+end
+
+-- What a refusal means that only the keys explain: said first, before AWS's own long sentence.
+-- A key that AWS does not know may have been exchanged: the next call looks for a newer one.
+function client:explain(problem, call)
+  local held = call.held
+  if not held then return end
+  local hint
+  if wrong_signature[problem.code] then
+    hint = "the secret access key (%s) is wrong"
+  elseif unknown_key[problem.code] then
+    hint = "AWS does not know the access key or session token (%s)"
+    self.credentials:expire(held)
+  end
+  if hint then
+    hint = hint:format(held.source or "given")
+    problem.message = problem.message == "" and hint or hint .. ": " .. problem.message
+  end
+end
+
+function client:give_up(problem, call)
+  self:explain(problem, call)
+  log.debug("api_failed", { reason = tostring(problem), operation = call.operation,
+    status = problem.status, code = problem.code, request_id = problem.request_id,
+    attempts = problem.attempts })
+  return nil, problem
+end
+
+-- Keys for the next try; true where the call is not signed.
+function client:take_keys(call)
+  if not self.credentials then return true end
+  local err
+  call.held, err = self.credentials:get()
+  if call.held then return true end
+  return nil, failure.new { operation = call.operation, code = "CredentialsError",
+    message = err, attempts = call.attempts }
+end
+
+function client:run(call)
+  while true do
+    if call.deadline and self.context.monotonic() >= call.deadline then
+      return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
+        message = "no time left in this pass", attempts = call.attempts }
+    end
+    local ok, err = self:take_keys(call)
+    if not ok then return nil, err end
+    local output, problem, headers = self:attempt(call)
+    if output then
+      self.quota:give(call.cost)
+      self.limiter:succeeded(call.operation)
+      return output
+    end
+    problem.attempts = call.attempts
+    if not self:again(problem, headers, call) then return self:give_up(problem, call) end
+  end
 end
 
 --- Calls an operation and returns what it answers, or one failure after the last try.
@@ -169,36 +246,13 @@ end
 ---@return Failure? problem
 function client:call(operation, input, options)
   options = options or {}
-  local body, encode_err = json.encode(input)
+  local body, headers = self.service.protocol.write(operation, input)
   if not body then
-    return nil, failure.new { operation = operation, code = "UnusableInput",
-      message = encode_err }
+    return nil, failure.new { operation = operation, code = "UnusableInput", message = headers }
   end
-  local state = { attempts = 0, retries = 0 }
-  while true do
-    if options.deadline and self.monotonic() >= options.deadline then
-      return nil, failure.new { operation = operation, code = "DeadlineExceeded",
-        message = "no time left in this pass", attempts = state.attempts }
-    end
-    local err
-    state.held, err = self.credentials:get()
-    if not state.held then
-      return nil, failure.new { operation = operation, code = "CredentialsError",
-        message = err, attempts = state.attempts }
-    end
-    local output, problem, headers = self:attempt(operation, body, options, state)
-    if output then
-      self.quota:give(state.cost)
-      return output
-    end
-    problem.attempts = state.attempts
-    if not self:again(problem, headers, state, options.deadline) then
-      log.debug("api_failed", { reason = tostring(problem), operation = operation,
-        status = problem.status, code = problem.code, request_id = problem.request_id,
-        attempts = problem.attempts })
-      return nil, problem
-    end
-  end
+  return self:run { operation = operation, body = body, headers = headers,
+    host_prefix = options.host_prefix, deadline = options.deadline, attempts = 0, retries = 0,
+    id = invocation_id(self.context.random) }
 end
 
 return client

@@ -2,10 +2,44 @@
 ---
 --- Shapes after the public service model, API 2017-03-14.
 local arn = require "nightjar.agent.aws.arn"
+local aws_client = require "nightjar.agent.aws.client"
+local credentials = require "nightjar.agent.aws.credentials"
 local failure = require "nightjar.agent.aws.failure"
 local json = require "host.json"
+local protocol = require "nightjar.agent.aws.protocol.json"
+local region = require "nightjar.agent.aws.region"
+local store = require "nightjar.agent.aws.store"
+local world = require "nightjar.agent.aws.world"
 
 local cloudmap = {}
+
+---@type AwsService
+cloudmap.service = {
+  name = "servicediscovery", variable = "AWS_ENDPOINT_URL_SERVICEDISCOVERY",
+  protocol = protocol.new("Route53AutoNaming_v20170314"),
+  -- An account and region has 1,000 DiscoverInstances a second for all its agents and all else
+  -- ("AWS Cloud Map quotas"); what List and Get may take together is not published, and lower.
+  rates = {
+    DiscoverInstances = { rate = 100, burst = 200 },
+    GetServiceAttributes = { rate = 40, burst = 200 },
+    default = { rate = 10, burst = 50 },
+  },
+}
+
+--- A client for Cloud Map as the settings describe it, with the credentials of the chain. The
+--- instance metadata service is asked only where nothing else names the region.
+---@param settings table
+---@param options table?  see aws/world.lua; `providers` replaces the credentials' chain
+---@return AwsClient?
+---@return string? err
+---@return string? code  "unknown": no region is known, but may be later
+function cloudmap.connect(settings, options)
+  local context = world.new(settings, options)
+  local where, err, code = region.describe(settings, context)
+  if not where then return nil, err, code end
+  local keys = store.new(context, options and options.providers or credentials.providers)
+  return aws_client.new(cloudmap.service, context, where.value, keys)
+end
 
 -- Pages hold at most 100; a list of 20,000 services is beyond every quota.
 local PAGE_SIZE = 100

@@ -1,4 +1,4 @@
---- Where Cloud Map's API answers: an endpoint of the operator's, or the partition's own.
+--- Where a service's API answers: an endpoint of the operator's, or the partition's own.
 local profile = require "nightjar.agent.aws.profile"
 local region = require "nightjar.agent.aws.region"
 local variables = require "nightjar.agent.aws.variables"
@@ -24,29 +24,36 @@ local function suffixes(name)
   end
 end
 
-local function of_profile(settings)
-  local found, err = profile.load(settings)
-  if not found then return nil, nil, err end
-  local own = found.services.servicediscovery
-  if type(own) == "table" and type(own.endpoint_url) == "string" then
-    return own.endpoint_url, "services " .. found.config.services
+---@class EndpointOwner  what `describe` needs of a service
+---@field name string  "servicediscovery"
+---@field variable string  "AWS_ENDPOINT_URL_SERVICEDISCOVERY"
+
+-- What `nightjar config` shows is Cloud Map's.
+local CLOUD_MAP = { name = "servicediscovery", variable = "AWS_ENDPOINT_URL_SERVICEDISCOVERY" }
+
+-- A services section that is named and is not there is an error: its endpoints would be AWS's own.
+local function of_services(found, service)
+  local section = variables.key(found.values, "services")
+  if not section then return nil end
+  local services = found.files.services[section]
+  if not services then
+    return nil, nil, ("profile %s: services: no section [services %s]"):format(found.name, section)
   end
-  local general = found.config.endpoint_url
-  if type(general) == "string" and general ~= "" then
-    return general, "profile " .. found.name
-  end
-  return nil
+  local own = services[service.name]
+  local url = type(own) == "table" and variables.key(own, "endpoint_url")
+  return url or nil, "services " .. section
 end
 
-local function configured(settings)
-  if variables.is_true(settings, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") then return nil end
-  for _, name in ipairs { "AWS_ENDPOINT_URL_SERVICEDISCOVERY", "AWS_ENDPOINT_URL" } do
+local function configured(settings, service, found)
+  if variables.is_true(settings, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", found) then return nil end
+  for _, name in ipairs { service.variable, "AWS_ENDPOINT_URL" } do
     local value, source = variables.get(settings, name)
-    if value then
-      return value, source == "environment" and name or name .. " (" .. source .. ")"
-    end
+    if value then return value, variables.label(name, source) end
   end
-  return of_profile(settings)
+  local url, source, err = of_services(found, service)
+  if url or err then return url, source, err end
+  url = variables.key(found.values, "endpoint_url")
+  return url, url and "profile " .. found.name
 end
 
 --- Takes a URL apart into scheme, host, `:port` and path; nil when it is no plain http(s) URL.
@@ -87,36 +94,68 @@ function endpoint.with_prefix(url, prefix)
   return ("%s://%s%s%s%s/"):format(scheme, prefix, host, port, path)
 end
 
-local function of_partition(settings, name)
-  local plain, dual = suffixes(name)
-  local fips = variables.is_true(settings, "AWS_USE_FIPS_ENDPOINT")
-  local stacked = variables.is_true(settings, "AWS_USE_DUALSTACK_ENDPOINT")
-  return ("https://servicediscovery%s.%s.%s"):format(fips and "-fips" or "", name,
-    stacked and dual or plain)
+-- Regions that had one STS together before they had their own, for AWS_STS_REGIONAL_ENDPOINTS
+-- (AWS SDKs and Tools Reference Guide, "AWS STS Regional endpoints").
+local legacy_sts = {}
+for _, name in ipairs { "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+  "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3",
+  "sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2" } do
+  legacy_sts[name] = true
 end
 
---- Cloud Map's endpoint and where it comes from.
----@param settings table
----@return {value: string, source: string}?
----@return string? err
-function endpoint.describe(settings)
-  local value, source, err = configured(settings)
-  if err then return nil, err end
-  if not value then
-    local found, region_err = region.describe(settings)
-    if not found then return nil, region_err end
-    return { value = of_partition(settings, found.value), source = "region " .. found.value }
+local function of_partition(settings, service, region_name, found)
+  local plain, dual = suffixes(region_name)
+  local fips = variables.is_true(settings, "AWS_USE_FIPS_ENDPOINT", found)
+  local stacked = variables.is_true(settings, "AWS_USE_DUALSTACK_ENDPOINT", found)
+  local host = service.name
+  if host == "sts" and not fips and not stacked and legacy_sts[region_name] then
+    local mode = variables.lookup(settings, "AWS_STS_REGIONAL_ENDPOINTS", found)
+    if mode and mode:lower() == "legacy" then return "https://sts.amazonaws.com", "us-east-1" end
   end
+  -- STS's plain endpoints in GovCloud are the FIPS ones.
+  local is_fips_already = host == "sts" and not stacked and region_name:find("^us%-gov%-")
+  if fips and not is_fips_already then host = host .. "-fips" end
+  return ("https://%s.%s.%s"):format(host, region_name, stacked and dual or plain), region_name
+end
+
+local function of_operator(settings, value, source, found)
   if not endpoint.split(value) then
     -- The value is not repeated: it may hold a name and a password.
     return nil, ("%s: expected a URL like https://host:port, without a user"):format(source)
   end
   for _, name in ipairs { "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT" } do
-    if variables.is_true(settings, name) then
-      return nil, ("%s: cannot be used together with the endpoint of %s"):format(name, source)
+    if variables.is_true(settings, name, found) then
+      local _, label = variables.lookup(settings, name, found)
+      return nil, ("%s: cannot be used together with the endpoint of %s"):format(label, source)
     end
   end
   return { value = value, source = source }
+end
+
+--- A service's endpoint, where it comes from, and the region that signatures for it name.
+---@param settings table
+---@param service EndpointOwner?  Cloud Map if nil
+---@param region_name string?  looked up if nil
+---@return {value: string, source: string, signing_region: string?}?
+---@return string? err
+function endpoint.describe(settings, service, region_name)
+  service = service or CLOUD_MAP
+  local found, load_err = profile.load(settings)
+  if not found then return nil, load_err end
+  local value, source, err = configured(settings, service, found)
+  if err then return nil, err end
+  if value then
+    local own, wrong = of_operator(settings, value, source, found)
+    if own then own.signing_region = region_name end
+    return own, wrong
+  end
+  if not region_name then
+    local where, region_err = region.describe(settings)
+    if not where then return nil, region_err end
+    region_name = where.value
+  end
+  local url, signing = of_partition(settings, service, region_name, found)
+  return { value = url, source = "region " .. region_name, signing_region = signing }
 end
 
 return endpoint

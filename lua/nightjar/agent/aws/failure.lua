@@ -1,6 +1,7 @@
 --- The one error type of the AWS client: what was called, what came back, after how many tries.
 local json = require "host.json"
 local text = require "nightjar.text"
+local xml = require "nightjar.agent.aws.xml"
 
 local failure = {}
 
@@ -65,19 +66,20 @@ local function from_json(body)
   if not body:find("^%s*{") then return nil end
   local value = json.decode(body)
   if type(value) ~= "table" then return nil end
+  -- Services of the query protocol answer in JSON too when they are asked to.
+  if type(value.Error) == "table" then
+    value = { code = value.Error.Code, message = value.Error.Message }
+  end
   local code = failure.bare_code(value.__type) or failure.bare_code(value.code)
   local message = value.message or value.Message
   return code, type(message) == "string" and message or nil
 end
 
-local entities = { ["&lt;"] = "<", ["&gt;"] = ">", ["&quot;"] = '"', ["&apos;"] = "'",
-  ["&amp;"] = "&" }
-
 local function from_xml(body)
   if not body:find("^%s*<") then return nil end
   local code = failure.bare_code(body:match("<Code>([^<]*)</Code>"))
   local message = body:match("<Message>([^<]*)</Message>")
-  return code, message and message:gsub("&%a+;", entities) or nil
+  return code, message and xml.unescape(message)
 end
 
 -- Before the message is cut, so that no part of a secret stays.

@@ -31,12 +31,15 @@ local skewed = set { "RequestTimeTooSkewed", "RequestExpired", "InvalidSignature
 --- What kind of failure this is: "throttle", "transient", "expired" (credentials), "skew" (clocks,
 --- or a wrong secret), or "final".
 ---@param problem Failure
+---@param own table<string, true>?  codes that the service calls worth another try
 ---@return string
-function retry.class(problem)
+function retry.class(problem, own)
   if problem.status == 429 or throttles[problem.code] then return "throttle" end
   -- A certificate that is not trusted is not trusted on the second try either.
   if problem.transport == "tls" or problem.transport == "too_large" then return "final" end
-  if transients[problem.code] or transient_status[problem.status] then return "transient" end
+  if transients[problem.code] or transient_status[problem.status] or own and own[problem.code] then
+    return "transient"
+  end
   if expired[problem.code] then return "expired" end
   if skewed[problem.code] then return "skew" end
   return "final"
@@ -50,7 +53,8 @@ end
 ---@return number
 function retry.delay(class, retries, random, retry_after)
   local delay = random * math.min(BASE[class] * 2 ^ retries, LONGEST)
-  local asked = tonumber(retry_after)
+  local digits = type(retry_after) == "string" and retry_after:match("^%s*(%d+)%s*$")
+  local asked = tonumber(digits or math.type(retry_after) and retry_after)
   if asked and asked > 0 then
     delay = math.max(delay, math.min(asked / 1000, delay + LONGEST_STRETCH))
   end

@@ -1,7 +1,6 @@
 --- Reads meshes from AWS Cloud Map: complete reads only, and each service stands or falls alone.
 local api = require "nightjar.agent.aws.cloudmap"
 local arn = require "nightjar.agent.aws.arn"
-local aws_client = require "nightjar.agent.aws.client"
 local merge = require "nightjar.agent.discover.merge"
 local retry = require "nightjar.agent.aws.retry"
 local sched = require "nightjar.agent.sched"
@@ -23,12 +22,13 @@ local unknown_operation = { UnknownOperationException = true, UnknownOperation =
 
 --- A session for a process's settings; one is kept for as long as the agent runs.
 ---@param settings table
----@param options table?  as aws.client takes them
+---@param options table?  see aws/world.lua
 ---@return CloudMapSession?
 ---@return string? err
+---@return string? code  "unknown": no region is known, but may be later
 function cloudmap.session(settings, options)
-  local client, err = aws_client.new(settings, options)
-  if not client then return nil, err end
+  local client, err, code = api.connect(settings, options)
+  if not client then return nil, err, code end
   return { client = client, identities = {} }
 end
 
@@ -198,7 +198,8 @@ local function second_round(pass, identity, services, results)
     end
   end
   if #again == 0 then return end
-  pass.session.client.sleep(1 + pass.session.client.random())
+  local world = pass.session.client.context
+  world.sleep(1 + world.random())
   sched.all(again, pass.limit, function(position)
     results[position] = read_service(pass, identity, services[position])
     return true
@@ -286,7 +287,7 @@ function cloudmap.read(session, previous, settings, now)
   local time = math.max(settings.refresh_time or 30, 10)
   local pass = { session = session, warnings = {}, warned = {}, known = {}, service_level = {},
     limit = settings.api_concurrency or 8,
-    options = { deadline = session.client.monotonic() + time } }
+    options = { deadline = session.client.context.monotonic() + time } }
   remember(pass, previous)
   local wanted = wanted_of(settings)
   local found, identities, ids = identify_all(pass, wanted)
@@ -308,15 +309,17 @@ end
 local sessions = setmetatable({}, { __mode = "k" })
 
 --- The session that belongs to these settings. Fails when a setting stands in the way (no region,
---- an endpoint that is no URL), which no later pass would mend; nothing is asked of the network.
+--- an endpoint that is no URL), which no later pass would mend.
 ---@param settings table
+---@param options table?  of the session, where it is opened now
 ---@return CloudMapSession?
 ---@return string? err
-function cloudmap.open(settings)
+---@return string? code  "unknown": no region is known, but may be later
+function cloudmap.open(settings, options)
   if sessions[settings] then return sessions[settings] end
-  local session, err = cloudmap.session(settings)
+  local session, err, code = cloudmap.session(settings, options)
   sessions[settings] = session
-  return session, err
+  return session, err, code
 end
 
 --- Reads with the session that belongs to these settings.

@@ -11,14 +11,16 @@ local sources = {
 }
 
 --- Whether the settings suffice for a first pass: what fails here fails at each pass, so an agent
---- that starts says so at once. Asks nothing of the network.
+--- that starts says so at once. Of the network only the instance's metadata service is asked, where
+--- nothing else names the region.
 ---@param settings table
 ---@return true?
 ---@return string? err
+---@return string? code  "unknown": what is missing may be known later
 function discover.check(settings)
   if settings.discovery ~= "cloudmap" then return true end
-  local session, err = require("nightjar.agent.discover.cloudmap").open(settings)
-  if not session then return nil, "discovery: " .. err end
+  local session, err, code = require("nightjar.agent.discover.cloudmap").open(settings)
+  if not session then return nil, "discovery: " .. err, code end
   return true
 end
 

@@ -1,6 +1,6 @@
 -- Signed calls with their retries, against a world made of tables.
 
-local aws_client = require "nightjar.agent.aws.client"
+local cloudmap = require "nightjar.agent.aws.cloudmap"
 local json = require "host.json"
 local sched = require "nightjar.agent.sched"
 
@@ -9,10 +9,10 @@ local THROTTLED = { status = 429, body = '{"__type":"RequestLimitExceeded"}' }
 local BUSY = { status = 503, body = "<html>busy</html>" }
 
 describe("the client", function()
-  local asked, slept, answers, clock, environment
+  local asked, slept, answers, clock, elapsed, environment
 
   before_each(function()
-    asked, slept, clock = {}, {}, 1795491670
+    asked, slept, clock, elapsed = {}, {}, 1795491670, 0
     environment = { AWS_REGION = "eu-central-1", AWS_ACCESS_KEY_ID = "AKIA1", HOME = "/nonexistent",
       AWS_SECRET_ACCESS_KEY = "hunter2", AWS_SESSION_TOKEN = "token1" }
   end)
@@ -20,7 +20,7 @@ describe("the client", function()
   local function open(fields)
     local settings = { environment = environment, sources = {}, api_concurrency = 2 }
     for key, value in pairs(fields or {}) do settings[key] = value end
-    return assert(aws_client.new(settings, {
+    return assert(cloudmap.connect(settings, {
       http = function(request)
         asked[#asked + 1] = request
         local answer = answers[math.min(#asked, #answers)]
@@ -28,10 +28,12 @@ describe("the client", function()
         if answer.kind then return nil, answer end
         return { status = answer.status, body = answer.body, headers = answer.headers or {} }
       end,
-      sleep = function(seconds) slept[#slept + 1] = seconds end,
+      sleep = function(seconds)
+        slept[#slept + 1], elapsed = seconds, elapsed + seconds
+      end,
       random = function() return 1 end,
       now = function() return clock end,
-      monotonic = function() return 0 end,
+      monotonic = function() return elapsed end,
     }))
   end
 
@@ -58,8 +60,8 @@ describe("the client", function()
     assert.equal("20261124T034110Z", header(request, "x-amz-date"))
     assert.matches("AKIA1/20261124/eu-central-1/servicediscovery/aws4_request",
       header(request, "authorization"), 1, true)
-    assert.matches("SignedHeaders=content%-type;host;x%-amz%-date;x%-amz%-security%-token;"
-      .. "x%-amz%-target", header(request, "authorization"))
+    assert.matches("SignedHeaders=amz%-sdk%-invocation%-id;amz%-sdk%-request;content%-type;host;"
+      .. "x%-amz%-date;x%-amz%-security%-token;x%-amz%-target", header(request, "authorization"))
     assert.matches("^nightjar/", header(request, "user-agent"))
   end)
 
@@ -107,7 +109,7 @@ describe("the client", function()
     call(open())
     assert.equal(1, #asked)
     environment.AWS_MAX_ATTEMPTS = "many"
-    local client, err = aws_client.new({ environment = environment, sources = {} })
+    local client, err = cloudmap.connect({ environment = environment, sources = {} })
     assert.is_nil(client)
     assert.equal('AWS_MAX_ATTEMPTS: expected an integer from 1, got "many"', err)
   end)

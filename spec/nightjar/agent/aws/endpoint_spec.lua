@@ -5,6 +5,7 @@ local region = require "nightjar.agent.aws.region"
 
 local function settings(environment)
   environment.HOME = environment.HOME or "/nonexistent"
+  environment.AWS_EC2_METADATA_DISABLED = environment.AWS_EC2_METADATA_DISABLED or "true"
   return { environment = environment, sources = {} }
 end
 
@@ -75,7 +76,7 @@ describe("endpoint.describe", function()
       ["us-iso-east-1"] = "servicediscovery.us-iso-east-1.c2s.ic.gov",
       ["eusc-de-east-1"] = "servicediscovery.eusc-de-east-1.amazonaws.eu",
     } do
-      assert.same({ value = "https://" .. host, source = "region " .. name },
+      assert.same({ value = "https://" .. host, source = "region " .. name, signing_region = name },
         endpoint.describe(settings { AWS_REGION = name }))
     end
   end)
@@ -100,9 +101,13 @@ describe("endpoint.describe", function()
   end)
 
   it("reads the profile's endpoint, its services section first", function()
-    local text = "[default]\nregion = r\nendpoint_url = http://a:1\nservices = mine\n"
+    local text = "[default]\nregion = r\nendpoint_url = http://a:1\n"
     assert.same({ value = "http://a:1", source = "profile default" },
       endpoint.describe(with_file(text, {})))
+    text = text .. "services = mine\n"
+    local found, err = endpoint.describe(with_file(text, {}))
+    assert.is_nil(found)
+    assert.equal("profile default: services: no section [services mine]", err)
     text = text .. "[services mine]\nservicediscovery =\n  endpoint_url = http://b:2\n"
     assert.same({ value = "http://b:2", source = "services mine" },
       endpoint.describe(with_file(text, {})))

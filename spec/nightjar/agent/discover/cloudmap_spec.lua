@@ -254,7 +254,7 @@ describe("discovery from Cloud Map", function()
 
   it("refuses to start without a region", function()
     local given = settings()
-    given.environment.AWS_REGION = nil
+    given.environment.AWS_REGION, given.environment.AWS_EC2_METADATA_DISABLED = nil, "true"
     local snapshot, err = run(given)
     assert.is_nil(snapshot)
     assert.equal("discovery: no AWS region: set AWS_REGION, or `region` in the profile", err)

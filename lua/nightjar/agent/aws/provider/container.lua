@@ -1,7 +1,6 @@
 --- Credentials from the container agent's endpoint (ECS tasks, EKS pod identities).
+local document = require "nightjar.agent.aws.document"
 local file = require "host.file"
-local json = require "host.json"
-local timestamp = require "nightjar.agent.aws.timestamp"
 local variables = require "nightjar.agent.aws.variables"
 
 local container = { name = "container" }
@@ -9,7 +8,6 @@ local container = { name = "container" }
 local AGENT = "http://169.254.170.2"
 local TIMEOUT = 2
 local TRIES = 3
-local MAX_ANSWER = 64 * 1024
 local MAX_TOKEN = 64 * 1024
 
 -- The hosts that credentials may be asked of in plain text: the machine itself, ECS, EKS.
@@ -63,33 +61,16 @@ local function authorization(settings)
   return token
 end
 
-local function text(value) return type(value) == "string" and value ~= "" and value or nil end
-
-local function read_answer(body)
-  local answer = json.decode(body, { max_bytes = MAX_ANSWER })
-  if type(answer) ~= "table" then return nil, "the answer is no JSON object" end
-  local id, secret = text(answer.AccessKeyId), text(answer.SecretAccessKey)
-  if not id or not secret then
-    local code = text(answer.code) or text(answer.Code)
-    return nil, "the answer holds no keys" .. (code and " (" .. code:sub(1, 80) .. ")" or "")
-  end
-  local expires = timestamp.parse(answer.Expiration)
-  if answer.Expiration ~= nil and answer.Expiration ~= json.null and not expires then
-    return nil, "Expiration is no point in time"
-  end
-  return { access_key_id = id, secret_access_key = secret, session_token = text(answer.Token),
-    expires = expires, source = "container" }
-end
-
 local function ask(context, url, token)
   local headers = { Accept = "application/json" }
   if token then headers.Authorization = token end
   -- `proxy = ""`: credentials are never asked of a proxy.
-  local response, err = context.http { method = "GET", url = url, headers = headers, proxy = "",
-    connect_timeout = TIMEOUT, timeout = TIMEOUT, max_body = MAX_ANSWER }
+  local response, err = context.http({ method = "GET", url = url, headers = headers, proxy = "",
+    connect_timeout = TIMEOUT, timeout = TIMEOUT, max_body = document.MAX_BYTES },
+    { about = "container credentials", hide_answer = true })
   if not response then return nil, tostring(err.message or err.kind), true end
   if response.status == 200 then
-    local credentials, problem = read_answer(response.body)
+    local credentials, problem = document.read(response.body)
     return credentials, problem, true
   end
   return nil, "HTTP status " .. response.status,
@@ -97,7 +78,7 @@ local function ask(context, url, token)
 end
 
 --- Asks the endpoint that the container's variables name; three tries of two seconds.
----@param context CredentialsContext
+---@param context AwsWorld
 ---@return Credentials? credentials  nil without a message: not configured here
 ---@return string? err
 function container.find(context)
@@ -109,7 +90,10 @@ function container.find(context)
     if token_err then return nil, token_err end
     local credentials, again
     credentials, problem, again = ask(context, url, token)
-    if credentials then return credentials end
+    if credentials then
+      credentials.source, credentials.method = "container", "container"
+      return credentials
+    end
     if not again then break end
     if try < TRIES then context.sleep(context.random() * 0.1 * 2 ^ try) end
   end

@@ -4,7 +4,7 @@ local variables = require "nightjar.agent.aws.variables"
 local environment = { name = "environment" }
 
 --- Half a pair is an error: to go on would use someone else's credentials without a word.
----@param context CredentialsContext
+---@param context AwsWorld
 ---@return Credentials? credentials  nil without a message: not configured here
 ---@return string? err
 function environment.find(context)
@@ -17,6 +17,7 @@ function environment.find(context)
       id and "AWS_ACCESS_KEY_ID" or "AWS_SECRET_ACCESS_KEY")
   end
   return { access_key_id = id, secret_access_key = secret, source = "environment",
+    method = "environment",
     session_token = variables.get(context.settings, "AWS_SESSION_TOKEN") }
 end
 

@@ -1,0 +1,74 @@
+--- A limit of our own on how often an operation is called, so that a fleet of agents does not live
+--- at the edge of the account's quotas.
+---
+--- A bucket for each operation: a burst passes at once, then so many calls a second. When AWS
+--- throttles an operation its rate is halved, and grows back with each call that succeeds.
+local rate = {}
+
+-- However hard AWS throttles, a call every five seconds remains.
+local SLOWEST = 0.2
+-- So many successes bring a halved rate back.
+local RECOVERY = 20
+
+---@class RateLimits  by operation; `default` for all others
+---@field [string] {rate: number, burst: number}  calls a second; calls at once
+
+---@class RateLimiter
+local limiter = {}
+limiter.__index = limiter
+
+--- Limits for one service.
+---@param limits RateLimits
+---@param monotonic fun(): number
+---@return RateLimiter
+function rate.new(limits, monotonic)
+  return setmetatable({ limits = limits, monotonic = monotonic, buckets = {} }, limiter)
+end
+
+function limiter:bucket(operation)
+  local bucket = self.buckets[operation]
+  if not bucket then
+    local limit = self.limits[operation] or self.limits.default
+    bucket = { full = limit.rate, rate = limit.rate, burst = limit.burst, tokens = limit.burst,
+      at = self.monotonic() }
+    self.buckets[operation] = bucket
+  end
+  local now = self.monotonic()
+  bucket.tokens = math.min(bucket.burst, bucket.tokens + (now - bucket.at) * bucket.rate)
+  bucket.at = now
+  return bucket
+end
+
+--- Takes the right to one call. Whoever waits has its place: the wait is the caller's to do.
+---@param operation string
+---@return number seconds  to wait before the call; 0: none
+function limiter:take(operation)
+  local bucket = self:bucket(operation)
+  bucket.tokens = bucket.tokens - 1
+  return bucket.tokens < 0 and -bucket.tokens / bucket.rate or 0
+end
+
+--- Gives back what `take` took, when the call is not made.
+---@param operation string
+function limiter:give_back(operation)
+  local bucket = self:bucket(operation)
+  bucket.tokens = math.min(bucket.burst, bucket.tokens + 1)
+end
+
+--- AWS throttled this operation.
+---@param operation string
+function limiter:throttled(operation)
+  local bucket = self:bucket(operation)
+  bucket.rate = math.max(bucket.rate / 2, math.min(SLOWEST, bucket.full))
+  -- Calls that were let through together are throttled together; what is left of the burst goes.
+  bucket.tokens = math.min(bucket.tokens, 0)
+end
+
+--- AWS answered this operation.
+---@param operation string
+function limiter:succeeded(operation)
+  local bucket = self:bucket(operation)
+  bucket.rate = math.min(bucket.full, bucket.rate + bucket.full / RECOVERY)
+end
+
+return rate

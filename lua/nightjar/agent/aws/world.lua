@@ -1,0 +1,33 @@
+--- What the AWS code needs of the world, so that specs can put another one in its place.
+local clock = require "host.clock"
+local sched = require "nightjar.agent.sched"
+
+local world = {}
+
+---@class AwsWorld
+---@field settings table
+---@field http fun(request: table, note: table?): table?, table?  `note`: see aws/trace.lua
+---@field exec fun(options: table): table?, string?  runs a program, as sched.exec
+---@field now fun(): number  wall clock, unix seconds
+---@field monotonic fun(): number
+---@field sleep fun(seconds: number)
+---@field random fun(): number  in [0, 1)
+---@field clock {skew: number}  how far AWS's clock is ahead of ours, seconds; all clients share it
+
+--- The real world, but for what `options` replaces; a world stays itself.
+---@param settings table
+---@param options table?  fields of AwsWorld
+---@return AwsWorld
+function world.new(settings, options)
+  options = options or {}
+  return {
+    settings = settings,
+    http = options.http or function(request) return sched.http(request) end,
+    exec = options.exec or sched.exec,
+    now = options.now or clock.now, monotonic = options.monotonic or clock.monotonic,
+    sleep = options.sleep or sched.sleep, random = options.random or math.random,
+    clock = options.clock or { skew = 0 },
+  }
+end
+
+return world
