@@ -4,13 +4,15 @@
 local null = require("host.json").null
 local output = require "nightjar.cli.output"
 
--- The AWS modules tell where something comes from; without one of them, or when
--- it cannot tell, the answer is null. Looking must never fail.
-local function ask(name, settings)
-  local found, module = pcall(require, "nightjar.agent.aws." .. name)
-  if not found or type(module) ~= "table" or not module.describe then return {} end
-  local ok, answer = pcall(module.describe, settings)
-  return ok and type(answer) == "table" and answer or {}
+-- The AWS modules tell where something comes from; when one cannot tell, the answer is null and
+-- the reason a line of its own. Where no AWS is asked for there is no reason to give.
+local function ask(name, settings, ...)
+  local answer, err = require("nightjar.agent.aws." .. name).describe(settings, ...)
+  if answer then return answer end
+  if settings.discovery == "cloudmap" then
+    require("nightjar.cli.report").warnings { { message = name .. ": " .. err } }
+  end
+  return {}
 end
 
 local function pair(answer)
@@ -27,11 +29,11 @@ local function gather(settings)
     if value == nil then value = null end
     list[row.name] = { value = value, source = row.source }
   end
+  local where = ask("region", settings)
+  local target = ask("endpoint", settings, nil, where.value)
   local credentials = ask("credentials", settings)
   return {
-    settings = list,
-    region = pair(ask("region", settings)),
-    endpoint = pair(ask("endpoint", settings)),
+    settings = list, region = pair(where), endpoint = pair(target),
     credentials = {
       source = credentials.source or null,
       access_key_id = credentials.access_key_id or null,

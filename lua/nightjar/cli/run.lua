@@ -1,7 +1,21 @@
 -- `nightjar run`: the agent itself.
 
+-- What is wrong with the settings stays wrong. What only the instance could say, and does not say
+-- now, may come back: an agent that has served before goes on with what it has.
+local function check(settings)
+  local usable, wrong, code = require("nightjar.agent.discover").check(settings)
+  if usable then
+    return true
+  end
+  if code ~= "unknown" or not require("host.file").stat(settings.state_dir .. "/snapshot.json") then
+    return nil, wrong
+  end
+  require("nightjar.log").warn("region_unknown", { reason = wrong })
+  return true
+end
+
 local function run(settings)
-  local usable, wrong = require("nightjar.agent.discover").check(settings)
+  local usable, wrong = check(settings)
   if not usable then
     return 2, wrong
   end

@@ -13,6 +13,10 @@ local ADDRESSES = {
   { key = "AWS_INSTANCE_CNAME", family = "host" },
 }
 
+-- What an instance may be registered by instead, and why that is no endpoint here: names that only
+-- Route 53 resolves in its own way, and an address without the port to go with it.
+local UNSUPPORTED = { "AWS_ALIAS_DNS_NAME", "AWS_EC2_INSTANCE_ID" }
+
 local HEALTH = { HEALTHY = "healthy", UNHEALTHY = "unhealthy" }
 
 -- A host name may be an address in disguise; a STATIC cluster can then serve it.
@@ -51,12 +55,35 @@ local function find_port(attributes, warn)
     .. "is left out"):format(text.quote(value)))
 end
 
+-- Whether it is registered in a way that has no address and port of its own.
+local function is_unsupported(attributes, warn)
+  for _, key in ipairs(UNSUPPORTED) do
+    if attributes[key] and attributes[key] ~= "" then
+      warn("unsupported_attribute", key, "not supported; the instance is left out: register it "
+        .. "with AWS_INSTANCE_IPV4, AWS_INSTANCE_IPV6 or AWS_INSTANCE_CNAME, and "
+        .. "AWS_INSTANCE_PORT")
+      return true
+    end
+  end
+  return false
+end
+
+local function has_place(attributes)
+  local port = attributes.AWS_INSTANCE_PORT
+  if not port or port == "" then return false end
+  for _, kind in ipairs(ADDRESSES) do
+    if (attributes[kind.key] or "") ~= "" then return true end
+  end
+  return false
+end
+
 ---@param instance table { id, attributes, health, since, health_since }
 ---@param attributes table<string, string> its attributes, cleaned
 ---@param now integer stands in for a time that the snapshot lacks
 ---@param warn fun(code: string, attribute: string, message: string)
 ---@return table? endpoint nil when it has no usable address or port
 function endpoint.read(instance, attributes, now, warn)
+  if not has_place(attributes) and is_unsupported(attributes, warn) then return nil end
   local value, family = find_address(attributes, warn)
   local port = find_port(attributes, warn)
   if not value or not port then return nil end

@@ -16,6 +16,33 @@ describe("nightjar run", function()
     assert.matches("SERVICE_PORT", result.stderr)
   end)
 
+  it("exits with 2 where nobody knows the region", function()
+    local result = cli.run { "run", environment = { SERVICE_MEMBER = "srv-1", HOME = "/nonexistent",
+      AWS_EC2_METADATA_DISABLED = "false",
+      AWS_EC2_METADATA_SERVICE_ENDPOINT = "http://127.0.0.1:1" } }
+    assert.equal(2, result.status)
+    assert.matches("no AWS region: set AWS_REGION, or `region` in the profile; instance metadata: ",
+      result.stderr, 1, true)
+  end)
+
+  it("goes on with what it has where it has served before and the instance is mute", function()
+    local folder = cli.folder()
+    cli.write(folder .. "/nightjar-state/snapshot.json", "{}")
+    cli.write(folder .. "/stop.txt", "")
+    -- The stop file is looked for once the agent runs; it is made again until that ends it.
+    local toucher = assert(io.popen(("while [ -d %s ]; do : >%s/stop.txt; sleep 0.2; done 2>/dev/null")
+      :format(folder, folder), "w"))
+    local result = cli.run { "run", environment = { SERVICE_MEMBER = "srv-1", HOME = "/nonexistent",
+      TMP_DIR = folder, TRIGGER_STOP_FILE = folder .. "/stop.txt", ENVOY_BIN = "",
+      AWS_EC2_METADATA_DISABLED = "false",
+      AWS_EC2_METADATA_SERVICE_ENDPOINT = "http://127.0.0.1:1" } }
+    cli.remove(folder)
+    toucher:close()
+    assert.equal(0, result.status, result.stderr)
+    assert.matches("level=warn event=region_unknown", result.stderr, 1, true)
+    assert.matches("event=stopped", result.stderr, 1, true)
+  end)
+
   it("says in its help what each signal does", function()
     local result = cli.run { "run", "--help" }
     assert.equal(0, result.status)

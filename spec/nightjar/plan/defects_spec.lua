@@ -403,6 +403,18 @@ describe("defect 12: endpoints", function()
     assert.matches('instance "task%-01"', made.warnings[1].message)
   end)
 
+  it("that are registered by an alias or an EC2 instance id are named as not supported", function()
+    local cluster, made = view({ instance(2),
+      instance(1, { AWS_INSTANCE_IPV4 = "", AWS_INSTANCE_PORT = "",
+        AWS_ALIAS_DNS_NAME = "lb.example" }),
+      instance(3, { AWS_INSTANCE_PORT = "", AWS_EC2_INSTANCE_ID = "i-1" }),
+      instance(4, { AWS_EC2_INSTANCE_ID = "i-2" }) })
+    assert.equal(2, #cluster.endpoints)
+    assert.same({ "unsupported_attribute", "unsupported_attribute" }, build.codes(made.warnings))
+    assert.matches('AWS_ALIAS_DNS_NAME.*not supported', made.warnings[1].message)
+    assert.matches('"task%-03".*AWS_EC2_INSTANCE_ID.*not supported', made.warnings[2].message)
+  end)
+
   it("with a bad IPv4 and a good IPv6 address use that", function()
     local cluster = view({ instance(1, { AWS_INSTANCE_IPV4 = "x", AWS_INSTANCE_IPV6 = "::1" }) })
     assert.equal("::1", cluster.endpoints[1].address)

@@ -68,7 +68,7 @@ function xml.decode(text)
     if not from then break end
     local comment = text:sub(from, from + 3) == "<!--"
     local to = text:find(comment and "-->" or ">", from, true)
-    if not to then return nil, "a tag that does not end" end
+    if not to then return nil, "expected XML, got a tag that does not end" end
     local ok, err = add_tag(stack, text:sub(from + 1, to - 1))
     if not ok then return nil, "expected XML, got " .. err end
     at = to + (comment and 3 or 1)

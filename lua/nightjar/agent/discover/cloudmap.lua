@@ -232,12 +232,21 @@ local function wanted_of(settings)
   return wanted
 end
 
+-- What explains that nobody knows an ARN: it is of another region than the one that is asked.
+local function region_hint(pass, reference)
+  local parsed = arn.parse(reference)
+  local region = pass.session.client.region
+  if not parsed or parsed.region == "" or parsed.region == region then return "" end
+  return (" (the ARN is of region %s, but %s is asked)"):format(parsed.region, region)
+end
+
 -- Who each mesh is, and the namespaces to read: one that two listeners serve is read once.
 local function identify_all(pass, wanted)
   local found = sched.all(wanted, pass.limit, function(mesh)
     local identity, detail = identify(pass, mesh)
     if identity then return { identity = identity, key = detail } end
-    return { error = type(detail) == "table" and detail:brief() or detail }
+    local problem = type(detail) == "table" and detail:brief() or detail
+    return { error = problem .. region_hint(pass, mesh.reference) }
   end)
   local identities, ids = {}, {}
   for _, result in ipairs(found) do

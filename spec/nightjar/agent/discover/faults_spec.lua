@@ -301,6 +301,14 @@ describe("discovery under faults", function()
     assert.equal(1, #find(snapshot, "far").instances)
   end)
 
+  it("says that an ARN is of another region than the one it asks", function()
+    given.namespaces = { { ref = "NAMESPACE_1", port = 9001,
+      namespace = "arn:aws:servicediscovery:us-east-1:123456789012:namespace/ns-9" } }
+    local snapshot = assert(pass())
+    assert.matches("^GetNamespace: 404 NamespaceNotFound: .* %(the ARN is of region us%-east%-1, "
+      .. "but eu%-central%-1 is asked%)$", snapshot.meshes[2].error)
+  end)
+
   it("looks a name up again when its namespace was made anew", function()
     local before = assert(pass())
     local changed = world()

@@ -61,14 +61,25 @@ local function authorization(settings)
   return token
 end
 
+-- Who knows the path can ask for the keys, so messages name the host alone.
+local function place(url)
+  local host, path = url:match("^(%a+://[^/?]+)(.*)$")
+  return #path > 1 and host .. "/…" or host .. path
+end
+
+local function without_path(message, url)
+  local from, to = message:find(url:gsub("[?#].*$", ""), 1, true)
+  return from and message:sub(1, from - 1) .. place(url) .. message:sub(to + 1) or message
+end
+
 local function ask(context, url, token)
   local headers = { Accept = "application/json" }
   if token then headers.Authorization = token end
   -- `proxy = ""`: credentials are never asked of a proxy.
   local response, err = context.http({ method = "GET", url = url, headers = headers, proxy = "",
     connect_timeout = TIMEOUT, timeout = TIMEOUT, max_body = document.MAX_BYTES },
-    { about = "container credentials", hide_answer = true })
-  if not response then return nil, tostring(err.message or err.kind), true end
+    { about = "container credentials", hide_answer = true, url = place(url) })
+  if not response then return nil, without_path(tostring(err.message or err.kind), url), true end
   if response.status == 200 then
     local credentials, problem = document.read(response.body)
     return credentials, problem, true
@@ -97,7 +108,8 @@ function container.find(context)
     if not again then break end
     if try < TRIES then context.sleep(context.random() * 0.1 * 2 ^ try) end
   end
-  return nil, ("container credentials: %s: %s"):format(url, problem)
+  if not problem:find(place(url), 1, true) then problem = place(url) .. ": " .. problem end
+  return nil, "container credentials: " .. problem
 end
 
 return container

@@ -1,0 +1,55 @@
+-- The agent's own limit on how often an operation is called.
+
+local rate = require "nightjar.agent.aws.rate"
+
+describe("the rate limit", function()
+  local now, limiter
+
+  before_each(function()
+    now = 0
+    limiter = rate.new({ Fast = { rate = 10, burst = 3 }, default = { rate = 1, burst = 2 } },
+      function() return now end)
+  end)
+
+  local function take(operation, times)
+    local waits = {}
+    for position = 1, times do waits[position] = limiter:take(operation) end
+    return waits
+  end
+
+  it("lets a burst pass at once, then so many a second, each with its own place", function()
+    assert.same({ 0, 0, 0, 0.1, 0.2 }, take("Fast", 5))
+  end)
+
+  it("is of each operation alone, with a default for the others", function()
+    assert.same({ 0, 0, 1.0 }, take("ListServices", 3))
+    assert.same({ 0, 0, 1.0 }, take("GetService", 3))
+  end)
+
+  it("fills up with time, to the burst and no more", function()
+    take("Fast", 3)
+    now = 0.2
+    assert.same({ 0, 0, 0.1 }, take("Fast", 3))
+    now = 1000
+    assert.same({ 0, 0, 0, 0.1 }, take("Fast", 4))
+  end)
+
+  it("gives back the right to a call that is not made", function()
+    take("Fast", 3)
+    limiter:give_back("Fast")
+    assert.same({ 0, 0.1 }, take("Fast", 2))
+  end)
+
+  it("halves when AWS throttles, and what is left of the burst goes", function()
+    limiter:throttled("Fast")
+    assert.same({ 0.2, 0.4 }, take("Fast", 2))
+  end)
+
+  it("never falls to nothing, and grows back with calls that succeed", function()
+    for _ = 1, 50 do limiter:throttled("Fast") end
+    assert.same({ 5.0 }, take("Fast", 1))
+    for _ = 1, 20 do limiter:succeeded("Fast") end
+    now = 100
+    assert.same({ 0, 0, 0, 0.1 }, take("Fast", 4))
+  end)
+end)
