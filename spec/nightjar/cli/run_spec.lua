@@ -30,8 +30,8 @@ describe("nightjar run", function()
     cli.write(folder .. "/nightjar-state/snapshot.json", "{}")
     cli.write(folder .. "/stop.txt", "")
     -- The stop file is looked for once the agent runs; it is made again until that ends it.
-    local toucher = assert(io.popen(("while [ -d %s ]; do : >%s/stop.txt; sleep 0.2; done 2>/dev/null")
-      :format(folder, folder), "w"))
+    local toucher = assert(io.popen(("while cd %s; do : >stop.txt; sleep 0.2; done 2>/dev/null")
+      :format(folder), "w"))
     local result = cli.run { "run", environment = { SERVICE_MEMBER = "srv-1", HOME = "/nonexistent",
       TMP_DIR = folder, TRIGGER_STOP_FILE = folder .. "/stop.txt", ENVOY_BIN = "",
       AWS_EC2_METADATA_DISABLED = "false",

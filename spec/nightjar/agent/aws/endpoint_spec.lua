@@ -1,6 +1,7 @@
 -- Region and endpoint: which setting decides, and what is refused.
 
 local endpoint = require "nightjar.agent.aws.endpoint"
+local options = require "nightjar.agent.aws.options"
 local region = require "nightjar.agent.aws.region"
 
 local function settings(environment)
@@ -88,6 +89,44 @@ describe("endpoint.describe", function()
       settings { AWS_REGION = "us-east-1", AWS_USE_DUALSTACK_ENDPOINT = "true" }).value)
   end)
 
+  local STS = { name = "sts", variable = "AWS_ENDPOINT_URL_STS" }
+
+  local function sts(environment)
+    local found = assert(endpoint.describe(settings(environment), STS, environment.AWS_REGION))
+    return found.value:match("^https?://(.*)$"), found.signing_region
+  end
+
+  it("knows the STS of each region, partition and kind", function()
+    for host, environment in pairs {
+      ["sts.eu-central-1.amazonaws.com"] = { AWS_REGION = "eu-central-1" },
+      ["sts.cn-north-1.amazonaws.com.cn"] = { AWS_REGION = "cn-north-1" },
+      ["sts-fips.us-east-2.amazonaws.com"] = { AWS_REGION = "us-east-2",
+        AWS_USE_FIPS_ENDPOINT = "true" },
+      ["sts.us-gov-west-1.amazonaws.com"] = { AWS_REGION = "us-gov-west-1",
+        AWS_USE_FIPS_ENDPOINT = "true" },
+      ["sts-fips.us-gov-west-1.api.aws"] = { AWS_REGION = "us-gov-west-1",
+        AWS_USE_FIPS_ENDPOINT = "true", AWS_USE_DUALSTACK_ENDPOINT = "true" },
+      ["sts.cn-north-1.api.amazonwebservices.com.cn"] = { AWS_REGION = "cn-north-1",
+        AWS_USE_DUALSTACK_ENDPOINT = "true" },
+    } do
+      assert.equal(host, (sts(environment)))
+    end
+  end)
+
+  it("signs for us-east-1 where the old STS is asked for, in regions that had it", function()
+    assert.same({ "sts.amazonaws.com", "us-east-1" },
+      { sts { AWS_REGION = "eu-west-1", AWS_STS_REGIONAL_ENDPOINTS = "legacy" } })
+    assert.same({ "sts.eu-south-1.amazonaws.com", "eu-south-1" },
+      { sts { AWS_REGION = "eu-south-1", AWS_STS_REGIONAL_ENDPOINTS = "legacy" } })
+    assert.same({ "sts.eu-west-1.amazonaws.com", "eu-west-1" },
+      { sts { AWS_REGION = "eu-west-1" } })
+  end)
+
+  it("takes STS's own endpoint for STS", function()
+    assert.same({ "b:2", "eu-west-1" }, { sts { AWS_REGION = "eu-west-1",
+      AWS_ENDPOINT_URL = "http://a:1", AWS_ENDPOINT_URL_STS = "http://b:2" } })
+  end)
+
   it("takes the service's variable before the general one", function()
     local environment = { AWS_REGION = "r", AWS_ENDPOINT_URL = "http://a:1",
       AWS_ENDPOINT_URL_SERVICEDISCOVERY = "http://b:2" }
@@ -146,5 +185,49 @@ describe("endpoint.with_prefix", function()
       assert.equal("http://" .. host .. ":5000/",
         endpoint.with_prefix("http://" .. host .. ":5000", "data-"))
     end
+  end)
+end)
+
+describe("what holds for every call", function()
+  after_each(remove_files)
+
+  local function read(environment, text)
+    return options.read(text and with_file(text, environment) or settings(environment))
+  end
+
+  it("has a default for all of it", function()
+    local found = assert(read {})
+    assert.same({ 3, nil, true, nil }, { found.max_attempts, found.ca_file, found.host_prefixes,
+      found.http_proxy })
+    assert.matches("^nightjar/[%d.]+$", found.user_agent)
+  end)
+
+  it("comes from variables and from the profile", function()
+    local text = "[default]\nmax_attempts = 5\nca_bundle = /ca\nsdk_ua_app_id = my app/1\n"
+      .. "disable_host_prefix_injection = true\n"
+    local found = assert(read({}, text))
+    assert.same({ 5, "/ca", false }, { found.max_attempts, found.ca_file, found.host_prefixes })
+    assert.matches(" app/my%-app%-1$", found.user_agent)
+    found = assert(read({ AWS_MAX_ATTEMPTS = "2", AWS_SDK_UA_APP_ID = ("x"):rep(60) }, text))
+    assert.equal(2, found.max_attempts)
+    assert.matches(" app/" .. ("x"):rep(50) .. "$", found.user_agent)
+  end)
+
+  it("is refused by name where it is nonsense", function()
+    for expected, case in pairs {
+      ['AWS_MAX_ATTEMPTS: expected an integer from 1, got "0"'] = { { AWS_MAX_ATTEMPTS = "0" } },
+      ['profile default: max_attempts: expected an integer from 1, got "x"'] =
+        { {}, "[default]\nmax_attempts = x\n" },
+      ['AWS_RETRY_MODE: expected standard, got "eager"'] = { { AWS_RETRY_MODE = "eager" } },
+    } do
+      local found, err = read(case[1], case[2])
+      assert.is_nil(found)
+      assert.equal(expected, err)
+    end
+  end)
+
+  it("takes HTTP_PROXY in capitals too, as the SDKs do", function()
+    assert.equal("http://p:1", read({ HTTP_PROXY = "http://p:1" }).http_proxy)
+    assert.is_nil(read({ HTTP_PROXY = "http://p:1", http_proxy = "http://q:1" }).http_proxy)
   end)
 end)

@@ -5,7 +5,8 @@ local xml = require "nightjar.agent.aws.xml"
 describe("XML", function()
   it("becomes tables of elements and their text", function()
     assert.same({ AssumeRoleResponse = { AssumeRoleResult = { Credentials = {
-      AccessKeyId = "ASIA1", SessionToken = "a&b/+=" } }, ResponseMetadata = { RequestId = "1" } } },
+      AccessKeyId = "ASIA1", SessionToken = "a&b/+=" } },
+      ResponseMetadata = { RequestId = "1" } } },
       xml.decode([[<?xml version="1.0"?>
 <AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
   <AssumeRoleResult><!-- a > b -->
