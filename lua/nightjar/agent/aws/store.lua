@@ -77,7 +77,11 @@ end
 function store:is_fresh(now)
   local held = self.held
   if not held then return false end
-  if not held.expires or now < self.window.from then return true end
+  if not held.expires then return true end
+  if self.window.seemed_late and now < held.expires then
+    self.window, self.next_try = windows(held, now, self.context.random()), 0
+  end
+  if now < self.window.from then return true end
   -- Somebody else is asking, or has asked in vain a moment ago.
   if held.is_static or self.window.is_late or now < self.window.insist then
     return self.asking or now < self.next_try
@@ -95,7 +99,8 @@ function store:accept(found, now)
   end
   -- An instance's service hands out old keys when it is in trouble, and AWS takes them; or this
   -- machine's clock is ahead, which only a call can tell. So AWS decides.
-  self.window, self.told = { from = 0, insist = 0, is_late = true }, told
+  self.window = { from = 0, insist = 0, is_late = true, seemed_late = true }
+  self.told = told
   self:extend(now, found, "the keys that were handed out have expired by this machine's clock")
   return found
 end

@@ -195,6 +195,85 @@ describe("the client", function()
     assert.equal(1, #asked)
   end)
 
+  it("says that the secret is wrong, and where it came from", function()
+    answers = { { status = 403, headers = { date = "Tue, 24 Nov 2026 03:42:10 GMT" },
+      body = '{"__type":"InvalidSignatureException","message":"it does not match"}' } }
+    local _, problem = call(open())
+    assert.equal("ListServices: 403 InvalidSignatureException: the secret access key (environment) "
+      .. "is wrong: it does not match", problem:brief())
+  end)
+
+  it("looks for newer keys at the next call where AWS does not know the old ones", function()
+    answers = { { status = 403, body = '{"__type":"UnrecognizedClientException"}' }, OK }
+    local client = open()
+    local _, problem = call(client)
+    assert.equal("ListServices: 403 UnrecognizedClientException: AWS does not know the access key "
+      .. "or session token (environment)", problem:brief())
+    assert.equal(1, #asked)
+    environment.AWS_ACCESS_KEY_ID = "AKIA2"
+    assert.truthy(call(client))
+    assert.matches("Credential=AKIA2/", header(asked[2], "authorization"), 1, true)
+  end)
+
+  it("gives up a call that does not connect, does not end or stands still", function()
+    answers = { OK }
+    call(open())
+    assert.same({ 3, 10, 5 }, { asked[1].connect_timeout, asked[1].timeout,
+      asked[1].stall_timeout })
+  end)
+
+  it("numbers the tries of a call, under one id for all of them", function()
+    answers = { BUSY, OK }
+    call(open())
+    assert.equal("attempt=1; max=3", header(asked[1], "amz-sdk-request"))
+    assert.equal("attempt=2; max=3", header(asked[2], "amz-sdk-request"))
+    local id = header(asked[1], "amz-sdk-invocation-id")
+    assert.matches("^%x+%-%x%x%x%x%-4%x%x%x%-[89ab]%x%x%x%-%x+$", id)
+    assert.equal(id, header(asked[2], "amz-sdk-invocation-id"))
+  end)
+
+  it("waits for its own rate limit beyond a burst, and for no longer than its deadline", function()
+    answers = { OK }
+    local client = open()
+    sched.run(function()
+      for _ = 1, 52 do assert(client:call("ListServices", {})) end
+    end)
+    assert.equal(52, #asked)
+    assert.equal(2, #slept)
+    assert.near(0.1, slept[1], 1e-9)
+    local _, problem = call(client, { deadline = elapsed + 0.05 })
+    assert.equal("DeadlineExceeded", problem.code)
+    assert.equal(52, #asked)
+  end)
+
+  it("goes slower after AWS has throttled", function()
+    answers = { THROTTLED, OK, OK }
+    local client = open()
+    call(client)
+    slept = {}
+    for _ = 1, 10 do call(client) end
+    -- Of a burst of 50 nothing is left, and half of the rate.
+    assert.is_true(#slept > 3, #slept)
+    assert.is_true(slept[1] > 0.1 and slept[1] <= 0.2, slept[1])
+  end)
+
+  it("takes a plain endpoint's proxy from HTTP_PROXY too", function()
+    answers = { OK }
+    environment.AWS_ENDPOINT_URL, environment.HTTP_PROXY = "http://moto.example:5000", "http://p:1"
+    call(open())
+    assert.equal("http://p:1", asked[1].proxy)
+    environment.AWS_ENDPOINT_URL = "https://moto.example:5000"
+    call(open())
+    assert.is_nil(asked[2].proxy)
+  end)
+
+  it("puts no host prefix in front where that is switched off", function()
+    answers = { OK }
+    environment.AWS_DISABLE_HOST_PREFIX_INJECTION = "true"
+    call(open(), { host_prefix = "data-" })
+    assert.equal("https://servicediscovery.eu-central-1.amazonaws.com/", asked[1].url)
+  end)
+
   it("never repeats a secret in a message", function()
     answers = { { status = 403, body = json.encode { __type = "AccessDeniedException",
       message = "key hunter2 with token1 is bad\nx-amz-security-token:token1" } } }
