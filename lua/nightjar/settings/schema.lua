@@ -99,6 +99,7 @@ local aws = {
   { "AWS_USE_FIPS_ENDPOINT", "true: use FIPS endpoints" },
   { "AWS_USE_DUALSTACK_ENDPOINT", "true: use IPv4 and IPv6 endpoints" },
   { "AWS_STS_REGIONAL_ENDPOINTS", "regional or legacy" },
+  { "AWS_DISABLE_HOST_PREFIX_INJECTION", "true: no data- in front of an endpoint's host" },
   { "AWS_CA_BUNDLE", "certificates to trust instead of the system's" },
   { "AWS_EC2_METADATA_DISABLED", "true: never ask EC2's metadata service" },
   { "AWS_EC2_METADATA_SERVICE_ENDPOINT", "endpoint of EC2's metadata service" },
@@ -106,7 +107,7 @@ local aws = {
   { "AWS_METADATA_SERVICE_TIMEOUT", "seconds for one call of the metadata service" },
   { "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "tries for one call of the metadata service" },
   { "AWS_SDK_UA_APP_ID", "application id in the user agent" },
-  { "AWS_MAX_ATTEMPTS", "tries for one call of an AWS service" },
+  { "AWS_MAX_ATTEMPTS", "tries for one call of an AWS service, 3 by default" },
   { "AWS_RETRY_MODE", "standard" },
 }
 for _, row in ipairs(aws) do
