@@ -128,7 +128,8 @@ describe("secrets of a run", function()
         :format(SECRETS[1], SECRETS[2])) }
     end,
     ["a program"] = function()
-      local program = write("program", "#!/bin/sh\ncat <<'E'\n" .. json.encode(document()) .. "\nE\n")
+      local program = write("program",
+        "#!/bin/sh\ncat <<'E'\n" .. json.encode(document()) .. "\nE\n")
       script.sh("chmod +x %s", program)
       return { AWS_CONFIG_FILE = write("config", ("[default]\ncredential_process = %s --key %s\n")
         :format(program, SECRETS[4])) }

@@ -37,6 +37,9 @@ local TRY_AGAIN = 60
 -- is in trouble already.
 local STATIC_AGAIN = 300
 
+-- When AWS refuses the new keys as well, the source is not asked again for each call of a pass.
+local REFUSED_AGAIN = 30
+
 local NOTHING = "no AWS credentials: not in the environment, a web identity, a profile, the "
   .. "container's endpoint or the instance's metadata"
 
@@ -47,7 +50,7 @@ local NOTHING = "no AWS credentials: not in the environment, a web identity, a p
 ---@return CredentialsStore
 function store.new(context, providers)
   return setmetatable({ context = context, providers = providers, gate = gate.new(1),
-    asking = false, next_try = 0 }, store)
+    asking = false, next_try = 0, refused_at = -math.huge }, store)
 end
 
 function store:ask()
@@ -156,11 +159,13 @@ function store:get()
   return self:renew()
 end
 
---- AWS said that these credentials are no good: the next `get` asks the providers again. Those of
---- an instance stay in reserve, since its service may be away.
+--- AWS said that these credentials are no good: the next `get` asks the providers again, unless that
+--- was done half a minute ago. Those of an instance stay in reserve, since its service may be away.
 ---@param refused Credentials  what the refused call was signed with
 function store:expire(refused)
-  if self.held ~= refused then return end
+  local now = self.context.now()
+  if self.held ~= refused or now - self.refused_at < REFUSED_AGAIN then return end
+  self.refused_at = now
   if refused.is_static then
     self.window, self.next_try = { from = 0, insist = 0, is_late = true }, 0
   else

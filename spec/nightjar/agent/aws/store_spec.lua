@@ -172,9 +172,23 @@ describe("held credentials", function()
     held:expire(held.held)
     assert.same({ nil, "away" }, { get() })
     assert.equal("B", get())
+    now = now + 60
     held:expire(held.held)
     assert.equal("B", get())
     assert.equal(4, asked)
+  end)
+
+  it("are not fetched for each call of a pass while AWS refuses the new ones too", function()
+    answers = { keys("A"), keys("B"), keys("C") }
+    get()
+    for _ = 1, 10 do
+      held:expire(held.held)
+      get()
+    end
+    assert.equal(2, asked)
+    now = now + 31
+    held:expire(held.held)
+    assert.equal("C", get())
   end)
 
   it("that another call has replaced meanwhile are not thrown away", function()
@@ -183,6 +197,7 @@ describe("held credentials", function()
     local old = held.held
     held:expire(old)
     assert.equal("B", get())
+    now = now + 60
     held:expire(old)
     assert.equal("B", get())
   end)
