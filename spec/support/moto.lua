@@ -66,7 +66,7 @@ end
 function moto.start() return start("emulator.py", 60) end
 
 --- Starts the endpoint that fails on demand: {endpoint}.
-function moto.faulty() return start("faulty.py", 30) end
+function moto.faulty() return start("cloudmap.py", 30) end
 
 --- Calls operations with boto3, in order; see emulator.py.
 ---@param calls table[]  {operation, parameters[, service][, user]}
@@ -114,6 +114,9 @@ end
 
 --- Replaces what the failing endpoint knows.
 function helper:state(state) return request("PUT", self.endpoint .. "/state", state) end
+
+--- Replaces parts of it and forgets nothing.
+function helper:change(parts) return request("PUT", self.endpoint .. "/change", parts) end
 
 --- Replaces its faults and forgets the requests so far.
 function helper:faults(list) return request("PUT", self.endpoint .. "/faults", json.array(list)) end

@@ -1,23 +1,35 @@
-"""A Cloud Map endpoint that fails on demand. Its own shapes are checked against AWS's model.
+"""A Cloud Map endpoint that fails on demand. Its shapes are checked against AWS's model.
 
-Usage: faulty.py FILE. Writes {endpoint} to FILE once it answers, and ends when its standard input
-ends. What the emulator cannot do is done here: pages, throttling, broken answers, shared
-namespaces. PUT /state replaces what it knows and resets its records:
+Usage: cloudmap.py FILE. Writes {endpoint} to FILE once it answers, and ends when its standard input
+ends. What the emulator cannot do is done here: pages, ARNs, replacing, throttling, keep-alive,
+broken answers, shared namespaces. PUT /state replaces what it knows and forgets its records; PUT
+/change replaces the given parts only:
 
   namespaces  [{Id, Arn, Name, HttpName, Shared}]      Shared: answers to its ARN only
-  services    [{Id, Arn, Name, NamespaceId, Attributes, Instances}]
+  services    [{Id, Arn, Name, NamespaceId, Attributes, Instances, HealthCheckCustomConfig}]
   page_size   items on a page of a list (100)
-  faults      [{operation, match, skip, times, fault, …}]: see FAULTS; `match` is part of the input
+  seed        of the order in which instances are discovered
+  limits      {operation: {rate, burst}}: what goes beyond gets 429 RequestLimitExceeded
+  clock       seconds that its clock is ahead: requests signed 5 minutes off it are refused
+  faults      [{operation, match, skip, times, fault, ...}]: see FAULTS; `match` is part of the input
   credentials {status, body} of GET /credentials
 
-GET /requests tells what was asked: [{operation, input, host, signed, token}], and `violations` of
-the public service model, in requests and in our own answers.
+PUT /faults replaces the faults and forgets the requests. GET /requests tells what was asked:
+[{operation, input, host, signed, token, connection}], and `violations` of the public service
+model, in requests and in our own answers.
 """
+import calendar
+import email.utils
 import http.server
+import itertools
 import json
 import os
+import re
 import sys
 import threading
+import time
+
+from cloudmap_model import OPERATIONS, Problem, reset, state, throttled
 
 try:
     import botocore.session
@@ -26,128 +38,45 @@ try:
 except ImportError:
     MODEL = None
 
-ACCOUNT, OWNER = "123456789012", "210987654321"
 lock = threading.Lock()
-state = {}
+SKEW = 5 * 60
 
 
-def reset(new):
-    state.clear()
-    state.update({"namespaces": [], "services": [], "page_size": 100, "faults": [],
-                  "credentials": None, "requests": [], "violations": []})
-    state.update(new)
-
-
-class Problem(Exception):
-    def __init__(self, status, code, message):
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
+def limits_broken(shape, value, path):
+    """What ParamValidator leaves out: unknown members, patterns, greatest values, enums."""
+    facts = shape.metadata
+    if shape.type_name == "structure":
+        for name, item in value.items():
+            if name not in shape.members:
+                yield f"{path}: unknown {name}"
+            else:
+                yield from limits_broken(shape.members[name], item, f"{path}.{name}")
+    elif shape.type_name == "list":
+        for item in value:
+            yield from limits_broken(shape.member, item, path + "[]")
+    elif shape.type_name == "map":
+        for key, item in value.items():
+            yield from limits_broken(shape.key, key, path + " key")
+            yield from limits_broken(shape.value, item, f"{path}.{key}")
+    size = value if isinstance(value, int) else len(value) if hasattr(value, "__len__") else 0
+    if "max" in facts and size > facts["max"]:
+        yield f"{path}: more than {facts['max']}"
+    if "enum" in facts and value not in facts["enum"]:
+        yield f"{path}: {value} is not one of {facts['enum']}"
+    if "pattern" in facts and not re.search(facts["pattern"], value):
+        yield f"{path}: {value} does not match {facts['pattern']}"
 
 
 def validate(shape, value, what):
+    """Records what the model does not allow and returns it as one text."""
     if MODEL is None or shape is None:
-        return
+        return ""
     report = ParamValidator().validate(value, shape)
-    unknown = set(value) - set(shape.members)
-    if report.has_errors() or unknown:
-        state["violations"].append(f"{what}: {report.generate_report()} {sorted(unknown)}")
+    wrong = report.generate_report() or "; ".join(limits_broken(shape, value, shape.name))
+    if wrong:
+        state["violations"].append(f"{what}: {wrong}")
+    return wrong
 
-
-def by_name(kind, name):
-    for item in state[kind]:
-        if name == item.get("Arn") or (name == item["Id"] and not item.get("Shared")):
-            return item
-    code = "NamespaceNotFound" if kind == "namespaces" else "ServiceNotFound"
-    raise Problem(404, code, f"{name} was not found")
-
-
-def page(items, given):
-    start = int(given.get("NextToken", "0"))
-    size = min(state["page_size"], given.get("MaxResults", 100))
-    answer = {"items": items[start:start + size]}
-    if start + size < len(items):
-        answer["NextToken"] = str(start + size)
-    return answer
-
-
-def described(namespace):
-    owner = OWNER if namespace.get("Shared") else ACCOUNT
-    return {"Id": namespace["Id"], "Arn": namespace["Arn"], "Name": namespace["Name"],
-            "ResourceOwner": owner, "Type": "HTTP",
-            "Properties": {"HttpProperties": {"HttpName": namespace["HttpName"]}}}
-
-
-def filter_value(given, name):
-    for one in given.get("Filters", []):
-        if one["Name"] == name:
-            return one["Values"][0]
-    return None
-
-
-def get_service(given):
-    service = by_name("services", given["Id"])
-    return {"Service": {key: service[key] for key in ("Id", "Arn", "Name", "NamespaceId")}
-            | ({"ResourceOwner": service["Owner"]} if "Owner" in service else {})}
-
-
-def get_namespace(given):
-    return {"Namespace": described(by_name("namespaces", given["Id"]))}
-
-
-def list_namespaces(given):
-    name = filter_value(given, "NAME")
-    found = page([described(one) for one in state["namespaces"]
-                  if name in (None, one["Name"])], given)
-    found["Namespaces"] = found.pop("items")
-    return found
-
-
-def list_services(given):
-    name, ids = filter_value(given, "NAMESPACE_ID"), []
-    for one in state["namespaces"]:
-        if name == one["Arn"] or (name == one["Id"] and not one.get("Shared")):
-            ids.append(one["Id"])
-    found = page([{key: one[key] for key in ("Id", "Arn", "Name")}
-                  for one in state["services"] if one["NamespaceId"] in ids], given)
-    found["Services"] = found.pop("items")
-    return found
-
-
-def discover_instances(given):
-    for namespace in state["namespaces"]:
-        if namespace["HttpName"] != given["NamespaceName"]:
-            continue
-        if bool(namespace.get("Shared")) != (given.get("OwnerAccount") == OWNER):
-            continue
-        for service in state["services"]:
-            if (service["NamespaceId"], service["Name"]) == (namespace["Id"], given["ServiceName"]):
-                return answer_instances(service, given)
-        raise Problem(404, "ServiceNotFound", given["ServiceName"])
-    raise Problem(404, "NamespaceNotFound", given["NamespaceName"])
-
-
-def answer_instances(service, given):
-    chosen = [one for one in service.get("Instances", [])
-              if given.get("HealthStatus", "ALL") in ("ALL", one.get("HealthStatus", "HEALTHY"))]
-    # AWS answers in random order; this one is at least never the order of registration.
-    return {"Instances": [{
-        "InstanceId": one["InstanceId"], "NamespaceName": given["NamespaceName"],
-        "ServiceName": given["ServiceName"], "Attributes": one["Attributes"],
-        "HealthStatus": one.get("HealthStatus", "HEALTHY"),
-    } for one in reversed(chosen)][:given.get("MaxResults", 100)], "InstancesRevision": 7}
-
-
-def get_service_attributes(given):
-    service = by_name("services", given["ServiceId"])
-    return {"ServiceAttributes": {"ServiceArn": service["Arn"], "ResourceOwner": ACCOUNT}
-            | ({"Attributes": service["Attributes"]} if service.get("Attributes") else {})}
-
-
-OPERATIONS = {
-    "GetService": get_service, "GetNamespace": get_namespace, "ListNamespaces": list_namespaces,
-    "ListServices": list_services, "DiscoverInstances": discover_instances,
-    "GetServiceAttributes": get_service_attributes,
-}
 
 JSON_TYPE = "application/x-amz-json-1.1"
 HTML = "<html><head><title>503 Service Unavailable</title></head><body>busy</body></html>"
@@ -193,6 +122,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     wbufsize = 1 << 16
     disable_nagle_algorithm = True
 
+    connections = itertools.count(1)
+
+    def setup(self):
+        super().setup()
+        self.number = next(self.connections)
+
     def body(self):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
@@ -231,6 +166,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "operation": operation, "input": given, "host": self.headers.get("Host"),
                 "signed": self.headers.get("Authorization", ""),
                 "date": self.headers.get("X-Amz-Date"),
+                "connection": self.number,
                 "token": self.headers.get("X-Amz-Security-Token")})
             fault = find_fault(operation, given)
             if fault:
@@ -238,19 +174,37 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return
             self.answer(operation, given)
 
+    # A clock that differs is told by `Date`, in this answer as in every one.
+    def check_clock(self):
+        signed = self.headers.get("X-Amz-Date")
+        if signed is None or not state["clock"]:
+            return
+        theirs = calendar.timegm(time.strptime(signed, "%Y%m%dT%H%M%SZ"))
+        ours = time.time() + state["clock"]
+        self.date = email.utils.formatdate(ours, usegmt=True)
+        if abs(theirs - ours) > SKEW:
+            raise Problem(403, "InvalidSignatureException", "Signature expired")
+
     def answer(self, operation, given):
         headers = {"x-amzn-RequestId": f"request-{len(state['requests'])}"}
         try:
             if operation not in OPERATIONS:
                 raise Problem(400, "UnknownOperationException", operation)
+            self.check_clock()
+            if throttled(operation):
+                raise Problem(429, "RequestLimitExceeded", "Rate exceeded")
             model = MODEL and MODEL.operation_model(operation)
-            validate(model and model.input_shape, given, operation + " request")
+            wrong = validate(model and model.input_shape, given, operation + " request")
+            if wrong:
+                raise Problem(400, "InvalidInput", wrong)
             answer = OPERATIONS[operation](given)
-            validate(model and model.output_shape, answer, operation + " answer")
-            self.send(200, JSON_TYPE, json.dumps(answer), headers)
+            if answer is not None:
+                validate(model and model.output_shape, answer, operation + " answer")
+            self.send(200, JSON_TYPE, "" if answer is None else json.dumps(answer), headers)
         except Problem as problem:
             self.send(problem.status, JSON_TYPE, json.dumps(
                 {"__type": problem.code, "Message": problem.message}), headers)
+        self.date = None
 
     def do_PUT(self):
         body = json.loads(self.body())
@@ -258,6 +212,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.path == "/faults":
                 state["faults"] = body
                 state["requests"] = []
+            elif self.path == "/change":
+                state.update(body)
             else:
                 reset(body)
             self.send(200, "application/json", "{}")
