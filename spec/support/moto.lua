@@ -65,7 +65,7 @@ end
 --- Starts the emulator: {endpoint, control, users = {operator, agent, restricted}}.
 function moto.start() return start("emulator.py", 60) end
 
---- Starts the endpoint that fails on demand: {endpoint}.
+--- Starts our own Cloud Map, which fails on demand: {endpoint}.
 function moto.faulty() return start("cloudmap.py", 30) end
 
 --- Calls operations with boto3, in order; see emulator.py.
@@ -110,6 +110,16 @@ function helper:fill(name, services)
     self:call(calls)
   end
   return namespace, ids
+end
+
+--- Drives the failing endpoint with boto3; see cloudmap_check.py.
+---@return table<string, any> seen
+function helper:checked()
+  local pipe = assert(io.popen(("%s spec/support/cloudmap_check.py %s 2>>%s.log"):format(python(),
+    self.endpoint, self.path)))
+  local text = pipe:read("a")
+  pipe:close()
+  return json.decode(text) or error(file.read(self.path .. ".log"))
 end
 
 --- Replaces what the failing endpoint knows.
