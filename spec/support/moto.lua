@@ -1,4 +1,4 @@
---- Starts the helpers of the discovery specs: the emulator and the endpoint that fails on demand.
+--- Starts the helpers of the AWS specs: the emulator, and the endpoints that do as they are told.
 ---
 --- Each ends with the pipe to its standard input, so none outlives the specs.
 local file = require "host.file"
@@ -68,6 +68,23 @@ function moto.start() return start("emulator.py", 60) end
 --- Starts our own Cloud Map, which fails on demand: {endpoint}.
 function moto.faulty() return start("cloudmap.py", 30) end
 
+--- Starts the container agent, the instance and the STS that answer as they are told; see
+--- metadata.py: {endpoint}.
+function moto.metadata() return start("metadata.py", 30) end
+
+--- Runs a script of spec/support to its end and returns what it prints, decoded from JSON.
+---@param script string
+---@param ... string  its words
+---@return any
+function moto.print(script, ...)
+  local words = { python(), "spec/support/" .. script, ... }
+  for i, word in ipairs(words) do words[i] = "'" .. word:gsub("'", "'\\''") .. "'" end
+  local pipe = assert(io.popen(table.concat(words, " ")))
+  local text = pipe:read("a")
+  assert(pipe:close(), script .. " failed")
+  return assert(json.decode(text, { max_bytes = 1 << 26 }))
+end
+
 --- Calls operations with boto3, in order; see emulator.py.
 ---@param calls table[]  {operation, parameters[, service][, user]}
 ---@return table[]
@@ -130,6 +147,9 @@ function helper:change(parts) return request("PUT", self.endpoint .. "/change", 
 
 --- Replaces its faults and forgets the requests so far.
 function helper:faults(list) return request("PUT", self.endpoint .. "/faults", json.array(list)) end
+
+--- Replaces what metadata.py answers, and forgets the requests so far.
+function helper:control(state) return request("PUT", self.endpoint .. "/control", state) end
 
 --- What it was asked: {requests, violations}.
 function helper:asked() return request("GET", self.endpoint .. "/requests") end
