@@ -195,20 +195,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if ends <= time.monotonic():
             self.send(401, "", "text/html")
             return
-        keys = "/latest/meta-data/iam/security-credentials/"
+        keys, path = "/latest/meta-data/iam/security-credentials", self.path.rstrip("/")
         document = REFUSED if place["mode"] == "refused" else place["document"]
         answers = {"/latest/meta-data/placement/region": place["region"],
                    "/latest/meta-data/placement/availability-zone": place["zone"]}
         if place["mode"] != "no_role":
-            answers[keys] = answers[keys[:-1]] = place["role"]
-            answers[keys + place["role"]] = \
+            answers[keys] = place["role"]
+            answers[keys + "/" + place["role"]] = \
                 '{"Code": "Success",' if place["mode"] == "malformed" else document
         if place["status"] != 200:
             self.send(place["status"], "", "text/html")
-        elif self.path not in answers:
+        elif path not in answers:
             self.send(404, "", "text/html")
         else:
-            self.send(200, "" if place["mode"] == "empty" else answers[self.path], "text/plain")
+            self.send(200, "" if place["mode"] == "empty" else answers[path], "text/plain")
 
     def do_POST(self):
         form = dict(urllib.parse.parse_qsl(self.body(), keep_blank_values=True))
