@@ -48,7 +48,8 @@ describe("nightjar", function()
       { { "help", "chek" }, "help: chek: unknown command; did you mean check?" },
       { { "config", "--jsno" }, "config: --jsno: unknown flag; did you mean --json?" },
       { { "--servce-port=1" }, "run: --servce-port: unknown flag; did you mean --service-port?" },
-      { { "discover", "x" }, "discover: x: unexpected word; usage: nightjar discover [--debug-http] [settings]" },
+      { { "discover", "x" }, "discover: x: unexpected word; usage: nightjar discover "
+        .. "[--debug-http] [settings]" },
       { { "config", "--config", folder .. "/nightjar.yaml" }, "settings: \"servce_port\" (file "
         .. folder .. "/nightjar.yaml): unknown key; did you mean \"service_port\"?" },
     }

@@ -160,7 +160,8 @@ function store:get()
 end
 
 --- AWS said that these credentials are no good: the next `get` asks the providers again, unless
---- that was done half a minute ago. Those of an instance stay in reserve, since its service may be away.
+--- that was done half a minute ago. Those of an instance stay in reserve, since its service may
+--- be away.
 ---@param refused Credentials  what the refused call was signed with
 function store:expire(refused)
   local now = self.context.now()
