@@ -9,6 +9,7 @@ local log = require("nightjar.log")
 local planner = require("nightjar.agent.planner")
 local publish = require("nightjar.agent.publish")
 local sched = require("nightjar.agent.sched")
+local staleness = require("nightjar.agent.staleness")
 
 local pass = {}
 pass.__index = pass
@@ -29,13 +30,14 @@ function pass.new(settings, state, supervisor)
   }, pass)
 end
 
----Log each warning once, and once more when it is over.
+---Log each warning once, and once more when it is over; but one line says all of what is stale.
 function pass:warnings(list)
   local now = {}
   for _, warning in ipairs(list) do
     local key = warning.code .. "\0" .. warning.message
-    now[key] = warning
-    if not self.told[key] then
+    local own = not staleness.codes[warning.code]
+    now[key] = own and warning or nil
+    if own and not self.told[key] then
       self.counts.warnings = self.counts.warnings + 1
       log.warn(warning.code, warning)
     end
@@ -48,24 +50,18 @@ function pass:warnings(list)
   self.told = now
 end
 
----Say how old the data is of which the last reading failed.
+---Say once what keeps old data and why, and once that it is over.
 ---@return integer stale number of services
-local function staleness(snapshot)
-  local services, oldest, reason = 0, 0, nil
-  for _, mesh in ipairs(snapshot.meshes) do
-    for _, service in ipairs(mesh.services) do
-      if service.stale then
-        services = services + 1
-        oldest = math.max(oldest, snapshot.taken_at - service.read_at)
-        reason = reason or service.error
-      end
+function pass:staleness(snapshot)
+  local line
+  self.stale, line = staleness.look(snapshot, self.stale)
+  if line then
+    if line.level == "warn" then
+      self.counts.warnings = self.counts.warnings + 1
     end
-    reason = reason or mesh.stale and mesh.error
+    log[line.level](line.event, line.fields)
   end
-  if services > 0 or reason then
-    log.warn("stale", { services = services, oldest_seconds = oldest, reason = reason })
-  end
-  return services
+  return self.stale and self.stale.services or 0
 end
 
 ---What publication needs to know of Envoy.
@@ -109,7 +105,7 @@ function pass:discover(record)
     return nil, err
   end
   self.state:keep_snapshot(snapshot)
-  record.snapshot, record.stale = snapshot, staleness(snapshot)
+  record.snapshot, record.stale = snapshot, self:staleness(snapshot)
   return record
 end
 

@@ -2,6 +2,7 @@
 
 local file = require("host.file")
 local json = require("host.json")
+local log = require("nightjar.log")
 local pass = require("nightjar.agent.pass")
 local sched = require("nightjar.agent.sched")
 local script = require("spec.support.script")
@@ -107,6 +108,36 @@ describe("pass", function()
     local before = file.stat(settings.config_dir .. "/cds.json")
     assert.is_true(run())
     assert.same(before, file.stat(settings.config_dir .. "/cds.json"))
+  end)
+
+  it("logs one line for an outage and one for its end, and leaves warnings in the snapshot",
+    function()
+      local lines = {}
+      stub(log, "warn", function(event) lines[#lines + 1] = event end)
+      stub(log, "info", function(event)
+        if event == "fresh" or event == "resolved" then lines[#lines + 1] = event end
+      end)
+      finally(function()
+        log.warn:revert()
+        log.info:revert()
+      end)
+      mesh { ["web-blue"] = 9, ["web-green"] = 1 }
+      assert.is_true(run())
+      lines = {}
+      os.remove(folder .. "/mesh.json")
+      for _ = 1, 3 do assert.is_true(run()) end
+      assert.same({ "stale" }, lines)
+      assert.equal("mesh_stale", kept.snapshot.warnings[1].code)
+      mesh { ["web-blue"] = 9, ["web-green"] = 1 }
+      for _ = 1, 2 do assert.is_true(run()) end
+      assert.same({ "stale", "fresh" }, lines)
+    end)
+
+  it("logs what was never read by its own warning", function()
+    one:warnings { { code = "service_unread", message = "x" },
+      { code = "mesh_unread", message = "y" }, { code = "service_stale", message = "z" },
+      { code = "mesh_stale", message = "z" } }
+    assert.equal(2, one.counts.warnings)
   end)
 
   it("tells each warning once, until it is over", function()
