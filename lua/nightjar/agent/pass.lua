@@ -34,7 +34,8 @@ end
 function pass:warnings(list)
   local now = {}
   for _, warning in ipairs(list) do
-    local key = warning.code .. "\0" .. warning.message
+    local key = table.concat({ warning.code, warning.mesh or "", warning.service or "",
+      warning.message }, "\0")
     local own = not staleness.codes[warning.code]
     now[key] = own and warning or nil
     if own and not self.told[key] then

@@ -140,6 +140,14 @@ describe("pass", function()
     assert.equal(2, one.counts.warnings)
   end)
 
+  it("names a service that was never read though another one failed alike before", function()
+    local a = { code = "service_unread", mesh = "m", service = "a", message = "x" }
+    local b = { code = "service_unread", mesh = "m", service = "b", message = "x" }
+    one:warnings { a }
+    one:warnings { a, b }
+    assert.equal(2, one.counts.warnings)
+  end)
+
   it("tells each warning once, until it is over", function()
     one:warnings { { code = "bad_weight", message = "x" } }
     one:warnings { { code = "bad_weight", message = "x" } }
