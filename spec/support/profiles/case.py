@@ -1,17 +1,11 @@
-"""Two hundred ways to say where AWS credentials come from, the same each time.
-
-`cases(endpoint, folder)` writes each into a folder of its own: a credentials file, a config file,
-tokens and programs; and gives the environment that goes with them. What the ways have to do with
-each other is in the functions below, one for each kind; how a file is written (delimiters, spaces,
-comments, line ends, which of the two files) is up to chance, with a fixed seed.
-"""
+"""One way to say where AWS credentials come from; how it is written is up to chance, with a seed."""
 import os
 import random
 
 SEED = 20261125
 ROLE = "arn:aws:iam::123456789012:role/"
 REGIONS = ("eu-central-1", "us-east-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1")
-# STS refuses this one; see profiles_check.py.
+# STS refuses this one; see __main__.py.
 DENIED = ROLE + "denied"
 PROGRAM = """#!/bin/sh
 sum=$(printf '%s|' "$@" | cksum | cut -d' ' -f1)
@@ -20,14 +14,6 @@ printf '{"Version": 1, "AccessKeyId": "PROC%s", "SecretAccessKey": "SECRET", "Se
 """
 WORDS = ("plain", '"two words"', "'single $HOME \\n'", "back\\ slash", '"a \\"quote\\""', '""',
          "a'b'c", "#no-comment", '"a\\nb"', "--x=1;2", "'it'\\''s'", "a:b=c", '"\\\\"')
-BAD_PROGRAMS = {
-    "status": "#!/bin/sh\necho 'no ticket' >&2\nexit 3\n",
-    "no JSON": "#!/bin/sh\necho SECRET\n",
-    "version": """#!/bin/sh\necho '{"Version": 2, "AccessKeyId": "A", "SecretAccessKey": "SECRET"}'\n""",
-    "no version": """#!/bin/sh\necho '{"AccessKeyId": "A", "SecretAccessKey": "SECRET"}'\n""",
-    "no secret": """#!/bin/sh\necho '{"Version": 1, "AccessKeyId": "A", "SessionToken": "SECRET"}'\n""",
-    "killed": "#!/bin/sh\nkill -KILL $$\n",
-}
 
 
 class Case:
@@ -169,16 +155,3 @@ class Case:
             lines.append("")
         end = "\r\n" if self.chance(0.2) else "\n"
         return "\n".join(lines).replace("\n", end) + self.pick("", end)
-
-
-from profiles_kinds import KINDS  # noqa: E402  (it is about Case)
-
-
-def cases(endpoint, folder):
-    number = 0
-    for kind, count in KINDS:
-        for turn in range(count):
-            number += 1
-            case = Case(number, kind.__name__.replace("_", " "), endpoint, folder)
-            kind(case, turn)
-            yield case.end()
