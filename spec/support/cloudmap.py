@@ -40,6 +40,7 @@ except ImportError:
 
 lock = threading.Lock()
 SKEW = 5 * 60
+STALL_SECONDS = 20
 
 
 def limits_broken(shape, value, path):
@@ -97,6 +98,7 @@ FAULTS = {
              '\\nThe Canonical String was x-amz-security-token"}'),
     "drop": (None, "", ""),
     "short": ("short", JSON_TYPE, '{"Services":[]'),
+    "stall": ("stall", JSON_TYPE, '{"Services":[]'),
 }
 
 
@@ -150,7 +152,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.date = fault.get("date")
         if status is None:
             self.close_connection = True
-        elif status == "short":
+        elif status in ("short", "stall"):
             self.close_connection = True
             self.send(200, kind, text, length=len(text) + 100)
         else:
@@ -171,13 +173,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             fault = find_fault(operation, given)
             if fault:
                 self.break_down(fault)
-                return
-            self.answer(operation, given)
+            else:
+                self.answer(operation, given)
+        # The rest of the answer never comes; others are served meanwhile.
+        if fault and fault["fault"] == "stall":
+            self.wfile.flush()
+            time.sleep(STALL_SECONDS)
 
     # A clock that differs is told by `Date`, in this answer as in every one.
     def check_clock(self):
         signed = self.headers.get("X-Amz-Date")
-        if signed is None or not state["clock"]:
+        if signed is None:
             return
         theirs = calendar.timegm(time.strptime(signed, "%Y%m%dT%H%M%SZ"))
         ours = time.time() + state["clock"]

@@ -44,8 +44,8 @@ function helper:stop()
 end
 
 --- One request in a scheduler of its own.
-local function request(method, url, value)
-  local response, err = sched.run(sched.http, { method = method, url = url,
+local function request(method, url, value, headers)
+  local response, err = sched.run(sched.http, { method = method, url = url, headers = headers,
     body = value and assert(json.encode(value)) or nil, connect_timeout = 5, timeout = 30,
     max_body = 1 << 26 })
   assert(response, err and err.message)
@@ -150,6 +150,14 @@ function helper:faults(list) return request("PUT", self.endpoint .. "/faults", j
 
 --- Replaces what metadata.py answers, and forgets the requests so far.
 function helper:control(state) return request("PUT", self.endpoint .. "/control", state) end
+
+--- Calls one operation of the failing endpoint, unsigned and past all that stands before it.
+---@param operation string
+---@param input table
+function helper:ask(operation, input)
+  return request("POST", self.endpoint, input,
+    { { "X-Amz-Target", "Route53AutoNaming_v20170314." .. operation } })
+end
 
 --- What it was asked: {requests, violations}.
 function helper:asked() return request("GET", self.endpoint .. "/requests") end
