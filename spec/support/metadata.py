@@ -104,6 +104,9 @@ def assume(record, form):
         raise Refusal(400, "ValidationError", f"{role_arn} is invalid")
     if not re.match(r"[\w+=,.@-]{2,64}$", form.get("RoleSessionName", "")):
         raise Refusal(400, "ValidationError", "the session's name is invalid")
+    if not re.match(r"[\w+=,.@:/-]{2,1224}$", form.get("ExternalId", "none")) or \
+            not 900 <= int(form.get("DurationSeconds", "900")) <= 43200:
+        raise Refusal(400, "ValidationError", "ExternalId or DurationSeconds is invalid")
     if action == "AssumeRole" and not (record["signed"] and record["service"] == "sts"):
         raise Refusal(403, "MissingAuthenticationToken", "the request is not signed")
     if action != "AssumeRole" and (record["signed"] or not token):

@@ -5,6 +5,7 @@ Usage: profiles ENDPOINT FOLDER. ENDPOINT is metadata.py's; each case has files 
 own. Prints [{name, kind, environment, explicit, secrets, difference, sdk, instead}] as JSON: `sdk`
 is what botocore resolves, `instead` what it does when told to do as nightjar does on purpose.
 """
+import getpass
 import json
 import os
 import sys
@@ -30,7 +31,7 @@ KINDS = (
     (exceptions.section_default, 1),
 )
 
-SERVICES = ("sts", "servicediscovery")
+SERVICES = {"sts": "get_caller_identity", "servicediscovery": "list_namespaces"}
 
 
 def cases(endpoint, folder):
@@ -72,11 +73,21 @@ def region_of(session):
         return raised(problem)
 
 
-def endpoint_of(session, service, region):
+class Sent(Exception):
+    """Instead of a request, which would leave this machine."""
+
+
+def endpoint_of(session, service, region, operation):
+    def keep(request, **_):
+        raise Sent(request.url)
     try:
-        return session.create_client(
-            service, region_name=region, aws_access_key_id="A", aws_secret_access_key="B"
-        ).meta.endpoint_url
+        # Endpoints are complete, and refused, when a call is made.
+        client = session.create_client(service, region_name=region, aws_access_key_id="A",
+                                       aws_secret_access_key="B")
+        client.meta.events.register("before-send", keep)
+        getattr(client, operation)()
+    except Sent as sent:
+        return str(sent)
     except Exception as problem:
         return raised(problem)
 
@@ -93,8 +104,9 @@ def resolve(case, environment, loader, control):
     result["calls"] = [call for call in ask("GET", control[0] + "/requests")["requests"]
                        if call["role"] == "sts"]
     if isinstance(result["region"], str):
-        result["endpoints"] = {service: endpoint_of(session, service, result["region"])
-                               for service in SERVICES}
+        result["endpoints"] = {
+            service: endpoint_of(session, service, result["region"], operation)
+            for service, operation in SERVICES.items()}
     return result
 
 
@@ -113,5 +125,11 @@ def main(endpoint, folder):
     sys.stdout.write(json.dumps({"control": control[1], "cases": answers}))
 
 
+def nobody(prompt, *_):
+    """Asked for the code of a device; the SDK would read it from the terminal."""
+    raise EOFError(prompt)
+
+
+getpass.getpass = nobody
 KEPT = {"PATH": os.environ["PATH"]}
 main(*sys.argv[1:])

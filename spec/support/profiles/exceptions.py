@@ -77,6 +77,8 @@ def endpoints(case, turn):
         pairs.append(("use_dualstack_endpoint", "true"))
     if turn in (7, 8, 11):
         case.environment["AWS_USE_FIPS_ENDPOINT"] = "true"
+    if turn == 7:
+        case.difference = "FIPS and an endpoint"
     case.profile("default", pairs)
 
 
@@ -111,8 +113,9 @@ def empty_value(case, turn):
     if turn == 3:
         pairs = case.sts(case.region([("role_arn", ROLE + "web")])) + [
             ("source_profile", "base"), (key, "")]
-    else:
+    else:  # the SDK stops at it, nightjar goes on to the container
         pairs = case.region([(key, "")])
+        container_of(case)
     case.profile("default", pairs)
     case.profile("base", case.keys())
     whole = [pair for pair in pairs if pair[1] != ""]
