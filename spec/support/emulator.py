@@ -1,7 +1,7 @@
-"""A Cloud Map emulator that checks signatures and permissions, and the real AWS SDK to fill it.
+"""A Cloud Map and STS emulator that checks signatures and permissions, and the AWS SDK to fill it.
 
-Usage: emulator.py FILE. Writes {endpoint, control, users} to FILE once it answers, and ends when its
-standard input ends, so that it never outlives the specs. POST a list of calls to `control`:
+Usage: emulator.py FILE. Writes {endpoint, control, users, roles} to FILE once it answers, and ends
+when its standard input ends, so that it never outlives the specs. POST a list of calls to `control`:
 [{"service", "operation", "parameters", "user"}]; the answer is the list of what boto3 returned.
 """
 import http.server
@@ -14,19 +14,38 @@ REGION = "eu-central-1"
 # The agent's permissions are those that README.md tells operators to give: too few fail here.
 with open("README.md") as readme:
     AGENT = json.loads(re.search(r"```json\n(.*?)```", readme.read(), re.S)[1])["Statement"]
+ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
 USERS = {
+    "caller": [ASSUME],
     "operator": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
     "agent": AGENT,
     "restricted": [dict(AGENT[0], Action=[
         action for action in AGENT[0]["Action"] if not action.endswith("GetServiceAttributes")])],
 }
-# Three calls make a user; from the next call on every signature is checked.
-os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = str(3 * len(USERS))
+# A user of `gate` may go on to `mesh`, which may do what the agent does; `nobody` may do nothing.
+ROLES = {"gate": [ASSUME], "mesh": AGENT, "nobody": [dict(ASSUME, Effect="Deny")]}
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": [{
+    "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]})
+# Three calls make a user, two a role; from the next call on every signature is checked.
+os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = str(3 * len(USERS) + 2 * len(ROLES))
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 import boto3  # noqa: E402  (moto reads the environment when it is imported)
 from botocore.config import Config  # noqa: E402
+from moto.core.authorization import ActionAuthenticatorMixin  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
+
+check = ActionAuthenticatorMixin._authenticate_and_authorize_action
+
+
+def check_unless_public(self, *words, **more):
+    # The one call that nobody can sign: the identity provider's token stands for the signature.
+    if self._get_action() == "AssumeRoleWithWebIdentity" and "Authorization" not in self.headers:
+        return
+    check(self, *words, **more)
+
+
+ActionAuthenticatorMixin._authenticate_and_authorize_action = check_unless_public
 
 
 class Cloud:
@@ -35,7 +54,7 @@ class Cloud:
         server.start()
         host, port = server.get_host_and_port()
         self.endpoint = f"http://{host}:{port}"
-        self.users, self.clients = {}, {}
+        self.users, self.roles, self.clients = {}, {}, {}
         iam = self.client("iam", {"id": "none", "secret": "none"})
         for name, statements in USERS.items():
             policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
@@ -43,6 +62,12 @@ class Cloud:
             iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy)
             key = iam.create_access_key(UserName=name)["AccessKey"]
             self.users[name] = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+
+        for name, statements in ROLES.items():
+            made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+            self.roles[name] = made["Role"]["Arn"]
+            iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(
+                {"Version": "2012-10-17", "Statement": statements}))
 
     def client(self, service, user):
         return boto3.client(
@@ -84,7 +109,7 @@ def main(path):
     control = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler_of(cloud))
     threading.Thread(target=control.serve_forever, daemon=True).start()
     with open(path + ".new", "w", encoding="utf-8") as out:
-        json.dump({"endpoint": cloud.endpoint, "users": cloud.users,
+        json.dump({"endpoint": cloud.endpoint, "users": cloud.users, "roles": cloud.roles,
                    "control": f"http://127.0.0.1:{control.server_port}/"}, out)
     os.rename(path + ".new", path)
     sys.stdin.read()

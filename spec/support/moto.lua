@@ -62,7 +62,8 @@ function moto.missing()
   return "no Python with moto and boto3: run `make test`"
 end
 
---- Starts the emulator: {endpoint, control, users = {operator, agent, restricted}}.
+--- Starts the emulator: {endpoint, control, users = {operator, agent, restricted, caller},
+--- roles = {gate, mesh, nobody}}.
 function moto.start() return start("emulator.py", 60) end
 
 --- Starts our own Cloud Map, which fails on demand: {endpoint}.
