@@ -72,7 +72,7 @@ $(BUILD)/embedded-plan.c: $(PLAN_LUA) host/embed.lua $(BUILD)/modules
 # Targets for people. The ones that install what they need do that first and
 # build in a second make, which then sees the new packages.
 SETUP = .ci/setup $(TOOLS) build
-PATHS = PATH="$(CURDIR)/$(TOOLS)/venv/bin:$$PATH"
+PATHS = PATH="$(abspath $(TOOLS))/venv/bin:$$PATH"
 
 .PHONY: FORCE run test asan valgrind check lint format bench install clean help
 FORCE:
