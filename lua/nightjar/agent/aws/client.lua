@@ -128,7 +128,8 @@ function client:attempt(call)
     if call.deadline and self.context.monotonic() + wait >= call.deadline then
       self.limiter:give_back(call.operation)
       return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
-        message = "the agent's own rate limit leaves no time for it in this pass" }
+        message = (self.limiter:is_throttled(call.operation) and "AWS has throttled it, and " or "")
+          .. "the agent's own rate limit leaves no time for it in this pass" }
     end
     self.context.sleep(wait)
   end

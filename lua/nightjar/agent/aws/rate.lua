@@ -5,8 +5,11 @@
 --- throttles an operation its rate is halved, and grows back with each call that succeeds.
 local rate = {}
 
--- However hard AWS throttles, a call every five seconds remains.
-local SLOWEST = 0.2
+-- However hard AWS throttles, this part of the rate remains: what is left out of every pass would
+-- never be read again.
+local SLOWEST = 1 / 16
+-- Calls that were under way together are throttled together: that is one throttling. Seconds.
+local TOGETHER = 1
 -- So many successes bring a halved rate back.
 local RECOVERY = 20
 
@@ -30,7 +33,7 @@ function limiter:bucket(operation)
   if not bucket then
     local limit = self.limits[operation] or self.limits.default
     bucket = { full = limit.rate, rate = limit.rate, burst = limit.burst, tokens = limit.burst,
-      at = self.monotonic() }
+      at = self.monotonic(), halved_at = -math.huge }
     self.buckets[operation] = bucket
   end
   local now = self.monotonic()
@@ -48,6 +51,14 @@ function limiter:take(operation)
   return bucket.tokens < 0 and -bucket.tokens / bucket.rate or 0
 end
 
+--- Whether AWS has throttled this operation and its rate has not grown back since.
+---@param operation string
+---@return boolean
+function limiter:is_throttled(operation)
+  local bucket = self:bucket(operation)
+  return bucket.rate < bucket.full
+end
+
 --- Gives back what `take` took, when the call is not made.
 ---@param operation string
 function limiter:give_back(operation)
@@ -59,8 +70,11 @@ end
 ---@param operation string
 function limiter:throttled(operation)
   local bucket = self:bucket(operation)
-  bucket.rate = math.max(bucket.rate / 2, math.min(SLOWEST, bucket.full))
-  -- Calls that were let through together are throttled together; what is left of the burst goes.
+  if bucket.at - bucket.halved_at >= TOGETHER then
+    bucket.rate = math.max(bucket.rate / 2, bucket.full * SLOWEST)
+    bucket.halved_at = bucket.at
+  end
+  -- What is left of the burst goes.
   bucket.tokens = math.min(bucket.tokens, 0)
 end
 

@@ -45,10 +45,23 @@ describe("the rate limit", function()
     assert.same({ 0.2, 0.4 }, take("Fast", 2))
   end)
 
-  it("never falls to nothing, and grows back with calls that succeed", function()
-    for _ = 1, 50 do limiter:throttled("Fast") end
-    assert.same({ 5.0 }, take("Fast", 1))
+  it("counts calls that were under way together as one throttling", function()
+    for _ = 1, 8 do limiter:throttled("Fast") end
+    assert.same({ 0.2 }, take("Fast", 1))
+    now = 1
+    limiter:throttled("Fast")
+    assert.same({ 0.4 }, take("Fast", 1))
+  end)
+
+  it("never falls below a sixteenth, and grows back with calls that succeed", function()
+    for second = 1, 50 do
+      now = second
+      limiter:throttled("Fast")
+    end
+    assert.is_true(limiter:is_throttled("Fast"))
+    assert.same({ 1.6 }, take("Fast", 1))
     for _ = 1, 20 do limiter:succeeded("Fast") end
+    assert.is_false(limiter:is_throttled("Fast"))
     now = 100
     assert.same({ 0, 0, 0, 0.1 }, take("Fast", 4))
   end)
