@@ -11,7 +11,9 @@ local MOST_NAMES = 5
 ---@class Staleness what the next look compares with
 ---@field began integer when the first of what is stale became so
 ---@field services integer
----@field key string equal for equal faults: what is stale, and the most common cause
+---@field set string what is stale
+---@field told table<string, true> the causes that were said of this set: a fault may show two faces
+---  in turn, and each is said once
 
 ---@class StalenessLine
 ---@field level "warn"|"info"
@@ -83,11 +85,13 @@ function staleness.look(snapshot, last)
   end
   local reason, others = main_cause(found.causes)
   table.sort(found.ids)
-  local state = { began = last and last.began or now, services = found.services,
-    key = table.concat(found.ids, "\0") .. "\0\0" .. reason }
-  if last and last.key == state.key then
+  local set = table.concat(found.ids, "\0")
+  local state = { began = last and last.began or now, services = found.services, set = set,
+    told = last and last.set == set and last.told or {} }
+  if state.told[reason] then
     return state
   end
+  state.told[reason] = true
   return state, { level = "warn", event = "stale", fields = {
     services = found.services, oldest_seconds = math.max(0, now - found.oldest),
     which = list(found.names), reason = reason, other_reasons = others > 0 and others or nil } }

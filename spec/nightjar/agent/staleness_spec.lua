@@ -84,6 +84,16 @@ describe("staleness", function()
     assert.equal("ListServices: 503 HTTP503", line.fields.reason)
   end)
 
+  it("says each of two causes once that take turns", function()
+    local spoken, state = 0, nil
+    for turn = 1, 6 do
+      local cause, line = turn % 2 == 0 and REFUSED or THROTTLED, nil
+      state, line = staleness.look(outage(100 + turn * 30, 2, cause), state)
+      spoken = spoken + (line and 1 or 0)
+    end
+    assert.equal(2, spoken)
+  end)
+
   it("speaks again when more is stale, and when less is", function()
     local state = staleness.look(one_stale(130, THROTTLED))
     local both = one_stale(160, THROTTLED)
