@@ -1,9 +1,11 @@
 -- Where keys and tokens must not be found, whatever source they come from: in any file or log of a
 -- run, in what Envoy is given or tells, in a core file.
 
+local credentials = require("nightjar.agent.aws.credentials")
 local file = require("host.file")
 local json = require("host.json")
 local moto = require("spec.support.moto")
+local sched = require("nightjar.agent.sched")
 local script = require("spec.support.script")
 local world_of = require("spec.support.world")
 
@@ -11,7 +13,8 @@ local ACCOUNT = "arn:aws:servicediscovery:eu-central-1:123456789012:"
 
 -- What is looked for. The id of an access key is no secret.
 local SECRETS = { "wJalrXUtnFEMIsecret", "FwoGZXIvYXdzsession", "authorization-token-1",
-  "argument-of-the-process", "credentials/one-of-a-kind" }
+  "argument-of-the-process", "credentials/one-of-a-kind", "identity.of.the-pod",
+  "instance-secret", "instance-token" }
 
 local missing = world_of.missing() or moto.missing()
 if missing then
@@ -20,7 +23,7 @@ if missing then
 end
 
 describe("secrets of a run", function()
-  local world, endpoint, ports, port, count
+  local world, endpoint, metadata, ports, port, count
 
   local function document()
     return { Version = 1, AccessKeyId = "ASIAEXAMPLE", SecretAccessKey = SECRETS[1],
@@ -41,7 +44,7 @@ describe("secrets of a run", function()
   setup(function()
     world, count = world_of.new(), 0
     ports = world:backends("web", "me")
-    endpoint = moto.faulty()
+    endpoint, metadata = moto.faulty(), moto.metadata()
   end)
 
   before_each(function()
@@ -53,6 +56,7 @@ describe("secrets of a run", function()
 
   teardown(function()
     endpoint:stop()
+    metadata:stop()
     assert.are.same({}, world:close())
   end)
 
@@ -140,8 +144,44 @@ describe("secrets of a run", function()
     end,
   }
 
+  sources["a web identity"] = function()
+    return { AWS_WEB_IDENTITY_TOKEN_FILE = write("token", SECRETS[6]),
+      AWS_ROLE_ARN = "arn:aws:iam::123456789012:role/pod",
+      AWS_ENDPOINT_URL_STS = metadata.endpoint }
+  end
+
+  sources["a role of a profile"] = function()
+    return { AWS_ENDPOINT_URL_STS = metadata.endpoint, AWS_CONFIG_FILE = write("config", ([[
+[default]
+role_arn = arn:aws:iam::123456789012:role/reader
+source_profile = base
+[profile base]
+aws_access_key_id = ASIAEXAMPLE
+aws_secret_access_key = %s
+aws_session_token = %s
+]]):format(SECRETS[1], SECRETS[2])) }
+  end
+
+  sources["an instance"] = function()
+    return { AWS_EC2_METADATA_DISABLED = "false",
+      AWS_EC2_METADATA_SERVICE_ENDPOINT = metadata.endpoint }
+  end
+
+  -- STS's keys follow from who asks for what, so that asking tells what to look for.
+  local function add_keys(environment)
+    local all = { HOME = "/nonexistent", AWS_REGION = "eu-central-1",
+      AWS_ENDPOINT_URL = endpoint.endpoint, AWS_EC2_METADATA_DISABLED = "true" }
+    for name, value in pairs(environment) do all[name] = value end
+    local keys = assert(sched.run(function()
+      return credentials.new({ environment = all, sources = {} }):get()
+    end))
+    SECRETS[#SECRETS + 1] = keys.secret_access_key
+    SECRETS[#SECRETS + 1] = keys.session_token
+  end
+
   for name, environment in pairs(sources) do
     it("that came from " .. name .. " are in no file, log or core, and not with Envoy", function()
+      add_keys(environment())
       local agent, tmp = run(environment(), look_in_envoy)
       assert.matches("event=stale", world:log(agent))
       look_in_files(tmp, agent)
