@@ -97,12 +97,17 @@ function client:headers(call, url)
   return headers
 end
 
-local function secrets_of(held)
-  return held and { held.secret_access_key, held.session_token } or {}
+local function secrets_of(call)
+  local held, secrets = call.held, table.move(call.secrets, 1, #call.secrets, 1, {})
+  if held then
+    secrets[#secrets + 1] = held.secret_access_key
+    secrets[#secrets + 1] = held.session_token
+  end
+  return secrets
 end
 
 function client:send(call, url, headers)
-  local service, secrets = self.service, secrets_of(call.held)
+  local service, secrets = self.service, secrets_of(call)
   call.signed_skew, call.attempts = self.context.clock.skew, call.attempts + 1
   self.calls[call.operation] = (self.calls[call.operation] or 0) + 1
   local response, err = self.context.http({
@@ -120,19 +125,26 @@ function client:send(call, url, headers)
   return nil, failure.of_response(call.operation, response, secrets), response.headers
 end
 
--- One try: waits for a place and for the rate, signs, sends.
-function client:attempt(call)
-  local place <close> = self.gate:enter() -- luacheck: ignore place
+-- Waits for the operation's own rate; nil and why when that would take too long.
+function client:pace(call)
   local wait = self.limiter:take(call.operation)
-  if wait > 0 then
-    if call.deadline and self.context.monotonic() + wait >= call.deadline then
-      self.limiter:give_back(call.operation)
-      return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
-        message = (self.limiter:is_throttled(call.operation) and "AWS has throttled it, and " or "")
-          .. "the agent's own rate limit leaves no time for it in this pass" }
-    end
-    self.context.sleep(wait)
+  if wait == 0 then return true end
+  if call.deadline and self.context.monotonic() + wait >= call.deadline then
+    self.limiter:give_back(call.operation)
+    return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
+      message = (self.limiter:is_throttled(call.operation) and "AWS has throttled it, and " or "")
+        .. "the agent's own rate limit leaves no time for it in this pass" }
   end
+  self.context.sleep(wait)
+  return true
+end
+
+-- One try: waits for its rate, then for a place (not the other way round: an operation that is
+-- throttled would hold all places), signs, sends.
+function client:attempt(call)
+  local paced, late = self:pace(call)
+  if not paced then return nil, late end
+  local place <close> = self.gate:enter() -- luacheck: ignore place
   local url = endpoint.with_prefix(self.endpoint,
     self.options.host_prefixes and call.host_prefix or nil)
   local headers, err = self:headers(call, url)
@@ -161,8 +173,7 @@ function client:corrected(class, headers, call)
   if call[class] or not call.held then return false end
   call[class] = true
   if class == "skew" then return self:correct_clock(headers, call.signed_skew) end
-  self.credentials:expire(call.held)
-  return true
+  return self.credentials:expire(call.held)
 end
 
 -- Whether the call may be tried again; waits until it may.
@@ -181,13 +192,18 @@ function client:again(problem, headers, call)
   return true
 end
 
+-- A signature may be refused for its time too, which AWS then says.
+local function is_about_time(message)
+  return message:find("[Ee]xpired") or message:find("not yet current", 1, true)
+end
+
 -- What a refusal means that only the keys explain: said first, before AWS's own long sentence.
 -- A key that AWS does not know may have been exchanged: the next call looks for a newer one.
 function client:explain(problem, call)
   local held = call.held
   if not held then return end
   local hint
-  if wrong_signature[problem.code] then
+  if wrong_signature[problem.code] and not is_about_time(problem.message) then
     hint = "the secret access key (%s) is wrong"
   elseif unknown_key[problem.code] then
     hint = "AWS does not know the access key or session token (%s)"
@@ -239,10 +255,10 @@ end
 --- Calls an operation and returns what it answers, or one failure after the last try.
 ---
 --- `options.host_prefix` goes in front of the host; no try begins after `options.deadline`
---- (monotonic seconds).
+--- (monotonic seconds); `options.secrets` of the input are taken out of every message.
 ---@param operation string
 ---@param input table
----@param options {host_prefix: string?, deadline: number?}?
+---@param options {host_prefix: string?, deadline: number?, secrets: string[]?}?
 ---@return table? output
 ---@return Failure? problem
 function client:call(operation, input, options)
@@ -253,7 +269,7 @@ function client:call(operation, input, options)
   end
   return self:run { operation = operation, body = body, headers = headers,
     host_prefix = options.host_prefix, deadline = options.deadline, attempts = 0, retries = 0,
-    id = invocation_id(self.context.random) }
+    secrets = options.secrets or {}, id = invocation_id(self.context.random) }
 end
 
 return client

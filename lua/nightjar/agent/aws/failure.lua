@@ -1,5 +1,6 @@
 --- The one error type of the AWS client: what was called, what came back, after how many tries.
 local json = require "host.json"
+local redact = require "nightjar.agent.aws.redact"
 local text = require "nightjar.text"
 local xml = require "nightjar.agent.aws.xml"
 
@@ -82,14 +83,6 @@ local function from_xml(body)
   return code, message and xml.unescape(message)
 end
 
--- Before the message is cut, so that no part of a secret stays.
-local function redacted(message, secrets)
-  for _, secret in ipairs(secrets or {}) do
-    if #secret > 0 then message = message:gsub((secret:gsub("%p", "%%%0")), "…") end
-  end
-  return message
-end
-
 --- What an HTTP answer that is no success says. Some front ends answer XML or HTML: then the
 --- status alone is the code (`HTTP503`).
 ---@param operation string
@@ -107,7 +100,8 @@ function failure.of_response(operation, response, secrets)
     operation = operation,
     status = response.status,
     code = failure.bare_code(headers["x-amzn-errortype"]) or code or "HTTP" .. response.status,
-    message = first_line(redacted(message or "", secrets)),
+    -- Before it is cut, so that no part of a secret stays.
+    message = first_line(redact(message or "", secrets)),
     request_id = headers["x-amzn-requestid"] or headers["x-amz-request-id"],
   }
 end

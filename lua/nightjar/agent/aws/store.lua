@@ -50,7 +50,7 @@ local NOTHING = "no AWS credentials: not in the environment, a web identity, a p
 ---@return CredentialsStore
 function store.new(context, providers)
   return setmetatable({ context = context, providers = providers, gate = gate.new(1),
-    asking = false, next_try = 0, refused_at = -math.huge }, store)
+    asking = false, next_try = 0, refused_at = -math.huge, rounds = 0 }, store)
 end
 
 function store:ask()
@@ -143,8 +143,10 @@ function store:renew()
   self.asking = true
   local _ <close> = setmetatable({}, { __close = function() self.asking = false end })
   local found, err = self:ask()
-  if found then return self:accept(found, self:now()) end
-  return self:keep(self:now(), err)
+  local now = self:now()
+  if found then found = self:accept(found, now) else found, err = self:keep(now, err) end
+  self.rounds, self.last = self.rounds + 1, { found, err }
+  return found, err
 end
 
 --- Credentials to sign with; waits while they are fetched. Renewal that fails is no error as
@@ -153,9 +155,11 @@ end
 ---@return string? err
 function store:get()
   if self:is_fresh(self:now()) then return self.held end
-  -- One coroutine fetches; those that waited find what it brought.
+  -- One coroutine fetches; those that waited find what it brought, or why it brought nothing.
+  local round = self.rounds
   local place <close> = self.gate:enter() -- luacheck: ignore place
   if self:is_fresh(self:now()) then return self.held end
+  if self.rounds ~= round then return self.last[1], self.last[2] end
   return self:renew()
 end
 
@@ -163,15 +167,18 @@ end
 --- that was done half a minute ago. Those of an instance stay in reserve, since its service may
 --- be away.
 ---@param refused Credentials  what the refused call was signed with
+---@return boolean  whether the next `get` may bring others
 function store:expire(refused)
   local now = self.context.now()
-  if self.held ~= refused or now - self.refused_at < REFUSED_AGAIN then return end
+  if self.held ~= refused then return true end
+  if now - self.refused_at < REFUSED_AGAIN then return false end
   self.refused_at = now
   if refused.is_static then
     self.window, self.next_try = { from = 0, insist = 0, is_late = true }, 0
   else
     self.held, self.window = nil, nil
   end
+  return true
 end
 
 return store

@@ -19,10 +19,18 @@ sts.service = {
   transient = { IDPCommunicationError = true },
 }
 
+-- One client for each source of keys, for as long as the context lives: its rate and its quota of
+-- retries are those of all calls together. `credentials` nil: calls are not signed.
 local function client(context, credentials)
+  context.sts = context.sts or {}
+  local key = credentials or "unsigned"
+  if context.sts[key] then return context.sts[key] end
   local where, err = region.describe(context.settings, context)
   if not where then return nil, err end
-  return aws_client.new(sts.service, context, where.value, credentials)
+  local made
+  made, err = aws_client.new(sts.service, context, where.value, credentials)
+  context.sts[key] = made
+  return made, err
 end
 
 local function keys_of(operation, output)
@@ -47,10 +55,10 @@ local function keys_of(operation, output)
     session_token = given.SessionToken, expires = expires }
 end
 
-local function call(context, operation, input, credentials)
+local function call(context, operation, input, credentials, secrets)
   local caller, err = client(context, credentials)
   if not caller then return nil, err end
-  local output, problem = caller:call(operation, input)
+  local output, problem = caller:call(operation, input, { secrets = secrets })
   if not output then return nil, tostring(problem) end
   local keys, unexpected = keys_of(operation, output)
   return keys, unexpected and tostring(unexpected)
@@ -81,7 +89,8 @@ end
 ---@return string? err
 function sts.assume_role_with_web_identity(context, role, token)
   return call(context, "AssumeRoleWithWebIdentity", { RoleArn = role.arn,
-    RoleSessionName = role.session_name or session_name(context), WebIdentityToken = token })
+    RoleSessionName = role.session_name or session_name(context), WebIdentityToken = token }, nil,
+    { token })
 end
 
 return sts

@@ -4,6 +4,7 @@
 --- where they are known to hold nothing secret, so that a new one is hidden until someone looks.
 local clock = require "host.clock"
 local messages = require "nightjar.text"
+local redact = require "nightjar.agent.aws.redact"
 
 local trace = {}
 
@@ -25,21 +26,6 @@ for _, name in ipairs { "accept", "amz-sdk-invocation-id", "amz-sdk-request", "c
   "x-amz-target", "x-amzn-errortype", "x-amzn-requestid",
   "x-aws-ec2-metadata-token-ttl-seconds" } do
   shown[name] = true
-end
-
---- Takes secrets out of a text.
----@param text string
----@param secrets string[]?
----@return string
-function trace.redact(text, secrets)
-  for _, secret in ipairs(secrets or {}) do
-    -- JSON and forms write some characters of a secret in another way.
-    for _, form in ipairs { secret, (secret:gsub("/", "\\/")), (secret:gsub("[^%w._~-]",
-      function(char) return ("%%%02X"):format(char:byte()) end)) } do
-      if #form > 0 then text = text:gsub((form:gsub("%p", "%%%0")), HIDDEN) end
-    end
-  end
-  return text
 end
 
 -- A signature can be used again for some minutes; what it was made of may be seen.
@@ -70,7 +56,7 @@ local function add_body(lines, mark, body, hide, secrets)
     lines[#lines + 1] = ("%s (%d bytes, hidden: they may hold secrets)"):format(mark, #body)
     return
   end
-  for line in (trace.redact(body, secrets):gsub("\r\n?", "\n") .. "\n"):gmatch("(.-)\n") do
+  for line in (redact(body, secrets, HIDDEN):gsub("\r\n?", "\n") .. "\n"):gmatch("(.-)\n") do
     lines[#lines + 1] = mark .. " " .. messages.clean(line, MAX_BODY)
   end
 end
@@ -78,7 +64,7 @@ end
 local function add_headers(lines, mark, headers, secrets)
   for _, pair in ipairs(pairs_of(headers)) do
     lines[#lines + 1] = ("%s %s: %s"):format(mark, messages.clean(pair[1]),
-      messages.clean(trace.redact(show_header(pair[1], pair[2]), secrets)))
+      messages.clean(redact(show_header(pair[1], pair[2]), secrets, HIDDEN)))
   end
 end
 
@@ -95,7 +81,7 @@ local function answer_lines(response, err, seconds, note)
   local took = ("%d ms"):format(math.floor(seconds * 1000 + 0.5))
   if not response then
     lines[1] = ("< no answer after %s: %s: %s"):format(took, err.kind,
-      messages.clean(trace.redact(tostring(err.message), note.secrets)))
+      messages.clean(redact(tostring(err.message), note.secrets, HIDDEN)))
     return lines
   end
   lines[1] = ("< %d after %s"):format(response.status, took)

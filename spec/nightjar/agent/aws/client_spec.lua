@@ -203,6 +203,41 @@ describe("the client", function()
       .. "is wrong: it does not match", problem:brief())
   end)
 
+  it("calls no secret wrong where AWS speaks of the time", function()
+    for _, said in ipairs { "Signature expired: 20261124T034110Z is now earlier than",
+      "Signature not yet current: 20261124T034110Z is still later than" } do
+      answers = { { status = 403, body = json.encode { __type = "InvalidSignatureException",
+        message = said } } }
+      local _, problem = call(open())
+      assert.equal("ListServices: 403 InvalidSignatureException: " .. said, problem:brief())
+    end
+  end)
+
+  it("does not repeat a call with the keys that were just refused", function()
+    answers = { { status = 400, body = '{"__type":"ExpiredTokenException"}' } }
+    local client = open()
+    call(client)
+    assert.equal(2, #asked)
+    call(client)
+    assert.equal(3, #asked)
+  end)
+
+  it("holds no place while it waits for its rate: other operations go on", function()
+    answers = { OK }
+    local order = {}
+    local client = assert(cloudmap.connect({ environment = environment, sources = {},
+      api_concurrency = 1 }, { http = function() return { status = 200, body = "{}",
+        headers = {} } end }))
+    sched.run(function()
+      for _ = 1, 50 do assert(client:call("ListServices", {})) end
+      sched.all({ "ListServices", "DiscoverInstances" }, 2, function(operation)
+        assert(client:call(operation, {}))
+        order[#order + 1] = operation
+      end)
+    end)
+    assert.same({ "DiscoverInstances", "ListServices" }, order)
+  end)
+
   it("looks for newer keys at the next call where AWS does not know the old ones", function()
     answers = { { status = 403, body = '{"__type":"UnrecognizedClientException"}' }, OK }
     local client = open()

@@ -130,13 +130,17 @@ describe("credentials", function()
         ["http://[fd00:ec2::23]/v1/credentials"] = true, ["https://anywhere.example/x"] = true,
         ["http://anywhere.example/x"] = false, ["http://169.254.170.2.example/x"] = false,
         ["http://127.0.0.1.example/"] = false, ["http://localhost@evil.example/"] = false,
-        ["ftp://localhost/"] = false, ["localhost"] = false,
+        ["ftp://localhost/secret"] = false, ["localhost"] = false,
+        ["http://localhost/a secret"] = false, ["http://me:secret@localhost/"] = false,
       } do
         local asked, http = endpoint { keys("A") }
         local found, err = get({ AWS_CONTAINER_CREDENTIALS_FULL_URI = url }, { http = http })
         assert.equal(allowed, found ~= nil, url)
         assert.equal(allowed and 1 or 0, #asked, url)
-        if not allowed then assert.matches("AWS_CONTAINER_CREDENTIALS_FULL_URI", err, 1, true) end
+        if not allowed then
+          assert.matches("AWS_CONTAINER_CREDENTIALS_FULL_URI", err, 1, true)
+          assert.not_matches("secret", err, 1, true)
+        end
       end
     end)
 

@@ -92,6 +92,11 @@ describe("keys that a program prints", function()
     end
   end)
 
+  it("are not told of by what the program was given, though it repeats that", function()
+    program "echo \"usage: print --key KEY, got $*\" >&2\nexit 2\n"
+    fails(open "--key hidden-argument", 0, "status 2: usage: print --key KEY, got --key …")
+  end)
+
   it("do not come from a program that is not there", function()
     local found, err = open("--password hidden"):at(0)
     assert.is_nil(found)

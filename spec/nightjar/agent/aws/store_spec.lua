@@ -117,6 +117,30 @@ describe("held credentials", function()
     assert.equal(1, asked)
   end)
 
+  it("that cannot be had are asked for once for all who wait, and again for the next", function()
+    answers = { function()
+      sched.sleep(0.02)
+      return "away"
+    end }
+    local errors = sched.run(function()
+      return sched.all({ 1, 2, 3, 4 }, 4, function() return select(2, held:get()) end)
+    end)
+    assert.same({ "away", "away", "away", "away" }, errors)
+    assert.equal(1, asked)
+    get()
+    assert.equal(2, asked)
+  end)
+
+  it("tell whether asking anew has a point when AWS refuses them", function()
+    answers = { keys("A"), keys("B"), keys("C") }
+    get()
+    local first = held.held
+    assert.is_true(held:expire(first))
+    get()
+    assert.is_true(held:expire(first))
+    assert.is_false(held:expire(held.held))
+  end)
+
   it("of an instance stay in use beyond their end, with a try every 5 to 10 minutes", function()
     answers = { keys("A", 6 * HOUR, { is_static = true }), "away", "away",
       keys("B", 24 * HOUR, { is_static = true }) }

@@ -19,7 +19,8 @@ local function check_full(url)
   if not scheme then scheme, host = url:match("^(%a+)://([%w.-]+)") end
   local after = host and url:sub(#scheme + 3 + #host + 1) or ""
   if not scheme or not after:find("^:?%d*/?") or url:find("[%s@#\\]") then
-    return nil, ("AWS_CONTAINER_CREDENTIALS_FULL_URI: expected a URL, got %q"):format(url)
+    -- Not repeated: the path, or a name and password, may be a secret.
+    return nil, "AWS_CONTAINER_CREDENTIALS_FULL_URI: expected a URL without a user"
   end
   scheme, host = scheme:lower(), host:lower()
   if scheme == "https" or scheme == "http"
@@ -34,8 +35,7 @@ local function address(settings)
   local relative = variables.get(settings, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
   if relative then
     if not relative:find("^/") or relative:find("[%s#\\]") then
-      return nil, ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: expected a path, got %q")
-        :format(relative)
+      return nil, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: expected a path that begins with /"
     end
     return AGENT .. relative
   end

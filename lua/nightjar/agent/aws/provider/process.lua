@@ -5,6 +5,7 @@ local document = require "nightjar.agent.aws.document"
 local ini = require "nightjar.agent.aws.ini"
 local json = require "host.json"
 local messages = require "nightjar.text"
+local redact = require "nightjar.agent.aws.redact"
 
 local process = {}
 
@@ -12,9 +13,17 @@ local process = {}
 local TIMEOUT = 60
 local MAX_ERROR = 300
 
--- What the program says of its failure, for people; never what it printed as its result.
-local function said(result)
-  local line = (result.stderr or ""):match("^%s*([^\r\n]*)")
+-- Shorter words of a command are options and names, and no secret.
+local SHORTEST_SECRET = 8
+
+-- What the program says of its failure, for people; never what it printed as its result, nor what
+-- it was given.
+local function said(result, words)
+  local given = {}
+  for position = 2, #words do
+    if #words[position] >= SHORTEST_SECRET then given[#given + 1] = words[position] end
+  end
+  local line = redact(result.stderr or "", given):match("^%s*([^\r\n]*)")
   return line ~= "" and ": " .. messages.clean(line, MAX_ERROR) or ""
 end
 
@@ -32,7 +41,7 @@ local function run(context, words)
   if result.timed_out then return nil, ("no end within %d s"):format(TIMEOUT) end
   if result.status ~= 0 then
     local how = result.status and "status " .. result.status or "signal " .. result.signal
-    return nil, how .. said(result)
+    return nil, how .. said(result, words)
   end
   local ok, problem = check_version(result.stdout)
   if not ok then return nil, problem end
