@@ -14,7 +14,8 @@ end
 
 local CDS = { path = "cds.json", step = "clusters", version = "c2", resources = { "a" } }
 local OTHER = { path = "b.json", step = "clusters", version = "x", resources = { "b" } }
-local RDS = { path = "rds/r.json", step = "routes", version = "r2", resources = { "r" } }
+local RDS = { path = "rds/r.json", step = "routes", version = "r2", resources = { "r" },
+  kind = "RouteConfiguration" }
 local LDS = { path = "lds.json", step = "listeners", version = "l2", resources = { "l" } }
 
 -- An Envoy that gives these answers one after the other, the last one for ever.

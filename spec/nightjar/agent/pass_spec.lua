@@ -47,7 +47,8 @@ describe("pass", function()
   it("publishes, and keeps what the next pass must know", function()
     assert.is_true(run())
     local accepted = kept.accepted
-    assert.same({ { listener = "public-9000", path = "/web", clusters = { "web@m.local" } } },
+    assert.same({ { listener = "public-9000", path = "/web", clusters = { "web@m.local" },
+      weights = { 1 } } },
       json.decode(json.encode(accepted.routes)))
     assert.equal("web@m.local", accepted.clusters[1].name)
     assert.equal(5, #accepted.paths)
