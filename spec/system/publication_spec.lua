@@ -211,7 +211,8 @@ describe("publication", function()
   it("takes back routes that Envoy refuses", function()
     local name = "rds/@listeners.json.yaml.mustache"
     local text = assert(file.read(templates .. "/" .. name))
-    refuses(name, "rds/public-", "unknown weighted cluster 'nowhere'", text, swap(text, '- name: "{{cluster_name}}"', "- name: nowhere"),
+    refuses(name, "rds/public-", "unknown weighted cluster 'nowhere'", text,
+      swap(text, '- name: "{{cluster_name}}"', "- name: nowhere"),
       swap(text, "idle_timeout: 60s", "idle_timeout: 61s"))
   end)
 

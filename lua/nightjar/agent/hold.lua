@@ -80,6 +80,24 @@ local function named_in_force(accepted)
   return names
 end
 
+function hold:published(path)
+  return (file.read(self.settings.config_dir .. "/" .. path, MAX_FILE))
+end
+
+-- Where endpoints are today: what the plan has made, or what is in force where there is no plan.
+local function today(self, record, held, problem)
+  local contents, clusters = {}, {}
+  for _, one in ipairs(problem and held.files or record.files) do
+    contents[one.path] = problem and self:published(one.path) or one.content
+  end
+  local accepted = self.state.accepted
+  for _, cluster in ipairs(problem and accepted and accepted.clusters
+    or record.plan and record.plan.clusters or {}) do
+    clusters[cluster.name] = cluster
+  end
+  return contents, clusters
+end
+
 ---Put the pinned generation in the place of what the plan has made.
 ---@param record table of the pass; its `files`, `copies` and `memory` change
 ---@param held table what `look` returned
@@ -90,18 +108,10 @@ function hold:apply(record, held, problem)
     log.error("plan_failed", { reason = problem, pinned = held.generation })
   end
   self.problem = problem
-  local contents, clusters = {}, {}
-  for _, one in ipairs(record.files or {}) do
-    contents[one.path] = one.content
-  end
-  for _, cluster in ipairs(record.plan and record.plan.clusters or {}) do
-    clusters[cluster.name] = cluster
-  end
+  local contents, clusters = today(self, record, held, problem)
   record.files, record.memory = rollback.files(held.files, held.memory, {
     files = contents, clusters = clusters, named = named_in_force(self.state.accepted),
-    read = function(path)
-      return (file.read(self.settings.config_dir .. "/" .. path, MAX_FILE))
-    end,
+    read = function(path) return self:published(path) end,
   })
   record.copies, record.held = {}, held
   return record

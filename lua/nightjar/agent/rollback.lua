@@ -7,16 +7,21 @@ local yaml = require("host.yaml")
 
 local rollback = {}
 
-local LIMITS = { max_depth = 64, max_bytes = 1 << 30, max_nodes = 1 << 30 }
+local MAX_DEPTH, MAX_BYTES = 64, 1 << 30
 -- What says where a cluster's endpoints are; the rest is what a person rolls back to.
 local WHERE = { "type", "dns_lookup_family", "load_assignment" }
 
+local function decode(path, content)
+  if path:match("%.json$") then
+    return json.decode(content, { max_depth = MAX_DEPTH, max_bytes = MAX_BYTES })
+  end
+  return yaml.decode(content,
+    { max_depth = MAX_DEPTH, max_bytes = MAX_BYTES, max_nodes = MAX_BYTES })
+end
+
 -- The clusters of a published file, by name; nothing for what cannot be read.
 local function clusters_in(path, content)
-  local by_name, value = {}, nil
-  if content then
-    value = (path:match("%.json$") and json.decode or yaml.decode)(content, LIMITS)
-  end
+  local by_name, value = {}, content and decode(path, content)
   for _, cluster in ipairs(type(value) == "table" and type(value.resources) == "table"
     and value.resources or {}) do
     if type(cluster) == "table" and type(cluster.name) == "string" then
@@ -107,7 +112,8 @@ function rollback.files(files, memory, now)
   kept.clusters, kept.lingering = json.array({}), lingering
   for i, cluster in ipairs(memory.clusters) do
     local today = now.clusters[cluster.name]
-    kept.clusters[i] = today and #today.endpoints > 0 and today or cluster
+    -- One that only lingers there has no endpoints of today.
+    kept.clusters[i] = today and not today.linger and #today.endpoints > 0 and today or cluster
   end
   return list, kept
 end

@@ -6,6 +6,7 @@ local file = require("host.file")
 local history = require("nightjar.agent.history")
 local json = require("host.json")
 local log = require("nightjar.log")
+local owner = require("nightjar.agent.owner")
 local undo = require("nightjar.agent.undo")
 
 local state = {}
@@ -32,33 +33,6 @@ local function read(path)
   return value
 end
 
--- `pid start-time` of a process (proc(5): fields 1 and 22; the name in field 2 may hold anything).
--- Together they name one process until the next boot. One that has ended and was not yet waited
--- for (Z, X) is none any more.
-local function process(path)
-  local text = file.read(path, 4096)
-  local pid = text and text:match("^%d+")
-  local fields = text and text:match("^.*%) (.*)$")
-  local start = fields and not fields:match("^[ZX]")
-    and fields:match(("%S+ "):rep(19) .. "(%d+)")
-  return start and pid .. " " .. start
-end
-
----Take the folder for this process. Two agents in one folder would undo each other's work.
----@return true? ok
----@return string? err
-local function claim(directory)
-  local path = directory .. "/agent.pid"
-  local me = process("/proc/self/stat")
-  local owner = file.read(path, 4096)
-  local pid = owner and owner:match("^%d+")
-  if pid and owner ~= me and process("/proc/" .. pid .. "/stat") == owner then
-    return nil, ("%s: nightjar runs with it already, as process %s; give this one another TMP_DIR")
-      :format(directory, pid)
-  end
-  return file.write(path, me or "")
-end
-
 ---The state below a folder, with what an earlier agent left there.
 ---A damaged file is named in a warning and treated as absent.
 ---@param directory string
@@ -69,7 +43,7 @@ function state.open(directory)
   if not ok then
     return nil, err
   end
-  ok, err = claim(directory)
+  ok, err = owner.claim(directory)
   if not ok then
     return nil, err
   end
