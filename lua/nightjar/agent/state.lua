@@ -33,6 +33,16 @@ local function read(path)
   return value
 end
 
+-- What a killed agent was writing, or had Envoy judge (agent/bootstrap.lua).
+local function sweep(directory)
+  file.sweep(directory)
+  for _, item in ipairs(file.list(directory) or {}) do
+    if item.name:match("^candidate%-") then
+      file.remove(directory .. "/" .. item.name)
+    end
+  end
+end
+
 ---The state below a folder, with what an earlier agent left there.
 ---A damaged file is named in a warning and treated as absent.
 ---@param directory string
@@ -47,7 +57,7 @@ function state.open(directory)
   if not ok then
     return nil, err
   end
-  file.sweep(directory)
+  sweep(directory)
   local accepted = read(directory .. "/accepted.json")
   local past, problem = history.open(directory)
   if problem then
