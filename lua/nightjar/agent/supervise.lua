@@ -170,7 +170,8 @@ function supervisor:revive()
       local delay = self:backoff()
       log.warn("envoy_restart", { seconds = ("%.2f"):format(delay), deaths = self.deaths })
       sched.sleep(delay)
-      while self:running() do -- killed, but not gone yet
+      -- Killed, but not gone yet; or what it must not start from is still on disk.
+      while self:running() or self.publishing do
         sched.sleep(LOOK)
       end
       self.restarts = self.restarts + 1
