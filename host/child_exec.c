@@ -96,6 +96,12 @@ _Noreturn void exec_run(const struct exec_plan *plan) {
   _exit(127);
 }
 
+int exec_become(const char *path, const char *const *argv) {
+  /* All of ours are marked already; this is for those of libraries. */
+  close_range(REPORT_FD, ~0U, CLOSE_RANGE_CLOEXEC);
+  return execve(path, as_vector(argv), environ);
+}
+
 int exec_error(const struct exec_report *report, const struct exec_plan *plan,
     struct error *error) {
   switch (report->step) {

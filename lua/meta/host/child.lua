@@ -22,6 +22,26 @@ local process = {}
 ---@return string? code "ENOENT", "EACCES" …
 function child.spawn(options) end
 
+---Watches a process that we did not start: one that another program left behind, or our own child
+---from before we were replaced (child.become). It has no pipes. Needs a pidfd, except for
+---a child of our own. Look after this call, not before, whether the process is the one that was
+---meant: from here on its pid cannot become another's unnoticed. How it ended is known of a child
+---alone; of another `status()` and the event of its end have neither field.
+---@param pid integer
+---@return Process? process
+---@return string? err
+---@return string? code "ESRCH": there is none; "ENOSYS": the kernel has no pidfd
+function child.adopt(pid) end
+
+---Becomes another program, or our own anew: same process id, children and environment. What the
+---loop receives as signals stays blocked, so that one that comes meanwhile waits for the program.
+---Returns only when it fails; then all goes on as before.
+---@param options {argv: string[]}
+---@return nil
+---@return string err
+---@return string code "ENOENT", "EACCES" …
+function child.become(options) end
+
 ---A number of its own, never used twice by us, unlike a pid; `child` in events.
 ---@return integer
 function process:id() end
@@ -29,7 +49,7 @@ function process:id() end
 ---@return integer
 function process:pid() end
 
----How it ended; nil while it runs.
+---How it ended (neither field: nobody knows); nil while it runs.
 ---@return {status: integer?, signal: string?}?
 function process:status() end
 
