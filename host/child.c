@@ -162,6 +162,7 @@ static int start(const struct child_options *options,
       .directory = options->directory,
       .report = plumbing->report_write,
       .death_signal = options->death_signal,
+      .outlives = options->outlives,
       .new_group = options->new_group,
       .parent = getpid(),
   };

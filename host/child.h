@@ -47,7 +47,9 @@ struct child_options {
   const char *directory;          /* working directory; NULL: ours */
   enum child_plumbing streams[3]; /* standard input, output, error */
   int death_signal;               /* sent to the child when we die; 0: none */
-  bool new_group;                 /* leads a process group of its own */
+  bool outlives;    /* cannot ask for a death signal itself, where the kernel
+                       lets us see to that (seccomp(2)); Envoy does ask */
+  bool new_group;   /* leads a process group of its own */
   size_t max_input; /* bytes that may wait to be written to its input */
 };
 

@@ -21,6 +21,7 @@ struct exec_plan {
   int streams[3];                 /* become 0, 1 and 2 */
   int report;                     /* where a failure is written */
   int death_signal;
+  bool outlives;
   bool new_group;
   pid_t parent; /* who forks, for the race below */
 };

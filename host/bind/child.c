@@ -237,6 +237,7 @@ static void read_options(lua_State *L, struct child_options *options) {
   options->streams[STDOUT_FILENO] = read_plumbing(L, "stdout", "inherit");
   options->streams[STDERR_FILENO] = read_plumbing(L, "stderr", "inherit");
   options->death_signal = read_death_signal(L);
+  options->outlives = bind_option_boolean(L, 1, "outlives", false);
   options->new_group = bind_option_boolean(L, 1, "new_group", false);
   options->max_input = (size_t)bind_option_integer(
       L, 1, "max_input", DEFAULT_MAX_INPUT, 1, INT32_MAX);
@@ -244,7 +245,7 @@ static void read_options(lua_State *L, struct child_options *options) {
 
 static int f_spawn(lua_State *L) {
   static const char *const names[] = {"argv", "env", "directory", "stdin",
-      "stdout", "stderr", "death_signal", "new_group", "max_input", NULL};
+      "stdout", "stderr", "death_signal", "outlives", "new_group", "max_input", NULL};
   struct child_options options;
   struct error error;
   luaL_checktype(L, 1, LUA_TTABLE);

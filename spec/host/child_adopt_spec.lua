@@ -76,6 +76,45 @@ describe("child.adopt", function()
   end)
 end)
 
+describe("a program that asks for a death signal", function()
+  -- PR_SET_PDEATHSIG is 1, SIGTERM 15.
+  local ASKS = [[import ctypes, time
+assert ctypes.CDLL(None).prctl(1, 15, 0, 0, 0) == 0
+open(%q, "w").write("asked")
+time.sleep(60)]]
+
+  local function survives(outlives)
+    local folder = script.folder()
+    local result = script.run(([[
+      local child, loop, file = require("host.child"), require("host.loop"), require("host.file")
+      local process = assert(child.spawn { argv = { "python3", "-c", %q }, outlives = %s })
+      for _ = 1, 200 do
+        if file.read(%q) == "asked" then break end
+        loop.wait(0.05)
+      end
+      say(process:pid())
+      os.execute("kill -KILL " .. file.read("/proc/self/stat"):match("^%%d+"))
+    ]]):format(ASKS:format(folder .. "/asked"), outlives, folder .. "/asked"))
+    local pid = assert(math.tointeger(tonumber(result.said[1])), result.err)
+    local process, lives = child.adopt(pid), true
+    for _ = 1, process and 10 or 0 do
+      loop.wait(0.05)
+      lives = lives and not process:status()
+    end
+    if process then process:signal("KILL") end
+    script.discard(folder)
+    return process ~= nil and lives
+  end
+
+  it("gets it", function()
+    assert.is_false(survives(false))
+  end)
+
+  it("does not get it when it was started to outlive us, and does not notice", function()
+    assert.is_true(survives(true))
+  end)
+end)
+
 describe("child.become", function()
   -- A program that spawns a child, and becomes itself with a second script.
   local function twice(first, second, wrap)
