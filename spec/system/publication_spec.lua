@@ -162,8 +162,8 @@ describe("publication", function()
     return text:sub(1, assert(from, old) - 1) .. new .. text:sub(to + 1)
   end
 
-  -- Envoy refuses `bad`; then `better` is taken, and `good` again.
-  local function refuses(name, path, good, bad, better)
+  -- Envoy refuses `bad` and says `why`; then `better` is taken, and `good` again.
+  local function refuses(name, path, why, good, bad, better)
     finally(function() template(name, good) end)
     local before = stamps(sidecar.folder)
     local texts = {}
@@ -175,7 +175,10 @@ describe("publication", function()
       from = sidecar:mark()
       template(name, bad)
       local at = sidecar:logged("Envoy refuse", 10, from)
-      assert.is_truthy(world:log(sidecar.agent):find(path, from, true))
+      local line = world:log(sidecar.agent):match("[^\n]*event=refused [^\n]*", from)
+      assert.is_truthy(line:find("files=" .. path, 1, true), line)
+      assert.matches("generation=%x+", line)
+      assert.is_truthy(line:find(why, 1, true), line)
       sidecar:logged("Envoy refused it before", 10, at)
     end)
     for one, text in pairs(texts) do
@@ -194,13 +197,13 @@ describe("publication", function()
   end
 
   it("takes back clusters that Envoy refuses", function()
-    refuses("cds.json.yaml.mustache", "cds.json", shipped,
+    refuses("cds.json.yaml.mustache", "cds.json", "value must be greater than 0s", shipped,
       swap(shipped, "connect_timeout: 1s", "connect_timeout: 0s"),
       swap(shipped, "connect_timeout: 1s", "connect_timeout: 2s"))
   end)
 
   it("takes back a file that Envoy cannot even read", function()
-    refuses("cds.json.yaml.mustache", "cds.json", shipped,
+    refuses("cds.json.yaml.mustache", "cds.json", "connect_timeout", shipped,
       swap(shipped, "connect_timeout: 1s", "connect_timeout: soon"),
       swap(shipped, "connect_timeout: 1s", "connect_timeout: 2s"))
   end)
@@ -208,21 +211,47 @@ describe("publication", function()
   it("takes back routes that Envoy refuses", function()
     local name = "rds/@listeners.json.yaml.mustache"
     local text = assert(file.read(templates .. "/" .. name))
-    refuses(name, "rds/public-", text, swap(text, '- name: "{{cluster_name}}"', "- name: nowhere"),
+    refuses(name, "rds/public-", "unknown weighted cluster 'nowhere'", text,
+      swap(text, '- name: "{{cluster_name}}"', "- name: nowhere"),
       swap(text, "idle_timeout: 60s", "idle_timeout: 61s"))
   end)
 
   it("takes back listeners that Envoy refuses", function()
     local name = "lds.json.yaml.mustache"
     local text = assert(file.read(templates .. "/" .. name))
-    refuses(name, "lds.json", text, swap(text, "port_value: {{mesh_port}}", "port_value: 70000"))
+    refuses(name, "lds.json", "value must be less than or equal to 65535", text,
+      swap(text, "port_value: {{mesh_port}}", "port_value: 70000"))
+  end)
+
+  it("tells a port that another program holds, and that the files are not to blame", function()
+    local port = world:ports(1)
+    local holder = world:start("holder", { "python3", "-c", ("import socket, time\n"
+      .. "s = socket.socket()\ns.bind(('0.0.0.0', %d))\ns.listen()\ntime.sleep(60)"):format(port) })
+    world_of.eventually(function()
+      return os.execute(("bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d' 2>/dev/null"):format(port))
+    end, 5, "the port is held")
+    local from = sidecar:mark()
+    sidecar:under_load("/web", function()
+      sidecar:mesh(web(), { ["other.local"] = port })
+      sidecar:logged("event=refused", 10, from)
+    end)
+    local line = world:log(sidecar.agent):match("[^\n]*event=refused [^\n]*", from)
+    assert.matches("listener public%-" .. port .. ": cannot bind .*: Address already in use", line)
+    local refused = assert(json.decode(assert(file.read(sidecar.state .. "/refused.json"))))
+    assert.is_true(refused.outside)
+    world:stop(holder)
+    -- An operator need not wait.
+    sidecar:publishes(function() world:signal(sidecar.agent, "HUP") end)
+    assert.are.equal(200, (world:get(sidecar:url("/ping", port))))
+    assert.is_nil(file.stat(sidecar.state .. "/refused.json"))
+    sidecar:publishes(function() sidecar:mesh(web()) end)
   end)
 
   it("keeps the bootstrap that is in place when Envoy refuses another", function()
     local name = "envoy-config.yaml.mustache"
     local text = assert(file.read(templates .. "/" .. name))
     local envoy = sidecar:envoy()
-    refuses(name, "envoy-config.yaml", text, text .. "\nno_such_field: 1\n")
+    refuses(name, "envoy-config.yaml", "no_such_field", text, text .. "\nno_such_field: 1\n")
     assert.are.equal(envoy, sidecar:envoy())
   end)
 

@@ -1,7 +1,9 @@
 -- Waits until Envoy runs what was published: the `version_text` of each subscription against the
--- version in the file. A file that is not taken within a second is renamed into place again:
--- once in some 1,400 renames an update was not noticed.
+-- version in the file, or its update counters where the file has no version of ours. A file that
+-- is not taken within a second is renamed into place again: once in some 1,400 renames an update
+-- was not noticed.
 
+local log = require("nightjar.log")
 local sched = require("nightjar.agent.sched")
 
 local acknowledge = {}
@@ -9,15 +11,19 @@ local acknowledge = {}
 local PAUSE_FIRST, PAUSE_LONGEST = 0.01, 0.1 -- seconds between two looks
 local AGAIN_AFTER = 1.0                       -- seconds until a file is renamed in again
 local PATIENCE = 6.0                          -- seconds for a file to be taken
+local PATIENCE_COUNTED = 2.5                  -- seconds for one that Envoy need not subscribe to
 local WARMING = 15.0                          -- seconds more for clusters that look names up
 
 -- What Envoy subscribes to, in the order in which it must take them; no other file has a version.
 local STEPS = { "clusters", "routes", "listeners" }
+-- Of these Envoy has a subscription for each name; `running` keeps them by it.
+local NAMED = { RouteConfiguration = "routes", ClusterLoadAssignment = "assignments" }
 
--- The subscription that a file is for; `name` of the route configuration.
+-- The subscription that a file is for; `name` of the resource where there is one for each.
 local function find(running, file, name)
-  if file.step == "routes" then
-    return running.routes[name]
+  local named = NAMED[file.kind]
+  if named then
+    return (running[named] or {})[name]
   end
   return running[file.step]
 end
@@ -27,10 +33,10 @@ end
 ---that names it is on its way, the listeners are missing, or warming.
 local function each(files, running, fn)
   for _, file in ipairs(files) do
-    if file.step == "routes" then
+    if NAMED[file.kind] then
       for _, name in ipairs(file.resources) do
-        if running.routes[name] then
-          fn(running.routes[name], file, name)
+        if find(running, file, name) then
+          fn(find(running, file, name), file, name)
         end
       end
     elseif file.step == "clusters" or file.step == "listeners" then
@@ -42,23 +48,30 @@ end
 ---Which of these files Envoy does not run yet.
 ---A set of clusters or listeners counts as taken when the subscription runs any file of that
 ---step: a template folder may hold sets that this Envoy does not subscribe to.
----@param files table[] published files with `step`, `version`, `resources`
+---@param files table[] published files with `step`, `kind`, `version`, `counted`, `resources`
 ---@param running table what `admin:subscriptions` returned
----@param since table? a file that was read before this counts as missing
+---@param before table? subscriptions before the files were written: a counted file that was read
+---  before counts as missing
+---@param fresh boolean? so does any other
 ---@return table[] missing
-function acknowledge.missing(files, running, since)
+function acknowledge.missing(files, running, before, fresh)
   local taken, missing = {}, {}
   local function runs(now, file, name)
-    local old = since and find(since, file, name)
-    return now and now.version == file.version and not (old and now.taken == old.taken)
+    local old = before and find(before, file, name)
+    local anew = now and now.taken > 0 and not (old and now.taken == old.taken)
+    if file.counted then
+      return anew
+    end
+    return now and now.version == file.version and (anew or not (fresh and old))
   end
-  each(files, running, function(now, file)
-    if file.step ~= "routes" and runs(now, file) then
+  each(files, running, function(now, file, name)
+    if not NAMED[file.kind] and runs(now, file, name) then
       taken[file.step] = true
     end
   end)
   each(files, running, function(now, file, name)
-    if file.version and not taken[file.step] and not runs(now, file, name)
+    local known = NAMED[file.kind] or not taken[file.step]
+    if (file.version or file.counted) and known and not runs(now, file, name)
       and missing[#missing] ~= file then
       missing[#missing + 1] = file
     end
@@ -108,19 +121,34 @@ local function put_again(missing, again)
   return true
 end
 
----One look.
----@return boolean? accepted false: not yet
----@return string? err
----@return string|table[]|nil code or, with false, the missing files
----@return integer? warming
+-- One look: `true` when all is taken, the refused files, or the missing ones.
 local function look(files, running, options)
-  local refused = acknowledge.refused(files, running, options.before)
+  local refused = acknowledge.refused(files, running, options.since)
   if #refused > 0 then
-    return nil, "Envoy refused " .. names(refused)
-      .. "; its log says why (`Filesystem config update …`)", "refused"
+    return nil, refused
   end
-  local missing = acknowledge.missing(files, running, options.fresh and options.before)
-  return #missing == 0 and running.warming == 0, nil, missing
+  local missing = acknowledge.missing(files, running, options.before, options.fresh)
+  return #missing == 0 and running.warming == 0, missing
+end
+
+-- What has no version of ours may be a file that this Envoy is not told to read.
+local function all_counted(missing)
+  for _, file in ipairs(missing) do
+    if not file.counted then
+      return false
+    end
+  end
+  return #missing > 0
+end
+
+-- Is it time to go on although Envoy has not told of files that it need not read?
+local function let_go(missing, waited)
+  if waited <= PATIENCE_COUNTED or not all_counted(missing) then
+    return false
+  end
+  log.warn("unacknowledged", { files = names(missing),
+    reason = "Envoy's update counters do not move; is it told to read them?" })
+  return true
 end
 
 ---Wait until Envoy runs `files` and nothing warms.
@@ -133,34 +161,38 @@ end
 ---@return true? accepted
 ---@return string? err
 ---@return "refused"|"lost"|nil code `refused`: Envoy said no; `lost`: it may still take them
+---@return table[]? refused the files to which Envoy said no
 function acknowledge.wait(envoy, files, options)
-  options = { before = options.before, fresh = options.fresh, again = options.again }
+  options = { before = options.before, since = options.before, fresh = options.fresh,
+    again = options.again }
   local pause, started = PAUSE_FIRST, sched.now()
   local again_at = started + AGAIN_AFTER
   while true do
     local running, problem = envoy:subscriptions()
-    local missing = files
+    local now, patience = sched.now(), PATIENCE
     if running then
-      options.before = options.before or running
-      local accepted, err, code = look(files, running, options)
+      options.since = options.since or running
+      local accepted, list = look(files, running, options)
       if accepted then
         return true
-      elseif err then
-        return nil, err, code
+      elseif accepted == nil then
+        return nil, "Envoy refused " .. names(list), "refused", list
+      elseif let_go(list, now - started) then
+        return true
       end
-      missing = code
-      problem = #missing > 0 and "Envoy does not take up " .. names(missing)
+      patience = patience + (#list == 0 and WARMING or 0)
+      problem = #list > 0 and "Envoy does not take up " .. names(list)
         or ("Envoy still warms %d clusters or listeners"):format(running.warming)
-    end
-    local now = sched.now()
-    if now - started > PATIENCE + (#missing == 0 and WARMING or 0) then
-      return nil, problem, "lost"
-    elseif running and now >= again_at then
-      local ok, err = put_again(missing, options.again)
-      if not ok then
-        return nil, err, "lost"
+      if now >= again_at and now - started <= patience then
+        local ok, err = put_again(list, options.again)
+        if not ok then
+          return nil, err, "lost"
+        end
+        again_at = now + AGAIN_AFTER
       end
-      again_at = now + AGAIN_AFTER
+    end
+    if now - started > patience then
+      return nil, problem, "lost"
     end
     sched.sleep(pause)
     pause = math.min(pause * 2, PAUSE_LONGEST)

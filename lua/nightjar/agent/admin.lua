@@ -1,6 +1,7 @@
 -- Envoy's admin interface, as far as the agent uses it.
 -- Source of the paths: Envoy's "Administration interface" page; the behaviour was tried with 1.40.
 
+local json = require("host.json")
 local sched = require("nightjar.agent.sched")
 
 local admin = {}
@@ -8,8 +9,11 @@ admin.__index = admin
 
 -- Only what acknowledgement needs: a full /stats of a large mesh is megabytes.
 local SUBSCRIPTIONS = "^(cluster_manager\\.(cds\\.(W)|warming_clusters)"
-  .. "|listener_manager\\.(lds\\.(W)|total_listeners_warming)|http\\..*\\.rds\\..*\\.(W))$"
+  .. "|listener_manager\\.(lds\\.(W)|total_listeners_warming)|http\\..*\\.rds\\..*\\.(W)"
+  .. "|cluster\\..*\\.version_text)$"
 SUBSCRIPTIONS = SUBSCRIPTIONS:gsub("W", "version_text|update_(success|failure|rejected)")
+-- Only clusters whose endpoints have a file of their own have a version; all have these counters.
+local ASSIGNMENTS = "^cluster\\..*\\.update_(success|failure|rejected)$"
 -- The admin listener counts itself under `http.admin`; `active` leaves it out.
 local ACTIVE = "^http\\..*\\.downstream_rq_active$"
 
@@ -98,10 +102,32 @@ end
 ---@field taken integer files read and accepted so far, equal ones too
 ---@field refused integer files refused so far
 
+-- Adds the subscriptions of clusters whose endpoints have a file of their own.
+local function add_assignments(self, running, stats)
+  local found = {}
+  for name in pairs(stats) do
+    found[#found + 1] = name:match("^(cluster%..+)%.version_text$")
+  end
+  if #found == 0 then
+    return true
+  end
+  local counters, err = self:stats(ASSIGNMENTS)
+  if not counters then
+    return nil, err
+  end
+  for _, prefix in ipairs(found) do
+    counters[prefix .. ".version_text"] = stats[prefix .. ".version_text"]
+    -- The shipped templates end a cluster's name in statistics with `;`.
+    running.assignments[prefix:match("^cluster%.(.-);?$")] = subscription(counters, prefix)
+  end
+  return true
+end
+
 ---What Envoy subscribes to and what it runs of it.
 ---@return { clusters: Subscription?, listeners: Subscription?,
----  routes: table<string, Subscription>, warming: integer }? running `warming`: clusters and
----  listeners that are not in use yet
+---  routes: table<string, Subscription>, assignments: table<string, Subscription>,
+---  warming: integer }? running `assignments`: endpoints by the name of their cluster; `warming`:
+---  clusters and listeners that are not in use yet
 ---@return string? err
 function admin:subscriptions()
   local stats, err = self:stats(SUBSCRIPTIONS)
@@ -111,7 +137,7 @@ function admin:subscriptions()
   local running = {
     clusters = subscription(stats, "cluster_manager.cds"),
     listeners = subscription(stats, "listener_manager.lds"),
-    routes = {},
+    routes = {}, assignments = {},
     warming = count(stats, "cluster_manager.warming_clusters")
       + count(stats, "listener_manager.total_listeners_warming"),
   }
@@ -121,7 +147,29 @@ function admin:subscriptions()
       running.routes[route] = merged(running.routes[route], subscription(stats, prefix))
     end
   end
-  return running
+  local ok
+  ok, err = add_assignments(self, running, stats)
+  return ok and running, err
+end
+
+---Why Envoy did not take listeners, as far as it remembers; it does so of no other resource
+---(tried: 1.40).
+---@return { name: string, reason: string }[]? refused
+---@return string? err
+function admin:refused_listeners()
+  local body, err = self:request("GET", "/config_dump?resource=dynamic_listeners")
+  local dump = body and json.decode(body, { max_depth = 128 })
+  if type(dump) ~= "table" then
+    return nil, err or "envoy admin: /config_dump: expected JSON"
+  end
+  local list = {}
+  for _, listener in ipairs(type(dump.configs) == "table" and dump.configs or {}) do
+    local state = type(listener) == "table" and listener.error_state
+    if type(state) == "table" and type(state.details) == "string" then
+      list[#list + 1] = { name = tostring(listener.name), reason = state.details }
+    end
+  end
+  return list
 end
 
 ---Is Envoy past its initialisation and not draining?

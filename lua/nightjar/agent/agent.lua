@@ -3,6 +3,7 @@
 local file = require("host.file")
 local log = require("nightjar.log")
 local pass = require("nightjar.agent.pass")
+local pin = require("nightjar.agent.pin")
 local publish = require("nightjar.agent.publish")
 local sched = require("nightjar.agent.sched")
 local state = require("nightjar.agent.state")
@@ -11,7 +12,7 @@ local supervise = require("nightjar.agent.supervise")
 local agent = {}
 agent.__index = agent
 
-local STOP_FILE_EVERY = 1 -- seconds between two looks for the stop file
+local FILES_EVERY = 1 -- seconds between two looks for the stop file and the pin
 local STOPS = { TERM = true, INT = true, QUIT = true }
 
 ---Make the folders, sweep what a killed agent left there.
@@ -52,12 +53,25 @@ function agent:listen()
   if not ok and code ~= "ENOENT" then
     log.warn("stop_file", { reason = err })
   end
-  sched.spawn(function()
-    while not file.stat(self.settings.trigger_stop_file) do
-      sched.sleep(STOP_FILE_EVERY)
+  sched.spawn(function() self:watch_files() end)
+end
+
+---Tells of the stop file, and of a pin that comes, goes or changes: both are set from elsewhere.
+function agent:watch_files()
+  local function inode()
+    local stat = file.stat(pin.path(self.settings.state_dir))
+    return stat and stat.inode
+  end
+  local pinned = inode()
+  while not file.stat(self.settings.trigger_stop_file) do
+    local now = inode()
+    if now ~= pinned then
+      pinned = now
+      self.events:put({ pin = true })
     end
-    self.events:put({ stop = "stop file " .. self.settings.trigger_stop_file })
-  end)
+    sched.sleep(FILES_EVERY)
+  end
+  self.events:put({ stop = "stop file " .. self.settings.trigger_stop_file })
 end
 
 ---What an earlier agent published goes into force at once: discovery may take its time, or fail.
@@ -82,12 +96,22 @@ function agent:resume()
   self.supervisor:start()
 end
 
----Start a pass beside the main loop, so that a signal never waits for AWS.
+---Start a pass beside the main loop, so that a signal never waits for AWS. An error of ours costs a
+---pass, like one of a policy: it must not take Envoy along.
 function agent:begin_pass()
   self.passing = sched.spawn(function()
-    local ok = self.pass:run()
-    self.events:put({ passed = ok or false })
+    local ran, ok = xpcall(self.pass.run, debug.traceback, self.pass)
+    if not ran then
+      log.error("internal_error", { reason = ok })
+    end
+    self.events:put({ passed = ran and ok or false })
   end)
+end
+
+---A pass is wanted now, or as soon as the one under way has ended.
+function agent:hurry()
+  self.again = self.passing ~= nil
+  self.due = sched.now()
 end
 
 ---@return string? reason why the agent stops
@@ -100,8 +124,9 @@ function agent:on_event(event)
   elseif event.signal == "HUP" then
     log.info("pass_requested", {})
     self.pass:forgive()
-    self.again = self.passing ~= nil
-    self.due = sched.now()
+    self:hurry()
+  elseif event.pin then
+    self:hurry()
   elseif event.signal then
     return "signal " .. event.signal, 0
   elseif event.passed ~= nil then

@@ -6,14 +6,14 @@ local file = require("host.file")
 
 local bootstrap = {}
 
----Have Envoy validate a bootstrap that is not in place yet.
+---Have Envoy judge a bootstrap that is not in place.
 ---@param content string
----@param name string of its file: the suffix tells Envoy the format
+---@param name string the suffix tells Envoy the format
 ---@param settings table `envoy_bin`, `state_dir`, `environment`
----@return true? ok also when Envoy cannot be started: its start will say so
----@return string? err
----@return "refused"|"lost"|nil code
-function bootstrap.check(content, name, settings)
+---@return string[]? warnings that Envoy gave although it accepts
+---@return string? err why it does not accept
+---@return "refused"|"lost"|"missing"|nil code as for envoy.validate
+function bootstrap.judge(content, name, settings)
   local path = settings.state_dir .. "/candidate-" .. name:gsub("/", "-")
   local ok, err = file.write(path, content, { mode = 384 }) -- 0600: the owner's alone
   if not ok then
@@ -21,6 +21,18 @@ function bootstrap.check(content, name, settings)
   end
   local warnings, reason, code = envoy.validate(settings.envoy_bin, path, settings)
   file.remove(path)
+  return warnings, reason, code
+end
+
+---Have Envoy validate a bootstrap before it is put in place.
+---@param content string
+---@param name string of its file
+---@param settings table `envoy_bin`, `state_dir`, `environment`
+---@return true? ok also when Envoy cannot be started: its start will say so
+---@return string? err
+---@return "refused"|"lost"|nil code
+function bootstrap.check(content, name, settings)
+  local warnings, reason, code = bootstrap.judge(content, name, settings)
   if warnings or code == "missing" then
     return true
   end

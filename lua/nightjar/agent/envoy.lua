@@ -28,9 +28,21 @@ local function short(text)
   return #plain > MAX_REASON and plain:sub(1, MAX_REASON) .. "…" or plain
 end
 
+-- What breaks one of Envoy's own rules is told behind a copy of the whole configuration, one field
+-- within the other: `(AValidationError.B: embedded message failed validation | caused by …)`.
+local function broken_rule(text)
+  local chain = text:match("Proto constraint validation failed (%b())")
+  return chain and short((chain:sub(2, -2)
+    :gsub("embedded message failed validation | caused by ", ""):gsub("ValidationError%.", ".")))
+end
+
 -- `[date][thread][critical][logger] [file:line] error initializing configuration
 -- 'FILE': why`, and then the same in other words; one of them is enough.
 local function reason_in(text)
+  local rule = broken_rule(text)
+  if rule then
+    return rule
+  end
   local last = "it gives no reason"
   for line in text:gmatch("[^\n]+") do
     local why = line:match("error initializing configuration '[^']*': (.*)")

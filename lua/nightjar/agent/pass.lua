@@ -3,20 +3,24 @@
 
 local clock = require("host.clock")
 local cycle = require("nightjar.cycle")
+local difference = require("nightjar.agent.difference")
 local discover = require("nightjar.agent.discover")
+local hold = require("nightjar.agent.hold")
 local json = require("host.json")
 local log = require("nightjar.log")
 local planner = require("nightjar.agent.planner")
 local publish = require("nightjar.agent.publish")
+local reason = require("nightjar.agent.reason")
 local sched = require("nightjar.agent.sched")
 local staleness = require("nightjar.agent.staleness")
 
 local pass = {}
 pass.__index = pass
 
--- What stood in the way may be gone, such as a port that another program held; but each new try of
--- a generation that is wrong in itself puts its clusters and routes into force for a moment.
-local REFUSED_FOR = 300 -- seconds; at once where nothing is in force that could suffer
+-- A refused generation is not tried again until it changes: each try puts its clusters and routes
+-- into force for a moment. Where Envoy finds nothing wrong in the files, what stood in the way (a
+-- port that another program held) may be gone after this time.
+local REFUSED_FOR = 300 -- seconds
 
 ---@param settings table
 ---@param state table what outlives the pass (agent/state.lua)
@@ -26,6 +30,8 @@ function pass.new(settings, state, supervisor)
   return setmetatable({
     settings = settings, state = state, supervisor = supervisor,
     told = {},  -- warnings that are in the log already
+    hold = hold.new(settings, state),
+    refused_at = sched.now(),
     counts = { passes = 0, failures = 0, warnings = 0 },
   }, pass)
 end
@@ -75,29 +81,45 @@ function pass:envoy()
   }
 end
 
----Remembers a generation that Envoy refused, or that none was.
-function pass:refuse(generation)
-  if generation ~= self.refused then
-    self.refused, self.refused_at = generation, sched.now()
+---Remembers what Envoy refused, or that nothing is refused, and says it once.
+---@param refusal { generation: string, files: string[], reason: string, outside: boolean? }?
+function pass:refuse(refusal)
+  local known = self.state.refused
+  if not refusal then
+    self.state:keep_refused(nil)
+  elseif not known or known.generation ~= refusal.generation then
+    self.state:keep_refused(refusal)
+    self.refused_at = sched.now()
+    log.error("refused", { generation = refusal.generation,
+      files = refusal.files[1] and refusal.files, reason = refusal.reason,
+      in_force = self:in_force() })
   end
 end
 
----The generation that is not worth a new try yet.
+---What is not worth a new try. Where nothing is in force nothing can suffer.
+---@return table? refusal
 function pass:hopeless()
-  local wait = self.state.accepted and REFUSED_FOR or 0
-  if self.refused and sched.now() - self.refused_at >= wait then
+  local refused = self.state.refused
+  if not refused or not self.state.accepted then
+    return nil
+  elseif refused.outside and sched.now() - self.refused_at >= REFUSED_FOR then
     self:forgive()
+    return nil
   end
-  return self.refused
+  return refused
 end
 
 ---What the last pass left unfinished goes back: Envoy refused it.
-function pass:give_up(generation)
-  self:refuse(generation)
+function pass:give_up(refusal)
+  self:refuse(refusal)
   local ok, err = publish.restore(self:envoy(), self.settings)
   if not ok then
     log.error("restore_failed", { reason = err })
   end
+end
+
+function pass:in_force()
+  return self.state.accepted and self.state.accepted.generation or "none"
 end
 
 function pass:discover(record)
@@ -105,12 +127,13 @@ function pass:discover(record)
   if not snapshot then
     return nil, err
   end
-  self.state:keep_snapshot(snapshot)
+  record.inputs = { mesh = self.state:keep_snapshot(snapshot) }
   record.snapshot, record.stale = snapshot, self:staleness(snapshot)
   return record
 end
 
-function pass:plan(record)
+-- What today's mesh, policies and templates make.
+function pass:make(record)
   local accepted = self.state.accepted
   local response, err, refusal = planner.run({
     snapshot = record.snapshot, now = math.floor(clock.now()),
@@ -122,8 +145,24 @@ function pass:plan(record)
   end
   self:warnings(response.warnings)
   self:layers(response.layers)
-  record.plan, record.files, record.copies = response.plan, response.files, response.copies
+  for name, hash in pairs(response.inputs) do
+    record.inputs[name] = hash
+  end
+  record.plan, record.memory = response.plan, difference.memory(response.plan)
+  record.files, record.copies = response.files, response.copies
   return record
+end
+
+function pass:plan(record)
+  local held, err = self.hold:look()
+  if err then
+    return nil, "plan: " .. err
+  end
+  local made, problem = self:make(record)
+  if not held then
+    return made, problem
+  end
+  return self.hold:apply(record, held, problem)
 end
 
 function pass:publish(record)
@@ -134,29 +173,43 @@ function pass:publish(record)
   if self.supervisor:supervises() then
     input.check = function(one) return self.supervisor:check(one) end
   end
-  local done, err, refused = publish.run(input, self.settings)
-  self:refuse(refused) -- one that was published makes another worth a new try
+  input.explain = function(refused, files)
+    return reason.of(refused, files, input.envoy, self.settings)
+  end
+  local done, err, refusal = publish.run(input, self.settings)
+  self:refuse(refusal) -- one that was published makes another worth a new try
   if not done then
     return nil, err
   end
-  record.done = done
+  -- What a new Envoy must take, the operator's own files included.
+  record.done, record.files = done, done.files
   return record
 end
 
 function pass:supervise(record)
-  local ok, err, code = self.supervisor:run(record)
-  if not ok then
-    if code == "refused" then
-      self:give_up(record.done.generation)
+  local ok, err, code, refused = self.supervisor:run(record)
+  if ok then
+    return record
+  elseif code == "refused" then
+    local refusal = { generation = record.done.generation, reason = err, files = {} }
+    for i, one in ipairs(refused or {}) do
+      refusal.files[i] = one.path
     end
-    return nil, err
+    if refused then
+      local why
+      why, refusal.outside = reason.of(refused, record.files, self.supervisor:reachable(),
+        self.settings)
+      refusal.reason = err .. ": " .. why
+    end
+    self:give_up(refusal)
+    err = ("publish: generation %s: %s"):format(refusal.generation, refusal.reason)
   end
-  return record
+  return nil, err
 end
 
 ---A generation that Envoy refused may be tried again: an operator asks for a pass.
 function pass:forgive()
-  self.refused = nil
+  self.state:keep_refused(nil)
 end
 
 ---Say once which protections nightjar-plan runs under.
@@ -168,53 +221,59 @@ function pass:layers(layers)
   end
 end
 
----What the next pass must know of the plan in force: which route names which clusters, and those
----clusters.
----@return table[] clusters
----@return table[] routes
-local function routed(plan)
-  local named, clusters, routes = {}, {}, {}
-  for _, listener in ipairs(plan.listeners) do
-    for _, route in ipairs(listener.routes) do
-      local names = {}
-      for i, share in ipairs(route.clusters) do
-        named[share.cluster], names[i] = true, share.cluster
-      end
-      routes[#routes + 1] = { listener = listener.name, path = route.path,
-        clusters = json.array(names) }
-    end
+---What there is to keep and to tell of the generation that has just come into force.
+function pass:account(record)
+  local done, before, held = record.done, self.state.accepted, record.held
+  if before and before.generation == done.generation then
+    return before.cause, before.difference, before.at
   end
-  for _, cluster in ipairs(plan.clusters) do
-    if named[cluster.name] then
-      -- Its age grows with each pass; what is kept changes only when the mesh does.
-      local kept = {}
-      for key, value in pairs(cluster) do
-        kept[key] = value
-      end
-      kept.age = 0
-      clusters[#clusters + 1] = kept
-    end
+  local cause = difference.cause(before, record.inputs)
+  if held then
+    cause = "rollback"
+  elseif before and before.pinned then
+    cause = "resume"
   end
-  return json.array(clusters), json.array(routes)
+  return cause, difference.between(before, record.memory, done.changed), math.floor(clock.now())
+end
+
+function pass:accept(record)
+  local done, before = record.done, self.state.accepted
+  local cause, lines, at = self:account(record)
+  local paths = {}
+  for i, one in ipairs(done.files) do
+    paths[i] = one.path
+  end
+  local accepted = { generation = done.generation, paths = paths, inputs = record.inputs, at = at,
+    cause = cause, difference = json.array(lines or {}),
+    pinned = record.held and record.held.generation }
+  for name, value in pairs(record.memory) do
+    accepted[name] = value
+  end
+  -- From here on this generation is the one to go back to.
+  self.state:keep_accepted(accepted)
+  if self.state.undo:pending() then
+    self.state.undo:clear()
+  end
+  if not record.held then
+    self.state.history:keep(accepted, done.files, record.memory)
+  end
+  return before and before.generation ~= done.generation and accepted or not before and accepted
 end
 
 function pass:finish(record, started)
   local done = record.done
-  local clusters, routes = routed(record.plan)
-  -- From here on this generation is the one to go back to.
-  self.state:keep_accepted {
-    generation = done.generation, paths = done.paths, clusters = clusters, routes = routes,
-  }
-  if self.state.undo:pending() then
-    self.state.undo:clear()
-  end
+  local new = self:accept(record)
   local fields = {
     generation = done.generation, files = #done.changed, removed = #done.removed,
     stale = record.stale, warnings = self.counts.warnings,
     seconds = ("%.3f"):format(sched.now() - started),
+    pinned = record.held and record.held.generation,
   }
   if #done.changed > 0 or #done.removed > 0 then
     fields.changed = table.concat(done.changed, " ")
+    if new then
+      fields.cause, fields.difference = new.cause, table.concat(new.difference, "; ")
+    end
     log.info("published", fields)
   else
     log.debug("unchanged", fields)
@@ -236,7 +295,7 @@ function pass:run()
     self.counts.failures = self.counts.failures + 1
     log.error("pass_failed", {
       reason = err, failures = self.counts.failures,
-      in_force = self.state.accepted and self.state.accepted.generation or "none",
+      in_force = self:in_force(),
     })
     return nil, err
   end

@@ -58,6 +58,23 @@ local function request_text(input, read, settings)
   }
 end
 
+local function fingerprint(list)
+  local parts = {}
+  for i, one in ipairs(list) do
+    parts[i] = (one.name or one.path) .. "\0" .. json.hash(one.text or one.content)
+  end
+  return json.hash(table.concat(parts, "\0"))
+end
+
+-- What a plan is made of besides the snapshot, each by its hash: tells what caused a change.
+local function inputs_of(read, settings)
+  return {
+    policies = fingerprint(read.policies),
+    templates = json.hash(fingerprint(read.templates) .. fingerprint(read.copies)),
+    settings = json.hash(assert(json.encode(planner.plan_settings(settings)))),
+  }
+end
+
 -- How nightjar-plan ended, if not well.
 local function process_failure(result, settings)
   if result.timed_out then
@@ -127,7 +144,8 @@ end
 ---Called within sched.run, since it waits for a process.
 ---@param input {snapshot: table, previous?: table, now: integer, command?: "plan"|"examples"}
 ---@param settings table
----@return table? response of nightjar-plan, with `copies` ({path, content}) added
+---@return table? response of nightjar-plan; added: `copies` ({path, content}) and `inputs`, the
+---  hashes of `policies`, `templates` and `settings`
 ---@return string? err `plan: where: why`
 ---@return table? response the refusing response, when there was one (for its warnings)
 function planner.run(input, settings)
@@ -140,7 +158,7 @@ function planner.run(input, settings)
   if not response.ok then
     return nil, "plan: " .. response_failure(response.error or {}), response
   end
-  response.copies = read.copies
+  response.copies, response.inputs = read.copies, inputs_of(read, settings)
   return response
 end
 

@@ -6,6 +6,7 @@ local acknowledge = require("nightjar.agent.acknowledge")
 local file = require("host.file")
 local json = require("host.json")
 local log = require("nightjar.log")
+local resources = require("nightjar.agent.resources")
 local sched = require("nightjar.agent.sched")
 
 local publish = {}
@@ -27,7 +28,7 @@ local function in_order(input)
     files[#files + 1] = one
   end
   for _, copy in ipairs(input.copies) do
-    files[#files + 1] = { path = copy.path, content = copy.content, step = "other" }
+    files[#files + 1] = resources.of(copy.path, copy.content)
   end
   table.sort(files, function(a, b)
     local x, y = rank[a.step], rank[b.step]
@@ -105,6 +106,7 @@ end
 ---@return table[]? changed
 ---@return string? err
 ---@return string? code
+---@return table[]? refused
 function work:write(step)
   local changed, before = self:compare(step)
   if not changed then
@@ -114,7 +116,7 @@ function work:write(step)
     for _, one in ipairs(changed) do
       local ok, err, code = self.check(one)
       if not ok then
-        return nil, err, code
+        return nil, err, code, { one }
       end
     end
   end
@@ -125,14 +127,30 @@ function work:write(step)
       return nil, err
     end
     self.changed[#self.changed + 1] = one.path
+    self.written[one.path] = true
   end
   return changed
+end
+
+---The files that Envoy must run for this step to be done. The counters of what has no version of
+---ours tell nothing of a file that was not touched.
+function work:to_confirm(step)
+  local files = {}
+  for _, one in ipairs(self.files) do
+    -- Route configurations of new listeners are confirmed with the listeners.
+    local routes = step == "listeners" and one.step == "routes" and not one.counted
+    if (one.step == step or routes) and (not one.counted or self.written[one.path]) then
+      files[#files + 1] = one
+    end
+  end
+  return files
 end
 
 ---Wait until Envoy runs this step's files, or for a settling time where it cannot be asked.
 ---@return true? ok
 ---@return string? err
 ---@return string? code
+---@return table[]? refused
 function work:confirm(step, changed, before)
   if not ACKNOWLEDGED[step] then
     return true
@@ -143,14 +161,7 @@ function work:confirm(step, changed, before)
     end
     return true
   end
-  local files = {}
-  for _, one in ipairs(self.files) do
-    -- Route configurations of new listeners are confirmed with the listeners.
-    if one.step == step or (step == "listeners" and one.step == "routes") then
-      files[#files + 1] = one
-    end
-  end
-  return acknowledge.wait(self.envoy, files, {
+  return acknowledge.wait(self.envoy, self:to_confirm(step), {
     before = before, fresh = self.fresh,
     again = function(one) return place(self.folder, one) end,
   })
@@ -159,6 +170,7 @@ end
 ---@return true? ok
 ---@return string? err
 ---@return string? code
+---@return table[]? refused
 function work:step(step)
   local before, err
   if ACKNOWLEDGED[step] and self.envoy then
@@ -167,9 +179,9 @@ function work:step(step)
       return nil, err, "lost"
     end
   end
-  local changed, problem, code = self:write(step)
+  local changed, problem, code, refused = self:write(step)
   if not changed then
-    return nil, problem, code
+    return nil, problem, code, refused
   end
   return self:confirm(step, changed, before)
 end
@@ -203,26 +215,27 @@ function work:remove()
   return removed
 end
 
--- A file that is put back, with what acknowledgement needs to know of it.
-local function put_back(entry)
-  local value = ACKNOWLEDGED[entry.step] and json.decode(entry.content)
-  local resources = {}
-  if type(value) == "table" and type(value.resources) == "table" then
-    for _, resource in ipairs(value.resources) do
-      resources[#resources + 1] = type(resource) == "table" and resource.name or nil
-    end
+---What there is to say of a refusal. A bootstrap was judged, with a reason, before it was in place.
+function work:refusal(step, err, refused)
+  local refusal = { generation = self.generation, files = {}, reason = err }
+  for i, one in ipairs(refused) do
+    refusal.files[i] = one.path
   end
-  return {
-    path = entry.path, step = entry.step, content = entry.content, resources = resources,
-    version = type(value) == "table" and value.version_info or nil,
-  }
+  if ACKNOWLEDGED[step] and self.explain then
+    local reason
+    reason, refusal.outside = self.explain(refused, self.files)
+    refusal.reason = err .. ": " .. reason
+  end
+  return refusal
 end
 
 local function restore_step(self, step)
   self.files = {}
   for _, entry in ipairs(self.undo.entries) do
     if entry.step == step and entry.content then
-      self.files[#self.files + 1] = put_back(entry)
+      local one = resources.of(entry.path, entry.content)
+      one.step = step
+      self.files[#self.files + 1], self.written[one.path] = one, true
     end
   end
   for _, one in ipairs(self.files) do
@@ -246,7 +259,7 @@ function publish.restore(input, settings)
   end
   local self = setmetatable({
     folder = settings.config_dir, undo = undo, envoy = input.envoy, settle = input.settle,
-    replaced = true, fresh = true,
+    replaced = true, fresh = true, written = {},
   }, work)
   for i = #STEPS, 1, -1 do
     local before = self.envoy and self.envoy:subscriptions() or nil
@@ -274,46 +287,48 @@ function publish.restore(input, settings)
 end
 
 ---Publish a generation.
----@param input { files: table[], copies: table[], published: string[]?, refused: string?,
+---@param input { files: table[], copies: table[], published: string[]?, refused: table?,
 ---  undo: table, envoy: table?, settle: boolean?,
----  check: (fun(file: table): true?, string?, string?)? } what `nightjar-plan` rendered and the
----  operator's own files; `published`: paths of the last accepted generation; `refused`:
----  fingerprint of a generation that Envoy refused; `undo`: the way back (agent/undo.lua), which
----  the caller clears once the generation is accepted; `envoy`: the admin interface of a running
----  Envoy; `settle`: an Envoy that cannot be asked reads the folder; `check`: judges a bootstrap
+---  check: (fun(file: table): true?, string?, string?)?,
+---  explain: (fun(refused: table[], files: table[]): string, boolean)? } what `nightjar-plan`
+---  rendered and the operator's own files; `published`: paths of the last accepted generation;
+---  `refused`: the refusal that this function returned before; `undo`: the way back
+---  (agent/undo.lua), which the caller clears once the generation is accepted; `envoy`: the admin
+---  interface of a running Envoy; `settle`: an Envoy that cannot be asked reads the folder;
+---  `check`: judges a bootstrap; `explain`: why Envoy refused files, and whether the cause lies
+---  outside of them
 ---@param settings table `config_dir`
----@return { generation: string, changed: string[], removed: string[], paths: string[] }? done
+---@return { generation: string, changed: string[], removed: string[], files: table[] }? done
+---  `files`: all of the generation, in the order of their steps
 ---@return string? err
----@return string? refused the fingerprint, when Envoy refused this generation
+---@return { generation: string, files: string[], reason: string, outside: boolean? }? refusal
+---  when Envoy refused this generation, now or before
 function publish.run(input, settings)
   local files = in_order(input)
   local generation = fingerprint(files)
-  if generation == input.refused then
-    return nil, "publish: generation " .. generation .. ": Envoy refused it before; "
-      .. "it is not tried again until it changes", generation
+  if input.refused and generation == input.refused.generation then
+    return nil, ("publish: generation %s: Envoy refused it before; it is not tried again until it "
+      .. "changes: %s"):format(generation, input.refused.reason), input.refused
   end
   local self = setmetatable({
     files = files, generation = generation, folder = settings.config_dir, changed = {},
-    envoy = input.envoy, settle = input.settle, check = input.check, undo = input.undo,
-    published = input.published,
+    written = {}, envoy = input.envoy, settle = input.settle, check = input.check,
+    undo = input.undo, published = input.published, explain = input.explain,
   }, work)
   for _, step in ipairs(STEPS) do
-    local ok, err, code = self:step(step)
+    local ok, err, code, refused = self:step(step)
     if not ok then
-      err = "publish: generation " .. generation .. ": " .. err
       if code ~= "refused" then
-        return nil, err
+        return nil, "publish: generation " .. generation .. ": " .. err
       end
+      local refusal = self:refusal(step, err, refused)
+      err = "publish: generation " .. generation .. ": " .. refusal.reason
       local back, problem = publish.restore(input, settings)
-      return nil, back and err or err .. "; " .. problem, generation
+      return nil, back and err or err .. "; " .. problem, refusal
     end
   end
-  local done = { generation = generation, changed = self.changed, paths = {} }
-  for i, one in ipairs(files) do
-    done.paths[i] = one.path
-  end
-  done.removed = self:remove()
-  return done
+  return { generation = generation, changed = self.changed, removed = self:remove(),
+    files = files }
 end
 
 return publish

@@ -1,9 +1,12 @@
 -- What the agent keeps across a restart, in `$TMP_DIR/nightjar-state/`: the last good snapshot, the
--- last accepted generation, and the way back to it while another one is being published.
+-- last accepted generation, the way back to it while another one is being published, the history,
+-- and what Envoy refused.
 
 local file = require("host.file")
+local history = require("nightjar.agent.history")
 local json = require("host.json")
 local log = require("nightjar.log")
+local owner = require("nightjar.agent.owner")
 local undo = require("nightjar.agent.undo")
 
 local state = {}
@@ -30,31 +33,14 @@ local function read(path)
   return value
 end
 
--- `pid start-time` of a process (proc(5): fields 1 and 22; the name in field 2 may hold anything).
--- Together they name one process until the next boot. One that has ended and was not yet waited
--- for (Z, X) is none any more.
-local function process(path)
-  local text = file.read(path, 4096)
-  local pid = text and text:match("^%d+")
-  local fields = text and text:match("^.*%) (.*)$")
-  local start = fields and not fields:match("^[ZX]")
-    and fields:match(("%S+ "):rep(19) .. "(%d+)")
-  return start and pid .. " " .. start
-end
-
----Take the folder for this process. Two agents in one folder would undo each other's work.
----@return true? ok
----@return string? err
-local function claim(directory)
-  local path = directory .. "/agent.pid"
-  local me = process("/proc/self/stat")
-  local owner = file.read(path, 4096)
-  local pid = owner and owner:match("^%d+")
-  if pid and owner ~= me and process("/proc/" .. pid .. "/stat") == owner then
-    return nil, ("%s: nightjar runs with it already, as process %s; give this one another TMP_DIR")
-      :format(directory, pid)
+-- What a killed agent was writing, or had Envoy judge (agent/bootstrap.lua).
+local function sweep(directory)
+  file.sweep(directory)
+  for _, item in ipairs(file.list(directory) or {}) do
+    if item.name:match("^candidate%-") then
+      file.remove(directory .. "/" .. item.name)
+    end
   end
-  return file.write(path, me or "")
 end
 
 ---The state below a folder, with what an earlier agent left there.
@@ -67,13 +53,19 @@ function state.open(directory)
   if not ok then
     return nil, err
   end
-  ok, err = claim(directory)
+  ok, err = owner.claim(directory)
   if not ok then
     return nil, err
   end
-  file.sweep(directory)
+  sweep(directory)
   local accepted = read(directory .. "/accepted.json")
+  local past, problem = history.open(directory)
+  if problem then
+    log.warn("state_unreadable", { path = past.folder, reason = problem })
+  end
   return setmetatable({
+    directory = directory, history = past,
+    refused_path = directory .. "/refused.json", refused = read(directory .. "/refused.json"),
     snapshot_path = directory .. "/snapshot.json",
     accepted_path = directory .. "/accepted.json",
     snapshot = read(directory .. "/snapshot.json"),
@@ -110,21 +102,23 @@ end
 
 ---Keep a snapshot, on disk if it says something new.
 ---@param snapshot table
+---@return string content the hash of what it says, whenever it was read
 function state:keep_snapshot(snapshot)
   self.snapshot = snapshot
   local content = json.hash(assert(json.encode(without_times(snapshot))))
   local saved = self.saved
   -- The clock may have been set back.
   if saved and saved.content == content and math.abs(snapshot.taken_at - saved.at) < REFRESH then
-    return
+    return content
   end
   if write(self.snapshot_path, snapshot) then
     self.saved = { content = content, at = snapshot.taken_at }
   end
+  return content
 end
 
----Keep what was accepted: what the routes name (for lingering) and the published paths.
----@param accepted { generation: string, clusters: table[], routes: table[], paths: string[] }
+---Keep what was accepted: what the next pass must know of it, and the published paths.
+---@param accepted table `generation`, `paths`, what `difference.memory` returned, …
 function state:keep_accepted(accepted)
   accepted.format = 1
   local text = assert(json.encode(accepted))
@@ -132,6 +126,18 @@ function state:keep_accepted(accepted)
   if self.accepted_text ~= text then
     self.accepted_text = write(self.accepted_path, accepted) and text
   end
+end
+
+---Keep what Envoy refused, so that a restart does not try it again.
+---@param refused { generation: string, reason: string, outside: boolean? }? nil: nothing is refused
+function state:keep_refused(refused)
+  if refused then
+    refused.format = 1
+    write(self.refused_path, refused)
+  elseif self.refused then
+    file.remove(self.refused_path)
+  end
+  self.refused = refused
 end
 
 return state

@@ -99,7 +99,7 @@ end
 
 local function check_envoy(settings, response, findings)
   local envoy = require "nightjar.cli.envoy"
-  local fold = require "nightjar.cli.fold"
+  local fold = require "nightjar.agent.fold"
   local bootstrap, err = fold.run(rendered_and_copied(response), settings)
   if not bootstrap then
     say("envoy", "failed")

@@ -14,7 +14,8 @@ end
 
 local CDS = { path = "cds.json", step = "clusters", version = "c2", resources = { "a" } }
 local OTHER = { path = "b.json", step = "clusters", version = "x", resources = { "b" } }
-local RDS = { path = "rds/r.json", step = "routes", version = "r2", resources = { "r" } }
+local RDS = { path = "rds/r.json", step = "routes", version = "r2", resources = { "r" },
+  kind = "RouteConfiguration" }
 local LDS = { path = "lds.json", step = "listeners", version = "l2", resources = { "l" } }
 
 -- An Envoy that gives these answers one after the other, the last one for ever.
@@ -51,10 +52,53 @@ describe("acknowledge.missing", function()
 
   it("wants a file read anew where that is asked for", function()
     local since = running(sub("c2", 4))
-    assert.same({ CDS }, acknowledge.missing({ CDS }, running(sub("c2", 4)), since))
-    assert.same({}, acknowledge.missing({ CDS }, running(sub("c2", 5)), since))
+    assert.same({ CDS }, acknowledge.missing({ CDS }, running(sub("c2", 4)), since, true))
+    assert.same({}, acknowledge.missing({ CDS }, running(sub("c2", 5)), since, true))
     -- A new process counts from the start.
-    assert.same({}, acknowledge.missing({ CDS }, running(sub("c2", 1)), since))
+    assert.same({}, acknowledge.missing({ CDS }, running(sub("c2", 1)), since, true))
+  end)
+end)
+
+describe("acknowledge of files without a version of ours", function()
+  local OWN = { path = "own.yaml", step = "clusters", kind = "Cluster", counted = true,
+    resources = { "a" } }
+  local EDS = { path = "eds.yaml", step = "clusters", kind = "ClusterLoadAssignment",
+    counted = true, resources = { "a" } }
+
+  it("goes by the counter of what Envoy has taken", function()
+    local before = running(sub("1", 4))
+    assert.same({ OWN }, acknowledge.missing({ OWN }, running(sub("1", 4)), before))
+    assert.same({}, acknowledge.missing({ OWN }, running(sub("1", 5)), before))
+    -- A process that has read nothing yet.
+    assert.same({ OWN }, acknowledge.missing({ OWN }, running(sub("", 0))))
+    assert.same({}, acknowledge.missing({ OWN }, running(sub("1", 1))))
+  end)
+
+  it("goes by the cluster's own counter for endpoints", function()
+    local function now(taken, refused)
+      local one = running(sub("c"))
+      one.assignments = { a = sub("", taken, refused) }
+      return one
+    end
+    assert.same({ EDS }, acknowledge.missing({ EDS }, now(1), now(1)))
+    assert.same({}, acknowledge.missing({ EDS }, now(2), now(1)))
+    assert.same({ EDS }, acknowledge.refused({ EDS }, now(1, 1), now(1)))
+    -- Nobody subscribes to it.
+    assert.same({}, acknowledge.missing({ EDS }, running(sub("c")), running(sub("c"))))
+  end)
+
+  it("tells a refusal", function()
+    local _, err, code, list = wait(envoy(running(sub("", 1, 1))), { OWN },
+      { before = running(sub("", 1, 0)) })
+    assert.equal("Envoy refused own.yaml", err)
+    assert.equal("refused", code)
+    assert.same({ OWN }, list)
+  end)
+
+  it("does not wait for ever for what Envoy may not be told to read", function()
+    local started = sched.now()
+    assert.is_true(wait(envoy(running(sub("1", 4))), { OWN }, { before = running(sub("1", 4)) }))
+    assert.is_true(sched.now() - started > 2)
   end)
 end)
 
@@ -69,7 +113,7 @@ describe("acknowledge.wait", function()
     local ok, err, code = wait(envoy(running(sub("c1", 1, 4), sub("l1"))), { CDS, LDS },
       { before = before })
     assert.is_nil(ok)
-    assert.matches("Envoy refused cds.json;", err)
+    assert.equal("Envoy refused cds.json", err)
     assert.equal("refused", code)
     assert.is_true(wait(envoy(running(sub("c2", 1, 3))), { CDS }, { before = before }))
   end)

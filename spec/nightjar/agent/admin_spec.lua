@@ -57,13 +57,43 @@ describe("admin:subscriptions", function()
 
   it("knows no subscription where Envoy has none", function()
     local none = assert(answering({ ["GET /stats"] = "" }):subscriptions())
-    assert.same({ routes = {}, warming = 0 }, none)
+    assert.same({ routes = {}, assignments = {}, warming = 0 }, none)
+  end)
+
+  it("asks for the counters of clusters only where one has its endpoints in a file", function()
+    local one = answering { ["GET /stats"] = STATS
+      .. 'cluster.a.b;.version_text: "e1"\ncluster.a.b;.update_success: 2\n'
+      .. "cluster.a.b;.update_rejected: 1\ncluster.plain.update_success: 9\n" }
+    assert.same({ ["a.b"] = { version = "e1", taken = 2, refused = 1 } },
+      assert(one:subscriptions()).assignments)
+    assert.equal(2, #one.asked)
+    one = answering { ["GET /stats"] = STATS }
+    assert(one:subscriptions())
+    assert.equal(1, #one.asked)
   end)
 
   it("fails when nobody answers", function()
     local value, err = answering({}):subscriptions()
     assert.is_nil(value)
     assert.equal("nobody answers", err)
+  end)
+end)
+
+describe("admin:refused_listeners", function()
+  it("tells why a listener was not taken", function()
+    local one = answering { ["GET /config_dump"] = [[{"configs":[
+      {"name":"fine","active_state":{}},
+      {"name":"r","error_state":{"details":"cannot bind"}}]}]] }
+    assert.same({ { name = "r", reason = "cannot bind" } }, one:refused_listeners())
+  end)
+
+  it("tells nothing where nothing is wrong", function()
+    assert.same({}, answering({ ["GET /config_dump"] = "{}" }):refused_listeners())
+  end)
+
+  it("fails when the answer is of no use", function()
+    assert.is_nil((answering({ ["GET /config_dump"] = "<html>" }):refused_listeners()))
+    assert.is_nil((answering({}):refused_listeners()))
   end)
 end)
 

@@ -2,6 +2,7 @@
 
 local agent = require("nightjar.agent.agent")
 local file = require("host.file")
+local pin = require("nightjar.agent.pin")
 local sched = require("nightjar.agent.sched")
 local script = require("spec.support.script")
 
@@ -40,6 +41,39 @@ describe("agent", function()
     one.events:put({ signal = "TERM" })
   end
 
+  it("outlives an error of its own in a pass", function()
+    local count = 0
+    local status = sched.run(function()
+      local one = assert(agent.new(settings))
+      settings.refresh_time = 0.05
+      function one.pass.run()
+        count = count + 1
+        error("a bug")
+      end
+      sched.spawn(function()
+        sched.sleep(0.4)
+        stop(one)
+      end)
+      return one:run()
+    end)
+    assert.equal(0, status)
+    assert.is_true(count > 1)
+  end)
+
+  it("makes a pass at once when a pin comes or goes", function()
+    run(0.01, { true }, function(one, count)
+      sched.sleep(0.1)
+      assert.equal(1, count())
+      assert(pin.write(settings.state_dir, "aaaa1111", 1))
+      sched.sleep(1.5)
+      assert.equal(2, count())
+      assert(pin.remove(settings.state_dir))
+      sched.sleep(1.5)
+      assert.equal(3, count())
+      stop(one)
+    end)
+  end)
+
   it("counts REFRESH_TIME from start to start", function()
     settings.refresh_time = 0.2
     local _, count = run(0.15, { true }, function(one)
@@ -77,10 +111,10 @@ describe("agent", function()
 
   it("lets HUP try again what Envoy refused", function()
     run(0, { true }, function(one)
-      one.pass.refused = "generation"
+      one.state:keep_refused({ generation = "aaaa1111", reason = "why", files = {} })
       one.events:put({ signal = "HUP" })
       sched.sleep(0.05)
-      assert.is_nil(one.pass.refused)
+      assert.is_nil(one.state.refused)
       stop(one)
     end)
   end)

@@ -4,6 +4,7 @@ local file = require("host.file")
 local json = require("host.json")
 local log = require("nightjar.log")
 local pass = require("nightjar.agent.pass")
+local pin = require("nightjar.agent.pin")
 local sched = require("nightjar.agent.sched")
 local script = require("spec.support.script")
 local settings_of = require("nightjar.settings")
@@ -47,7 +48,8 @@ describe("pass", function()
   it("publishes, and keeps what the next pass must know", function()
     assert.is_true(run())
     local accepted = kept.accepted
-    assert.same({ { listener = "public-9000", path = "/web", clusters = { "web@m.local" } } },
+    assert.same({ { listener = "public-9000", path = "/web", clusters = { "web@m.local" },
+      weights = { 1 } } },
       json.decode(json.encode(accepted.routes)))
     assert.equal("web@m.local", accepted.clusters[1].name)
     assert.equal(5, #accepted.paths)
@@ -89,6 +91,76 @@ describe("pass", function()
     one:forgive()
     assert.is_true(run())
     assert.not_equal(good, file.read(settings.config_dir .. "/cds.json"))
+  end)
+
+  -- Envoy refuses what is published next; `outside` of it, or not.
+  local function refused(outside)
+    assert.is_true(run())
+    mesh { web = 1, other = 1 }
+    verdict = { nil, "supervise: Envoy refused cds.json", "refused" }
+    assert.is_nil(run())
+    verdict = { true }
+    kept.refused.outside = outside
+  end
+
+  it("does not try what was refused after any time, or a restart", function()
+    refused(false)
+    one.refused_at = one.refused_at - 1000
+    assert.is_nil(run())
+    local later = assert(state.open(settings.state_dir))
+    assert.equal(kept.refused.generation, later.refused.generation)
+    one = pass.new(settings, later, one.supervisor)
+    local _, err = run()
+    assert.matches("refused it before; .*: supervise: Envoy refused cds.json", err)
+  end)
+
+  it("tries again after five minutes what was refused for a cause outside of it", function()
+    refused(true)
+    one.refused_at = one.refused_at - 200
+    assert.is_nil(run())
+    one.refused_at = one.refused_at - 101
+    assert.is_true(run())
+    assert.is_nil(kept.refused)
+    assert.is_nil(file.stat(settings.state_dir .. "/refused.json"))
+  end)
+
+  it("tries at each pass what was refused while nothing is in force", function()
+    verdict = { nil, "supervise: Envoy refused cds.json", "refused" }
+    assert.is_nil(run())
+    verdict = { true }
+    assert.is_true(run())
+  end)
+
+  it("tells what caused a generation", function()
+    assert.is_true(run())
+    assert.equal("first", kept.accepted.cause)
+    mesh { web = 2 }
+    assert.is_true(run())
+    assert.equal("mesh", kept.accepted.cause)
+    assert.same({ "route public-9000 /web web@m.local 1→2" },
+      json.decode(json.encode(kept.accepted.difference)))
+    settings.ping_path = "/alive"
+    assert.is_true(run())
+    assert.equal("settings", kept.accepted.cause)
+    assert.equal(3, #kept.history.entries)
+  end)
+
+  it("holds a pinned generation, and does not list it anew", function()
+    assert.is_true(run())
+    local first, routes = kept.accepted.generation, "/rds/public-9000.json"
+    local before = file.read(settings.config_dir .. routes)
+    mesh { web = 2 }
+    assert.is_true(run())
+    assert(pin.write(settings.state_dir, first, 1))
+    assert.is_true(run())
+    assert.equal(before, file.read(settings.config_dir .. routes))
+    assert.equal(first, kept.accepted.pinned)
+    assert.equal("rollback", kept.accepted.cause)
+    assert.equal(2, #kept.history.entries)
+    assert(pin.remove(settings.state_dir))
+    assert.is_true(run())
+    assert.is_nil(kept.accepted.pinned)
+    assert.equal("resume", kept.accepted.cause)
   end)
 
   it("leaves the last generation in force when a stage fails", function()

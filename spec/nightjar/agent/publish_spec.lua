@@ -9,8 +9,11 @@ local undo = require("nightjar.agent.undo")
 -- A set of resources as nightjar-plan renders it.
 local function set(path, step, version)
   local name = path:match("([^/]+)%.json$")
-  return { path = path, step = step, version = version, resources = { name },
-    content = ('{"resources":[{"name":"%s"}],"version_info":"%s"}'):format(name, version) }
+  local kinds = { clusters = "Cluster", routes = "RouteConfiguration", listeners = "Listener" }
+  local kind = kinds[step]
+  return { path = path, step = step, kind = kind, version = version, resources = { name },
+    content = ('{"resources":[{"@type":"envoy.%s","name":"%s"}],"version_info":"%s"}')
+      :format(kind, name, version) }
 end
 
 local function generation(version, more)
@@ -42,7 +45,8 @@ describe("publish.run", function()
   end
 
   local function accept(done)
-    input.published = done.paths
+    input.published = {}
+    for i, one in ipairs(done.files) do input.published[i] = one.path end
     input.undo:clear()
   end
 

@@ -1,6 +1,7 @@
 -- What a rendered text becomes before it is published: parsed, converted, given a version.
 local json = require("host.json")
 local references = require("nightjar.plan.render.references")
+local resource_set = require("nightjar.resource_set")
 local yaml = require("host.yaml")
 
 local document = {}
@@ -8,16 +9,6 @@ local document = {}
 -- Documents are as large as the process's memory lets them be; only their depth is bounded.
 local LIMITS <const> = { max_depth = 64, max_bytes = 1 << 30, max_nodes = 1 << 30 }
 local ENCODING <const> = { indent = 2, max_bytes = 1 << 30 }
-
--- Which step of a publication a resource belongs to, by the end of its `@type`.
-local STEPS <const> = {
-  Cluster = "clusters", ClusterLoadAssignment = "clusters",
-  RouteConfiguration = "routes", ScopedRouteConfiguration = "routes", VirtualHost = "routes",
-  Listener = "listeners",
-}
--- The same for a set that happens to be empty, by how Envoy's services are called.
-local STEPS_BY_NAME <const> = { cds = "clusters", eds = "clusters", rds = "routes",
-  lds = "listeners" }
 
 --- The format that a target's name promises.
 ---@param target string
@@ -55,41 +46,6 @@ function document.encode(value)
   return text .. "\n"
 end
 
--- A resource is itself, or lies in a wrapper that gives it a name and a version.
-local function inner(resource)
-  if type(resource) ~= "table" then
-    return {}
-  end
-  local wrapped = resource.resource
-  return type(wrapped) == "table" and wrapped["@type"] and wrapped or resource
-end
-
-local function step_of(target, resources)
-  local first = resources[1]
-  if first ~= nil then
-    local kind = tostring(inner(first)["@type"] or ""):match("([%w]+)$")
-    return STEPS[kind or ""] or "other"
-  end
-  for part in target:gmatch("[^/]+") do
-    local step = STEPS_BY_NAME[part:match("^%a*")]
-    if step then
-      return step
-    end
-  end
-  return "other"
-end
-
-local function names_of(resources)
-  local names = json.array({})
-  for _, resource in ipairs(resources) do
-    local name = inner(resource).name or inner(resource).cluster_name
-    if type(name) == "string" then
-      names[#names + 1] = name
-    end
-  end
-  return names
-end
-
 -- A set without a version gets a hash of its content. YAML gets a line of its own at the end, so
 -- that it stays what the template's author wrote; where that does not do (a document in braces,
 -- an end marker), the set is written anew as JSON, which is YAML too.
@@ -114,18 +70,6 @@ local function add_version(text, value, format)
   return content, version
 end
 
--- Whether a parsed document is what Envoy reads from a file: a set of resources.
-local function is_resource_set(value)
-  if type(value) ~= "table" or value.resources == nil then
-    return false
-  end
-  if value.resources == json.null then
-    -- What a template writes that repeats over an empty list.
-    value.resources = json.array({})
-  end
-  return json.is_array(value.resources)
-end
-
 -- Says whether a set names its version itself.
 local function has_version(value)
   return type(value.version_info) == "string" and value.version_info ~= ""
@@ -136,8 +80,9 @@ end
 ---@param text string
 ---@param source_format string format of the text
 ---@param is_bootstrap boolean Envoy's bootstrap is no set of resources
----@return {path: string, content: string, step: string, version: string, resources: string[],
----  reads: string[]}? `reads` are the paths that Envoy is told to read
+---@return {path: string, content: string, step: string, kind: string?, version: string,
+---  counted: true?, resources: string[], reads: string[]}? `reads` are the paths that Envoy is told
+---  to read; `counted`: its version is its author's, and need not change with its content
 ---@return string? err with the line of the text, where there is one
 function document.file(target, text, source_format, is_bootstrap)
   local value, err = document.decode(text, source_format)
@@ -148,10 +93,10 @@ function document.file(target, text, source_format, is_bootstrap)
   local content = text
   local file = { path = target, step = is_bootstrap and "bootstrap" or "other",
     resources = json.array({}), reads = references.of(value) }
-  local is_set = not is_bootstrap and is_resource_set(value)
+  local is_set = not is_bootstrap and resource_set.is(value)
   if is_set then
-    file.step = step_of(target, value.resources)
-    file.resources = names_of(value.resources)
+    local set = resource_set.describe(target, value)
+    file.step, file.kind, file.resources = set.step, set.kind, set.resources
   end
   if is_set and not has_version(value) then
     content, file.version = add_version(text, value, source_format == format and format or "json")
@@ -165,7 +110,8 @@ function document.file(target, text, source_format, is_bootstrap)
     end
   end
   if is_set and not file.version then
-    file.version = value.version_info
+    -- A version that a person wrote says nothing about the content.
+    file.version, file.counted = value.version_info, true
   end
   file.version = file.version or json.hash(content)
   file.content = content

@@ -1,5 +1,5 @@
 -- Specs of folding a set of files into one static bootstrap.
-local fold = require "nightjar.cli.fold"
+local fold = require "nightjar.agent.fold"
 local json = require "host.json"
 
 local SETTINGS = { config_dir = "/out", envoy_configuration_file = "envoy-config.yaml" }

@@ -1,0 +1,92 @@
+-- What is told of the step from one generation to the next.
+
+local difference = require("nightjar.agent.difference")
+
+local function plan(routes, clusters)
+  local listener, list = { name = "l", routes = {} }, {}
+  for path, shares in pairs(routes) do
+    local route = { path = path, clusters = {} }
+    for name, weight in pairs(shares) do
+      route.clusters[#route.clusters + 1] = { cluster = name, weight = weight }
+    end
+    listener.routes[#listener.routes + 1] = route
+  end
+  for name, addresses in pairs(clusters or {}) do
+    local cluster = { name = name, age = 9, endpoints = {}, linger = addresses.linger }
+    for i, address in ipairs(addresses) do
+      cluster.endpoints[i] = { address = address, port = 80, health = addresses.health }
+    end
+    list[#list + 1] = cluster
+  end
+  return { listeners = { listener }, clusters = list }
+end
+
+local function between(old, new, changed)
+  return difference.between(old and difference.memory(old), difference.memory(new), changed or {})
+end
+
+describe("difference.between", function()
+  it("says what the first generation brings", function()
+    assert.same({ "+cluster a +1.1.1.1:80", "+listener l", "+route l /x +a=3" },
+      between(nil, plan({ ["/x"] = { a = 3 } }, { a = { "1.1.1.1" } })))
+  end)
+
+  it("shows a weight as old→new, and which colors joined or left", function()
+    assert.same({ "route l /x a 10→20 +b=1 -c" },
+      between(plan { ["/x"] = { a = 10, c = 5 } }, plan { ["/x"] = { a = 20, b = 1 } }))
+  end)
+
+  it("shows endpoints that came and went", function()
+    local routes = { ["/x"] = { a = 1 } }
+    assert.same({ "cluster a -1.1.1.1:80 +2.2.2.2:80" },
+      between(plan(routes, { a = { "1.1.1.1" } }), plan(routes, { a = { "2.2.2.2" } })))
+  end)
+
+  it("counts an endpoint without traffic as none", function()
+    local routes = { ["/x"] = { a = 1 } }
+    assert.same({ "cluster a -1.1.1.1:80" }, between(plan(routes, { a = { "1.1.1.1" } }),
+      plan(routes, { a = { "1.1.1.1", health = "unhealthy" } })))
+  end)
+
+  it("shows routes that are gone", function()
+    assert.same({ "-route l /y" }, between(plan { ["/x"] = { a = 1 }, ["/y"] = { a = 1 } },
+      plan { ["/x"] = { a = 1 } }))
+  end)
+
+  it("tells of a cluster that lingered and has left", function()
+    local routes = { ["/x"] = { a = 1 } }
+    assert.same({ "cluster b has left" },
+      between(plan(routes, { b = { "1.1.1.1", linger = true } }), plan(routes)))
+  end)
+
+  it("names the files where the plan is equal", function()
+    local same = plan { ["/x"] = { a = 1 } }
+    assert.same({ "files cds.json lds.json" }, between(same, same, { "cds.json", "lds.json" }))
+    assert.same({}, between(same, same))
+  end)
+
+  it("stops after twenty lines, with a count of the rest", function()
+    local routes = {}
+    for i = 1, 30 do routes["/" .. i] = { a = 1 } end
+    local lines = between(plan {}, plan(routes))
+    assert.equal(21, #lines)
+    assert.equal("and 10 more", lines[21])
+  end)
+end)
+
+describe("difference.cause", function()
+  local inputs = { mesh = "1", policies = "1", templates = "1", settings = "1" }
+
+  it("names the inputs that differ", function()
+    assert.equal("first", difference.cause(nil, inputs))
+    assert.equal("mesh", difference.cause({ inputs = { mesh = "0", policies = "1",
+      templates = "1", settings = "1" } }, inputs))
+    assert.equal("policies templates", difference.cause({ inputs = { mesh = "1", policies = "0",
+      templates = "0", settings = "1" } }, inputs))
+  end)
+
+  it("is time, or lingering, when none does", function()
+    assert.equal("time", difference.cause({ inputs = inputs, lingering = {} }, inputs))
+    assert.equal("linger", difference.cause({ inputs = inputs, lingering = { "a" } }, inputs))
+  end)
+end)
