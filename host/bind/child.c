@@ -245,7 +245,8 @@ static void read_options(lua_State *L, struct child_options *options) {
 
 static int f_spawn(lua_State *L) {
   static const char *const names[] = {"argv", "env", "directory", "stdin",
-      "stdout", "stderr", "death_signal", "outlives", "new_group", "max_input", NULL};
+      "stdout", "stderr", "death_signal", "outlives", "new_group", "max_input",
+      NULL};
   struct child_options options;
   struct error error;
   luaL_checktype(L, 1, LUA_TTABLE);

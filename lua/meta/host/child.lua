@@ -14,9 +14,9 @@ local process = {}
 ---  stdin?: "null"|"pipe"|"inherit", stdout?: "null"|"pipe"|"inherit",
 ---  stderr?: "null"|"pipe"|"inherit"|"stdout", death_signal?: string, outlives?: boolean,
 ---  new_group?: boolean, max_input?: integer}  `argv[1]` is a path, or found on our PATH; `env`:
----  all of its environment, ours if not given; `stdin` is "null" if not given, the others "inherit";
----  `death_signal`: what it gets when we die; `outlives`: it cannot ask for one itself, where the
----  kernel takes a seccomp filter; `new_group`: it leads a process group of its own;
+---  all of its environment, ours if not given; `stdin` is "null" if not given, the others
+---  "inherit"; `death_signal`: what it gets when we die; `outlives`: it cannot ask for one itself,
+---  where the kernel takes a seccomp filter; `new_group`: it leads a process group of its own;
 ---  `max_input`: bytes that may wait to be written to it, 64 MiB if not given
 ---@return Process? process
 ---@return string? err

@@ -5,6 +5,7 @@ local child = require("host.child")
 local file = require("host.file")
 local json = require("host.json")
 local log = require("nightjar.log")
+local owner = require("nightjar.agent.owner")
 
 local handed_down = {}
 
@@ -12,24 +13,13 @@ local FORMAT = 1
 local MAX_FILE = 1024 * 1024 -- bytes
 local BOOT = "/proc/sys/kernel/random/boot_id"
 
----When a process started, in ticks since boot (proc(5), field 22; the name in field 2 may hold
----anything). With the pid and the boot it names one process. One that has ended and was not waited
----for (Z, X) is none any more.
----@param pid integer
----@return string? start
-function handed_down.start_of(pid)
-  local text = file.read(("/proc/%d/stat"):format(pid), 4096)
-  local fields = text and text:match("^.*%) (.*)$")
-  return fields and not fields:match("^[ZX]") and fields:match(("%S+ "):rep(19) .. "(%d+)") or nil
-end
-
 local function boot()
   return (file.read(BOOT, 100) or ""):match("%S+") or ""
 end
 
 ---@class HandedDownProcess
 ---@field pid integer
----@field start string see `start_of`
+---@field start string its identity (agent/owner.lua), with the boot of the machine
 ---@field epoch integer of hot restarts
 ---@field bootstrap string hash of what it was started with
 
@@ -100,11 +90,11 @@ end
 ---@return string? err
 ---@return string? code "ESRCH": it has ended; others: it runs, and cannot be watched
 function handed_down.adopt(one)
-  if handed_down.start_of(one.pid) ~= one.start then
+  if owner.identity(one.pid) ~= one.start then
     return nil, "it has ended", "ESRCH"
   end
   local process, err, code = child.adopt(one.pid)
-  if process and handed_down.start_of(one.pid) ~= one.start then
+  if process and owner.identity(one.pid) ~= one.start then
     return nil, "it has ended", "ESRCH"
   end
   return process, err, code

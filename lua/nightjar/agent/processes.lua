@@ -8,6 +8,7 @@ local handed_down = require("nightjar.agent.handed_down")
 local hot_restart = require("nightjar.agent.hot_restart")
 local json = require("host.json")
 local log = require("nightjar.log")
+local owner = require("nightjar.agent.owner")
 
 local processes = {}
 processes.__index = processes
@@ -119,7 +120,7 @@ end
 -- An Envoy that cannot be watched would go on beside a new one, at the same ports.
 function processes:obstacle()
   local one = self.stranger
-  if one and handed_down.start_of(one.pid) == one.start then
+  if one and owner.identity(one.pid) == one.start then
     return ("process %d of an earlier agent still runs and cannot be taken over"):format(one.pid)
   end
   self.stranger = nil
@@ -154,7 +155,7 @@ function processes:spawn(epoch)
   end
   self.epoch = epoch
   self.list[epoch] = { process = process, bootstrap = json.hash(content),
-    start = handed_down.start_of(process:pid()) or "" }
+    start = owner.identity(process:pid()) or "" }
   self:save()
   log.info("envoy_started", { pid = process:pid(), epoch = epoch, hot_restart = not self.cold,
     binary = self.settings.envoy_bin })

@@ -304,13 +304,13 @@ function supervisor:confirm(input)
   elseif self.confirmed then
     return true
   end
-  local ok, err, code = acknowledge.wait(self.admin, input.files, {
+  local ok, err, code, refused = acknowledge.wait(self.admin, input.files, {
     again = function(one)
       return file.write(self.settings.config_dir .. "/" .. one.path, one.content)
     end,
   })
   self.confirmed = ok
-  return ok, err, code
+  return ok, err, code, refused
 end
 
 ---The stage: make the running Envoy agree with the generation on disk.
@@ -318,6 +318,7 @@ end
 ---@return true? ok
 ---@return string? err
 ---@return "refused"|"lost"|nil code
+---@return table[]? refused the files to which Envoy said no
 function supervisor:run(input)
   if not self:supervises() then
     return true
@@ -325,14 +326,14 @@ function supervisor:run(input)
   self.processes:keep_ports(ports_of(input))
   self:start()
   self:settle()
-  local ok, err, code = true, nil, nil
+  local ok, err, code, refused = true, nil, nil, nil
   if self:running() and not SILENT[self.state] and self.processes:outdated() then
     ok, err, code = self:renew()
   end
   if ok then
-    ok, err, code = self:confirm(input)
+    ok, err, code, refused = self:confirm(input)
   end
-  return ok, not ok and "supervise: " .. err or nil, code
+  return ok, not ok and "supervise: " .. err or nil, code, refused
 end
 
 ---Until when requests may finish.
