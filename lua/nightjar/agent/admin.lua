@@ -36,6 +36,8 @@ end
 ---@param path string
 ---@return string? body
 ---@return string? err
+---@return string? code "timeout": somebody takes the connection and says nothing; "connect": nobody
+---  does; others as in HttpFailure
 function admin:request(method, path)
   local answer, err = sched.http {
     method = method, url = self.base .. path, connect_timeout = 1, timeout = 2,
@@ -44,7 +46,7 @@ function admin:request(method, path)
     headers = { connection = "close" },
   }
   if not answer then
-    return nil, "envoy admin: " .. method .. " " .. path .. ": " .. err.message
+    return nil, "envoy admin: " .. method .. " " .. path .. ": " .. err.message, err.kind
   elseif answer.status ~= 200 then
     return nil, ("envoy admin: %s %s: expected status 200, got %d")
       :format(method, path, answer.status)
@@ -57,10 +59,11 @@ end
 ---@param filter string RE2
 ---@return table<string, string>? stats
 ---@return string? err
+---@return string? code as for a request
 function admin:stats(filter)
-  local body, err = self:request("GET", "/stats?filter=" .. quote(filter))
+  local body, err, code = self:request("GET", "/stats?filter=" .. quote(filter))
   if not body then
-    return nil, err
+    return nil, err, code
   end
   local stats = {}
   for name, value in body:gmatch("([^\n]-): ([^\n]*)") do

@@ -33,9 +33,6 @@ function agent.new(settings)
   local self = setmetatable({ settings = settings, state = kept, insistence = 0 }, agent)
   self.supervisor = supervise.new(settings)
   self.pass = pass.new(settings, kept, self.supervisor)
-  if self.supervisor:supervises() then
-    file.remove(settings.envoy_pid_file) -- of an agent that was killed, and its Envoy with it
-  end
   return self
 end
 
@@ -78,8 +75,9 @@ function agent:watch_files()
 end
 
 ---What an earlier agent published goes into force at once: discovery may take its time, or fail.
----What it left unfinished goes back first.
+---An Envoy that it left running is taken over, and what it left unfinished goes back first.
 function agent:resume()
+  self.supervisor:take_over()
   local ok, err = publish.restore(self.pass:envoy(), self.settings)
   if not ok then
     log.error("restore_failed", { reason = err })
