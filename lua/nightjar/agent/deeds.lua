@@ -163,7 +163,7 @@ function deeds.kill(self)
 end
 
 function deeds.kill_newest(self)
-  self.processes:signal("KILL", true)
+  self.processes:signal("KILL", "newest")
 end
 
 function deeds.fall_back(self)

@@ -200,12 +200,12 @@ function processes:fall_back()
   self:save()
 end
 
----Send a signal to every process, or to the newest alone.
+---Send a signal to every process, or to some.
 ---@param name string "TERM"
----@param newest boolean?
-function processes:signal(name, newest)
+---@param which? "newest"|"older"
+function processes:signal(name, which)
   for epoch, one in pairs(self.list) do
-    if not newest or epoch == self.epoch then
+    if not which or (epoch == self.epoch) == (which == "newest") then
       local ok, err, code = one.process:signal(name)
       if not ok and code ~= "ESRCH" then
         log.warn("envoy_signal", { signal = name, epoch = epoch, reason = err })
