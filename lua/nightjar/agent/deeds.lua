@@ -84,7 +84,8 @@ function deeds.back_off(self)
   log.warn("envoy_restart", { seconds = ("%.2f"):format(seconds), deaths = deaths })
   beside(self, "back_off", function()
     sched.sleep(seconds)
-    while self.processes:running() do -- killed, but not gone yet
+    -- Killed, but not gone yet; or what it must not start from is still on disk.
+    while self.processes:running() or self.publishing do
       sched.sleep(LOOK)
     end
     self.restarts = self.restarts + 1

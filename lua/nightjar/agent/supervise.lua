@@ -60,6 +60,7 @@ function supervise.new(settings, times)
     confirmed = false,   -- the newest process runs the generation on disk
     unasked = false,     -- it was said that the newest process cannot be asked
     busy_told = false,
+    publishing = false,  -- what is on disk is not accepted yet (agent/pass.lua)
     stop_deadline = nil, -- when the end must have come
   }, supervisor)
 end
@@ -133,12 +134,14 @@ function supervisor:settle()
 end
 
 ---The admin interface when somebody answers there: our own Envoy, for which a start that is under
----way is waited for, or the one of the shared-volume deployment.
+---way is waited for, or the one of the shared-volume deployment. After a death the next start is
+---waited for too, so that it starts from what was accepted; not so where each start fails: what is
+---published next may be what mends it.
 ---@return table? admin
 function supervisor:reachable()
   if not self:supervises() then
     return self.admin:ready() and self.admin or nil
-  elseif not self:running() then
+  elseif not self:running() and (self.state ~= "waiting" or self.crashes > 2) then
     return nil
   end
   self:settle()
