@@ -3,6 +3,7 @@
 
 local acknowledge = require("nightjar.agent.acknowledge")
 local admin = require("nightjar.agent.admin")
+local admin_address = require("nightjar.agent.admin_address")
 local bootstrap = require("nightjar.agent.bootstrap")
 local child = require("host.child")
 local envoy = require("nightjar.agent.envoy")
@@ -33,10 +34,8 @@ local MAX_BOOTSTRAP = 4 * 1024 * 1024
 function supervise.new(settings)
   return setmetatable({
     settings = settings,
-    admin = admin.new("127.0.0.1:" .. settings.envoy_admin_port),
-    -- Envoy says here where its admin interface is: a bootstrap left by an earlier agent, or an
-    -- operator's own, need not have it where the settings say.
-    address_path = settings.state_dir .. "/envoy-admin-address",
+    admin = admin.new(admin_address.expected(settings)),
+    address_path = admin_address.path(settings.state_dir),
     bootstrap_path = settings.config_dir .. "/" .. settings.envoy_configuration_file,
     processes = {},   -- epoch → process that has not ended yet
     epoch = -1,       -- of the process that is to serve
@@ -193,7 +192,7 @@ end
 ---@return boolean live
 ---@return boolean answers
 function supervisor:live()
-  local address = (file.read(self.address_path, 256) or ""):match("^%S+:%d+$")
+  local address = admin_address.read(self.settings.state_dir)
   if address then
     self.admin = admin.new(address)
   end
