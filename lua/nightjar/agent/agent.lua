@@ -94,6 +94,7 @@ function agent:resume()
     end
   end
   log.info("resumed", { generation = accepted.generation })
+  self.pass:inotify_for(accepted.listeners or {})
   self.supervisor:start()
 end
 

@@ -4,6 +4,7 @@
 
 local acknowledge = require("nightjar.agent.acknowledge")
 local admin = require("nightjar.agent.admin")
+local admin_address = require("nightjar.agent.admin_address")
 local backoff = require("nightjar.agent.backoff")
 local bootstrap = require("nightjar.agent.bootstrap")
 local deeds = require("nightjar.agent.deeds")
@@ -46,7 +47,7 @@ function supervise.new(settings, times)
   return setmetatable({
     settings = settings,
     times = setmetatable(times or {}, { __index = TIMES }),
-    admin = admin.new("127.0.0.1:" .. settings.envoy_admin_port),
+    admin = admin.new(admin_address.expected(settings)),
     processes = processes.new(settings),
     backoff = backoff.new(),
     state = lifecycle.first,
