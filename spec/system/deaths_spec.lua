@@ -190,7 +190,8 @@ time.sleep(60)]], sidecar.admin_port })
       local envoy, from = sidecar:envoy(), sidecar:mark()
       -- A request that takes its time ends well.
       local slow = world:start("slow", { "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
-        sidecar:url("/web?delay=1.5") })
+        sidecar:url("/web/slow") })
+      os.execute("sleep 0.5")
       template(bootstrap .. "\n# another\n")
       sidecar:logged("event=envoy_cold_restart", 5, from)
       assert.matches('event=envoy_cold_restart reason="[^\n]*/dev/shm[^\n]*Read%-only',
