@@ -212,6 +212,37 @@ describe("supervision", function()
       assert.is_false(alive(envoy))
     end)
 
+    it("comes in the midst of a hot restart, after a drain of what serves", function()
+      halt()
+      started { STOP_TIMEOUT = 6 }
+      sidecar:logged("event=unchanged")
+      local from = sidecar:mark()
+      finally(function() template("envoy-config.yaml.mustache", bootstrap) end)
+      template("envoy-config.yaml.mustache", bootstrap .. "\n# at the end\n")
+      sidecar:logged("event=envoy_hot_restart", 25, from)
+      local before = os.time()
+      world:signal(sidecar.agent, "TERM")
+      assert.are.equal(0, world:ended(sidecar.agent, 9))
+      assert.is_true(os.time() - before <= 8)
+      assert.is_nil(world:log(sidecar.agent):find("envoy_killed", from, true))
+      assert.is_nil(file.stat(world.directory .. "/envoy.pid"))
+    end)
+
+    it("lets a request end that takes its time, and fails health checks first", function()
+      started { STOP_TIMEOUT = 8 }
+      local slow = world:start("slow", { "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
+        sidecar:url("/web/slow") })
+      os.execute("sleep 0.5")
+      local from = sidecar:mark()
+      world:signal(sidecar.agent, "TERM")
+      sidecar:logged("event=draining", 2, from)
+      sidecar:answers("/ping", 503, 2)
+      assert.are.equal(200, (world:get(sidecar:url("/web")))) -- who comes is still served
+      assert.are.equal(0, world:ended(slow, 6))
+      assert.are.equal("200", file.read(slow.base .. ".out"))
+      assert.are.equal(0, world:ended(sidecar.agent, 8))
+    end)
+
     it("comes when the stop file appears, and one from before is removed", function()
       assert(file.write(world.directory .. "/stop.txt", ""))
       started()
@@ -410,23 +441,78 @@ describe("supervision", function()
     assert.are.equal(0, world:stop(sidecar.agent))
   end)
 
-  it("defect 16: reaps orphans as process 1, and stops on TERM", function()
-    if not os.execute("unshare --pid --fork --mount-proc true 2>/dev/null") then
-      return pending("unshare may not make a process namespace here")
+  describe("defect 16: as process 1 of a namespace of its own", function()
+    local ORPHANS = 50
+    -- The shell that becomes the agent leaves children behind, which end at once and while it
+    -- runs; none of them is the agent's own.
+    local SCRIPT = ('i=0; while [ $i -lt %d ]; do sleep $((i %% 3)) & i=$((i+1)); done; '
+      .. 'exec "$0" run'):format(ORPHANS)
+
+    local function inner()
+      return next(sidecar.children(sidecar.agent.pid))
     end
-    started({}, { "unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
-      '(sleep 1 & sleep 1 &); exec "$0" run', sidecar.program })
-    local outer = sidecar.agent.pid
-    local inner = next(sidecar.children(outer))
-    world_of.eventually(function()
-      local count = 0
-      for _ in pairs(sidecar.children(inner)) do
-        count = count + 1
+
+    local function envoy_of(first)
+      for pid in pairs(sidecar.children(first)) do
+        if (file.read(("/proc/%d/comm"):format(pid)) or "") == "envoy\n" then return pid end
       end
-      return count == 1 -- Envoy
-    end, 5, "the orphans are reaped")
-    os.execute("kill -TERM " .. inner)
-    assert.are.equal(0, world:ended(sidecar.agent, 6))
+    end
+
+    local function as_first(settings)
+      if not os.execute("unshare --pid --fork --mount-proc true 2>/dev/null") then
+        return pending("unshare may not make a process namespace here")
+      end
+      halt()
+      started(settings, { "unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
+        SCRIPT, sidecar.program })
+      return true
+    end
+
+    it("reaps 50 orphans, leaves no zombie, and stops on TERM within the time", function()
+      if not as_first { STOP_TIMEOUT = 4 } then return end
+      local first = inner()
+      assert.equal("nightjar", (file.read(("/proc/%d/comm"):format(first)):match("%S+")))
+      -- More of them, whose parents end while the agent runs.
+      assert(os.execute(("nsenter --target %d --pid --mount sh -c 'for i in $(seq %d); do "
+        .. "(sleep 0.2 & sleep 0.1 &); done'"):format(first, ORPHANS)))
+      world_of.eventually(function()
+        local count, zombie = 0, false
+        for _, state in pairs(sidecar.children(first)) do
+          count, zombie = count + 1, zombie or state == "Z"
+        end
+        return count == 1 and not zombie -- Envoy
+      end, 10, "the orphans are reaped")
+      local before = os.time()
+      assert(os.execute("kill -TERM " .. first))
+      assert.are.equal(0, world:ended(sidecar.agent, 8))
+      assert.is_true(os.time() - before <= 6)
+      assert.is_nil(file.stat("/proc/" .. first))
+    end)
+
+    it("takes Envoy along when it is killed", function()
+      if not as_first() then return end
+      local first = inner()
+      local envoy = envoy_of(first)
+      assert.is_true(alive(envoy))
+      assert(os.execute("kill -KILL " .. first))
+      dies(envoy, 5)
+      world:ended(sidecar.agent, 5)
+    end)
+
+    it("restarts itself in place, and goes on reaping", function()
+      if not as_first() then return end
+      local first, from = inner(), sidecar:mark()
+      local envoy = envoy_of(first)
+      assert(os.execute("kill -USR2 " .. first))
+      sidecar:logged("event=envoy_taken_over", 10, from)
+      assert(os.execute(("nsenter --target %d --pid --mount sh -c '(sleep 0.1 &)'"):format(first)))
+      world_of.eventually(function()
+        local list = sidecar.children(first)
+        return list[envoy] and not next(list, next(list))
+      end, 10, "Envoy alone is left")
+      assert(os.execute("kill -TERM " .. first))
+      assert.are.equal(0, world:ended(sidecar.agent, 6))
+    end)
   end)
 
   describe("without an Envoy of its own (shared volume)", function()

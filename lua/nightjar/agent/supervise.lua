@@ -345,7 +345,7 @@ end
 function supervisor:drain_deadline()
   local timeout = self.settings.stop_timeout
   if self.stop_deadline then
-    return self.stop_deadline - math.min(2, timeout / 10) -- the rest is for Envoy's own end
+    return self.stop_deadline - math.min(2, timeout / 4) -- the rest is for Envoy's own end
   end
   return sched.now() + math.min(self.times.replace, timeout)
 end
