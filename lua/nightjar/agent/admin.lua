@@ -31,22 +31,38 @@ function admin.new(address)
   return setmetatable({ base = "http://" .. address }, admin)
 end
 
----One request. Admin answers at once or not at all: 2 seconds are plenty.
+---One request, whatever the answer's status. Admin answers at once or not at all: 2 seconds are
+---plenty.
 ---@param method "GET"|"POST"
 ---@param path string
----@return string? body
+---@param timeout number? seconds for all of it
+---@return { status: integer, body: string }? answer
 ---@return string? err
----@return string? code "timeout": somebody takes the connection and says nothing; "connect": nobody
----  does; others as in HttpFailure
-function admin:request(method, path)
+---@return string? kind as in HttpFailure: "connect" when nobody listens, "timeout" when somebody
+---  takes the connection and says nothing
+function admin:ask(method, path, timeout)
   local answer, err = sched.http {
-    method = method, url = self.base .. path, connect_timeout = 1, timeout = 2,
+    method = method, url = self.base .. path, connect_timeout = 1, timeout = timeout or 2,
     max_body = MAX_BODY,
     -- The old Envoy of a hot restart goes on answering on a connection that was open before.
     headers = { connection = "close" },
   }
   if not answer then
     return nil, "envoy admin: " .. method .. " " .. path .. ": " .. err.message, err.kind
+  end
+  return answer
+end
+
+---One request that must succeed.
+---@param method "GET"|"POST"
+---@param path string
+---@return string? body
+---@return string? err
+---@return string? kind of `ask`, when there was no answer
+function admin:request(method, path)
+  local answer, err, kind = self:ask(method, path)
+  if not answer then
+    return nil, err, kind
   elseif answer.status ~= 200 then
     return nil, ("envoy admin: %s %s: expected status 200, got %d")
       :format(method, path, answer.status)
@@ -59,11 +75,11 @@ end
 ---@param filter string RE2
 ---@return table<string, string>? stats
 ---@return string? err
----@return string? code as for a request
+---@return string? kind as for a request
 function admin:stats(filter)
-  local body, err, code = self:request("GET", "/stats?filter=" .. quote(filter))
+  local body, err, kind = self:request("GET", "/stats?filter=" .. quote(filter))
   if not body then
-    return nil, err, code
+    return nil, err, kind
   end
   local stats = {}
   for name, value in body:gmatch("([^\n]-): ([^\n]*)") do
@@ -172,11 +188,25 @@ function admin:refused_listeners()
   return list
 end
 
+---What Envoy says of itself.
+---@param timeout number? seconds
+---@return "LIVE"|"DRAINING"|"PRE_INITIALIZING"|"INITIALIZING"|nil state nil also when somebody
+---  else answers
+---@return string? err
+---@return string? kind "connect" when nobody listens there, "timeout" when Envoy hangs
+function admin:state(timeout)
+  local answer, err, kind = self:ask("GET", "/ready", timeout)
+  if not answer then
+    return nil, err, kind
+  end
+  local state = answer.body:match("^%s*([%u_]+)%s*$")
+  return state, not state and "envoy admin: GET /ready: expected Envoy's state" or nil, "answer"
+end
+
 ---Is Envoy past its initialisation and not draining?
 ---@return boolean live
 function admin:ready()
-  local body = self:request("GET", "/ready")
-  return body ~= nil and body:find("LIVE", 1, true) ~= nil
+  return self:state() == "LIVE"
 end
 
 ---Requests that Envoy's own listeners are serving now.

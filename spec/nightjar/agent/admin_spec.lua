@@ -6,9 +6,11 @@ local admin = require("nightjar.agent.admin")
 local function answering(answers)
   local one = admin.new("127.0.0.1:1")
   one.asked = {}
-  function one:request(method, path)
+  function one:ask(method, path)
     self.asked[#self.asked + 1] = method .. " " .. path
-    return answers[method .. " " .. path:match("^[^?]*")], "nobody answers"
+    local body = answers[method .. " " .. path:match("^[^?]*")]
+    if not body then return nil, "nobody answers", "connect" end
+    return { status = body:find("LIVE") == nil and path == "/ready" and 503 or 200, body = body }
   end
   return one
 end
@@ -108,6 +110,16 @@ describe("admin", function()
     assert.is_true(answering({ ["GET /ready"] = "LIVE\n" }):ready())
     assert.is_false(answering({ ["GET /ready"] = "PRE_INITIALIZING\n" }):ready())
     assert.is_false(answering({}):ready())
+  end)
+
+  it("tells what Envoy says of itself from silence and from what somebody else says", function()
+    assert.equal("DRAINING", (answering({ ["GET /ready"] = "DRAINING\n" }):state()))
+    local state, _, kind = answering({}):state()
+    assert.is_nil(state)
+    assert.equal("connect", kind)
+    state, _, kind = answering({ ["GET /ready"] = "<html>Not Found</html>" }):state()
+    assert.is_nil(state)
+    assert.equal("answer", kind)
   end)
 
   it("quotes a filter", function()
