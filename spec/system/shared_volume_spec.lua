@@ -2,6 +2,7 @@
 -- with the very words of docs/shared-volume.md.
 
 local cli = require("spec.support.cli")
+local file = require("host.file")
 local sidecar_of = require("spec.support.sidecar")
 local task = require("spec.support.task")
 local world_of = require("spec.support.world")
@@ -121,6 +122,10 @@ for _, variant in ipairs {
       assert.is_nil(sidecar:envoy())
     end)
 
+    it("has a bootstrap in its document that agrees with the template's", function()
+      assert.is_nil(world:log(sidecar.agent):find("bootstrap_", 1, true))
+    end)
+
     it("has health checks in its document that work", function()
       local agent = task.container("nightjar", sidecar.variables, sidecar.volume)
       local environment = { DISCOVERY = "file", MESH_FILE = sidecar.mesh_file }
@@ -144,3 +149,73 @@ for _, variant in ipairs {
     end)
   end)
 end
+
+describe("a shared volume whose Envoy has another bootstrap", function()
+  local sidecar, world, templates, container, shipped
+
+  local function bootstrap(text)
+    assert(file.write(templates .. "/envoy-config.yaml.mustache", text))
+  end
+
+  local function told(from)
+    return world:log(sidecar.agent):match("event=bootstrap_differs[^\n]*", from)
+  end
+
+  setup(function()
+    sidecar = sidecar_of.new("blue")
+    world = sidecar.world
+    templates = sidecar:own_templates()
+    shipped = assert(file.read(templates .. "/envoy-config.yaml.mustache"))
+    local volume = world.directory .. "/volume"
+    container = task.container("envoy", { SERVICE_MEMBER = "-gateway-",
+      SERVICE_CONTAINER_NAME = "web", ENVOY_ADMIN_PORT = sidecar.admin_port,
+      APPLICATION_IMAGE = "application" }, volume)
+    sidecar:mesh { service("web-blue", { ["/web"] = 1 }, { sidecar.ports.blue }) }
+    sidecar:start { ENVOY_BIN = "", TMP_DIR = volume, SERVICE_CONTAINER_NAME = "shop",
+      ENVOY_TEMPLATE_DIR = templates }
+    sidecar:logged("event=published", 15)
+  end)
+
+  teardown(function()
+    assert.are.same({}, world:close())
+  end)
+
+  it("says once which fields differ, and passes go on", function()
+    local stock = world:start("stock", task.envoy(container, function(own)
+      own.overload_manager = nil
+      own.stats_config.stats_tags[1].regex = "x(y)"
+      return own
+    end))
+    sidecar:logged("event=bootstrap_differs", 15)
+    local line = told()
+    assert.is_truthy(line:find('fields="node.cluster overload_manager '
+      .. 'stats_config.stats_tags[1].regex"', 1, true), line)
+    assert.is_truthy(line:find([[node.cluster: expected \"shop\", got \"web\"; ]]
+      .. "overload_manager: expected a mapping, got nothing; ", 1, true), line)
+    sidecar:publishes(function()
+      sidecar:mesh { service("web-blue", { ["/web"] = 1, ["/more"] = 1 }, { sidecar.ports.blue }) }
+    end)
+    sidecar:answers("/more", 200)
+    local _, count = world:log(sidecar.agent):gsub("event=bootstrap_differs", "")
+    assert.are.equal(1, count)
+    world:stop(stock)
+  end)
+
+  it("says what differs for another Envoy, and another template", function()
+    local from = sidecar:mark()
+    world:start("stock-2", task.envoy(container, function(own)
+      own.node.cluster = "shop"
+      return own
+    end))
+    sidecar:logged("event=resolved", 15, from)
+    assert.is_nil(told(from))
+    finally(function() bootstrap(shipped) end)
+    bootstrap(shipped .. "\nstats_server_version_override: 7\n")
+    sidecar:logged("event=bootstrap_differs", 15, from)
+    assert.is_truthy(told(from):find("stats_server_version_override: expected 7, got nothing", 1,
+      true), told(from))
+    from = sidecar:mark()
+    bootstrap(shipped)
+    sidecar:logged("event=resolved", 15, from)
+  end)
+end)
