@@ -10,7 +10,7 @@ admin.__index = admin
 -- Only what acknowledgement needs: a full /stats of a large mesh is megabytes.
 local SUBSCRIPTIONS = "^(cluster_manager\\.(cds\\.(W)|warming_clusters)"
   .. "|listener_manager\\.(lds\\.(W)|total_listeners_warming)|http\\..*\\.rds\\..*\\.(W)"
-  .. "|cluster\\..*\\.version_text|server\\.uptime)$"
+  .. "|cluster\\..*\\.version_text|http\\.admin\\.downstream_rq_total)$"
 SUBSCRIPTIONS = SUBSCRIPTIONS:gsub("W", "version_text|update_(success|failure|rejected)")
 -- Only clusters whose endpoints have a file of their own have a version; all have these counters.
 local ASSIGNMENTS = "^cluster\\..*\\.update_(success|failure|rejected)$"
@@ -136,8 +136,8 @@ local function add_assignments(self, running, stats)
   return true
 end
 
----What Envoy subscribes to and what it runs of it. Sets `uptime` by the way: seconds since this
----Envoy started, as of its last flush of statistics.
+---What Envoy subscribes to and what it runs of it. Notes in `requests` how many requests its admin
+---interface has had: more each time, unless it is another Envoy than the last time.
 ---@return { clusters: Subscription?, listeners: Subscription?,
 ---  routes: table<string, Subscription>, assignments: table<string, Subscription>,
 ---  warming: integer }? running `assignments`: endpoints by the name of their cluster; `warming`:
@@ -148,7 +148,7 @@ function admin:subscriptions()
   if not stats then
     return nil, err
   end
-  self.uptime = math.tointeger(tonumber(stats["server.uptime"]))
+  self.requests = math.tointeger(tonumber(stats["http.admin.downstream_rq_total"]))
   local running = {
     clusters = subscription(stats, "cluster_manager.cds"),
     listeners = subscription(stats, "listener_manager.lds"),

@@ -19,7 +19,7 @@ function task_bootstrap.new(settings)
   return setmetatable({
     path = settings.envoy_configuration_file,
     compared = nil, -- the content that was compared last
-    uptime = nil,   -- of the Envoy that was asked then
+    requests = nil, -- that the Envoy had had that was asked then
     tries = 0,
     told = nil,     -- the warning that holds
   }, task_bootstrap)
@@ -68,14 +68,16 @@ function task_bootstrap:tell(list)
   self.told = warning
 end
 
--- Has nothing changed that a comparison depends on? An Envoy that is younger than it was is another
--- one.
-function task_bootstrap:is_known(content, uptime)
-  local same = self.compared == content and (uptime or 0) >= (self.uptime or 0)
+-- Has nothing changed that a comparison depends on? We have asked Envoy at least once since the
+-- last look, so one that counts no more requests than then is another one. (Its uptime in
+-- statistics is as old as their last flush: tried.)
+function task_bootstrap:is_known(content, requests)
+  local other = requests and self.requests and requests <= self.requests
+  local same = self.compared == content and not other
   if not same then
     self.tries = 0
   end
-  self.compared, self.uptime = content, uptime
+  self.compared, self.requests = content, requests
   return same and self.tries == TRIES
 end
 
@@ -88,7 +90,7 @@ function task_bootstrap:look(envoy, files)
   if not envoy or not content then
     self.compared = nil
     return
-  elseif self:is_known(content, envoy.uptime) then
+  elseif self:is_known(content, envoy.requests) then
     return
   end
   local wanted = self:parse(content)

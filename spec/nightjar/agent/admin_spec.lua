@@ -141,10 +141,10 @@ describe("admin", function()
     assert.is_nil((answering({}):bootstrap()))
   end)
 
-  it("notes how long Envoy has been running", function()
-    local one = answering { ["GET /stats"] = STATS .. "server.uptime: 42\n" }
+  it("notes how many requests it has had", function()
+    local one = answering { ["GET /stats"] = STATS .. "http.admin.downstream_rq_total: 42\n" }
     one:subscriptions()
-    assert.equal(42, one.uptime)
+    assert.equal(42, one.requests)
   end)
 
   it("quotes a filter", function()
