@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,7 @@ static int start(const struct child_options *options,
       .directory = options->directory,
       .report = plumbing->report_write,
       .death_signal = options->death_signal,
+      .outlives = options->outlives,
       .new_group = options->new_group,
       .parent = getpid(),
   };
@@ -174,17 +176,17 @@ static int start(const struct child_options *options,
   return read_report(plumbing->report_read, &plan, *pid, error);
 }
 
-static struct child *child_new(
-    const struct child_options *options, struct error *error) {
+static struct child *child_new(size_t max_input, struct error *error) {
   struct child *child = calloc(1, sizeof *child);
   if (child == NULL) {
-    error_errno(error, "cannot start", options->argv[0], ENOMEM);
+    error_errno(error, "cannot watch", "a process", ENOMEM);
     return NULL;
   }
   child->pidfd = -1;
-  child->leads_group = options->new_group;
+  child->end =
+      (struct child_stream){.child = child, .number = CHILD_END, .fd = -1};
   child->input_told = true;
-  buf_init(&child->input, options->max_input);
+  buf_init(&child->input, max_input);
   for (int i = 0; i < 3; i++) {
     child->streams[i].child = child;
     child->streams[i].number = i;
@@ -200,9 +202,10 @@ struct child *child_spawn(
   struct buf path;
   plumbing_init(&plumbing);
   buf_init(&path, 64 * 1024);
-  struct child *child = child_new(options, error);
+  struct child *child = child_new(options->max_input, error);
   if (child == NULL)
     return NULL;
+  child->leads_group = options->new_group;
   if (find_program(options->argv[0], &path, error) != 0 ||
       lay_all(options, &plumbing, error) != 0 ||
       start(options, &plumbing, path.data, &child->pid, error) != 0) {
@@ -221,6 +224,48 @@ done:
   return child;
 }
 
+/* ---- taking over ---- */
+
+int child_become(const char *const *argv, struct error *error) {
+  struct buf path;
+  buf_init(&path, 64 * 1024);
+  int result = find_program(argv[0], &path, error);
+  if (result == 0) {
+    result = exec_become(path.data, argv);
+    error_errno(error, "cannot start", path.data, errno);
+  }
+  buf_release(&path);
+  return result;
+}
+
+static int no_process(pid_t pid, int number, struct error *error) {
+  char on[32];
+  snprintf(on, sizeof on, "process %ld", (long)pid);
+  return error_errno(error, "cannot watch", on, number);
+}
+
+bool child_is_own(pid_t pid) {
+  siginfo_t info;
+  return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+struct child *child_adopt(pid_t pid, struct error *error) {
+  struct child *child = child_new(0, error);
+  if (child == NULL)
+    return NULL;
+  child->pid = pid;
+  child->adopted = true;
+  child->pidfd = pidfd_open(pid, 0);
+  int number = errno;
+  if (child->pidfd < 0 && !child_is_own(pid)) {
+    no_process(pid, number, error);
+    child_free(child);
+    return NULL;
+  }
+  child->end.fd = child->pidfd;
+  return child;
+}
+
 void child_close(struct child *child) {
   for (int i = 0; i < 3; i++)
     close_fd(&child->streams[i].fd);
@@ -230,6 +275,7 @@ void child_close(struct child *child) {
 
 void child_free(struct child *child) {
   child_close(child);
+  child->end.fd = -1; /* it is the pidfd */
   close_fd(&child->pidfd);
   for (int i = 0; i < 3; i++)
     buf_release(&child->streams[i].chunk);
@@ -252,6 +298,11 @@ int child_signal(struct child *child, int number, struct error *error) {
   errno = ENOSYS;
   if (child->pidfd >= 0)
     result = pidfd_send_signal(child->pidfd, number, NULL, 0);
+  /* A stranger's pid may be another's by now. */
+  int number_of_refusal = errno;
+  if (result != 0 && child->adopted && !child_is_own(child->pid))
+    return refuse_signal(child, number_of_refusal, error);
+  errno = number_of_refusal;
   /* Not reaped, so the pid is still its own. Some sandboxes refuse the new
      call with EPERM; kill() then says whether that is the true answer. */
   if (result != 0 && (errno == ENOSYS || errno == EPERM))
@@ -269,6 +320,12 @@ int child_signal_group(struct child *child, int number, struct error *error) {
   return 0;
 }
 
+/* Readable means ended: pidfd_open(2). */
+static bool has_ended(const struct child *child) {
+  struct pollfd watch = {.fd = child->pidfd, .events = POLLIN};
+  return poll(&watch, 1, 0) == 1;
+}
+
 bool child_reap(struct child *child) {
   if (child->exited)
     return false;
@@ -276,91 +333,15 @@ bool child_reap(struct child *child) {
   pid_t pid = waitpid(child->pid, &status, WNOHANG);
   if (pid == 0 || (pid < 0 && errno == EINTR))
     return false;
+  if (pid < 0 && child->adopted) {
+    child->unknown = child->exited = has_ended(child);
+    return child->exited;
+  }
   /* ECHILD: somebody else has taken the status; it has ended in any case, and
      255 is what exec's wrappers say for "cannot tell". */
   child->status = pid < 0 ? 255 << 8 : status;
   child->exited = true;
   return true;
-}
-
-/* ---- pipes ---- */
-
-int child_write(
-    struct child *child, const char *data, size_t size, struct error *error) {
-  if (child->streams[0].fd < 0 || child->close_when_sent)
-    return error_errno(error, "cannot write", "standard input", EPIPE);
-  /* Written bytes are dropped half a queue at a time, or when the room is
-     needed: moving the rest after each write() would cost the square of the
-     size. */
-  bool needed = size > child->input.limit - child->input.size;
-  if (child->sent > (needed ? 0 : child->input.size / 2)) {
-    buf_drop(&child->input, child->sent);
-    child->sent = 0;
-  }
-  return buf_add(&child->input, data, size, error);
-}
-
-bool child_has_input(const struct child *child) {
-  return child->sent < child->input.size;
-}
-
-void child_close_input(struct child *child) {
-  child->close_when_sent = true;
-  if (!child_has_input(child))
-    close_fd(&child->streams[0].fd);
-}
-
-void child_pause(struct child *child, int number, bool paused) {
-  child->streams[number].paused = paused;
-}
-
-static void input_done(struct child *child, int number) {
-  buf_release(&child->input);
-  child->sent = 0;
-  child->input_error = number;
-  child->input_told = false;
-  if (number != 0 || child->close_when_sent)
-    close_fd(&child->streams[0].fd);
-}
-
-void child_flush(struct child *child) {
-  while (child->streams[0].fd >= 0 && child_has_input(child)) {
-    ssize_t size = write(child->streams[0].fd, child->input.data + child->sent,
-        child->input.size - child->sent);
-    if (size < 0 && errno == EINTR)
-      continue;
-    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-      return;
-    if (size < 0) {
-      input_done(child, errno);
-      return;
-    }
-    child->sent += (size_t)size;
-    if (!child_has_input(child))
-      input_done(child, 0);
-  }
-}
-
-int child_read(struct child_stream *stream, struct error *error) {
-  struct buf *chunk = &stream->chunk;
-  if (stream->fd < 0 || chunk->size > 0)
-    return 0;
-  if (buf_reserve(chunk, CHILD_CHUNK, error) != 0)
-    return -1;
-  ssize_t size;
-  do
-    size = read(stream->fd, chunk->data, CHILD_CHUNK);
-  while (size < 0 && errno == EINTR);
-  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-    return 0;
-  if (size > 0) {
-    chunk->size = (size_t)size;
-    return 0;
-  }
-  /* A pipe has no other errors; were there one, no more data would come. */
-  close_fd(&stream->fd);
-  stream->ended = true;
-  return 0;
 }
 
 /* ---- names ---- */

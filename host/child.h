@@ -47,16 +47,21 @@ struct child_options {
   const char *directory;          /* working directory; NULL: ours */
   enum child_plumbing streams[3]; /* standard input, output, error */
   int death_signal;               /* sent to the child when we die; 0: none */
-  bool new_group;                 /* leads a process group of its own */
+  bool outlives;    /* cannot ask for a death signal itself, where the kernel
+                       lets us see to that (seccomp(2)); Envoy does ask */
+  bool new_group;   /* leads a process group of its own */
   size_t max_input; /* bytes that may wait to be written to its input */
 };
 
 struct child;
 
+/* The number of a stream that is no pipe but the end of an adopted process. */
+enum { CHILD_END = 3 };
+
 /* Our end of one pipe. */
 struct child_stream {
   struct child *child;
-  int number;       /* 0, 1, 2 */
+  int number;       /* 0, 1, 2; CHILD_END */
   int fd;           /* -1: none, or closed */
   bool paused;      /* reading stopped by child_pause() */
   bool ended;       /* closed by the other side; not yet told to Lua */
@@ -70,13 +75,16 @@ struct child {
   pid_t pid;
   int pidfd; /* -1: the kernel has none (before Linux 5.3) */
   bool leads_group;
-  bool exited; /* reaped; `status` holds what waitpid(2) said */
-  bool told;   /* struct loop's: the exit was delivered */
-  bool held;   /* a handle in Lua refers to it */
+  bool adopted; /* by child_adopt() */
+  bool exited;  /* reaped; `status` holds what waitpid(2) said */
+  bool unknown; /* `exited`, but nobody told us how */
+  bool told;    /* struct loop's: the exit was delivered */
+  bool held;    /* a handle in Lua refers to it */
   int status;
   struct child_stream streams[3];
-  struct buf input; /* waits to be written */
-  size_t sent;      /* bytes at the front of `input` already written */
+  struct child_stream end; /* the pidfd of an adopted process, else unused */
+  struct buf input;        /* waits to be written */
+  size_t sent;             /* bytes at the front of `input` already written */
   bool close_when_sent;
   bool input_told; /* nothing to tell about the input */
   int input_error; /* errno of a write that failed, 0 otherwise */
@@ -86,6 +94,30 @@ struct child {
 struct child *child_spawn(
     const struct child_options *options, struct error *error);
 
+/*
+ * Watches a process that child_spawn() did not start: one that another
+ * program left behind, or our own child from before an execve(2). It has no
+ * pipes and leads no group. Needs a pidfd ("ENOSYS" before Linux 5.3), except
+ * for a child of our own, whose pid is its own until we reap it. Who has a
+ * pid's number from a file looks after this call whether the process is still
+ * the one that was meant: from here on the pid cannot become another's without
+ * our knowing. How it ended is known of a child alone; else it is `unknown`.
+ * NULL and `error` with "ESRCH" when there is no such process.
+ */
+struct child *child_adopt(pid_t pid, struct error *error);
+
+/* Whether waitpid(2) tells of a process: it is our child. */
+bool child_is_own(pid_t pid);
+
+/*
+ * Becomes another program, or the same one anew, by execve(2): same process
+ * id, children and environment; argv as in child_options. Returns only when
+ * that fails. Nothing of ours stays open but descriptors 0 to 2. Signals that
+ * a loop receives stay blocked, so that one that comes meanwhile waits for the
+ * program instead of ending it.
+ */
+int child_become(const char *const *argv, struct error *error);
+
 /* Closes our ends and frees. A process that still runs goes on running. */
 void child_free(struct child *child);
 
@@ -93,8 +125,8 @@ void child_free(struct child *child);
 void child_close(struct child *child);
 
 /*
- * Sends a signal. Never reaches another process: by pidfd, or by pid while the
- * process has not been reaped. Code "ESRCH" once it has been.
+ * Sends a signal. Never reaches another process: by pidfd, or by pid while our
+ * child has not been reaped. Code "ESRCH" once it has been.
  */
 int child_signal(struct child *child, int number, struct error *error);
 

@@ -21,6 +21,7 @@ struct exec_plan {
   int streams[3];                 /* become 0, 1 and 2 */
   int report;                     /* where a failure is written */
   int death_signal;
+  bool outlives;
   bool new_group;
   pid_t parent; /* who forks, for the race below */
 };
@@ -40,6 +41,12 @@ struct exec_report {
 
 /* Becomes the program, or writes a report and exits with 127. */
 _Noreturn void exec_run(const struct exec_plan *plan);
+
+/*
+ * Becomes the program without a fork() before it. Returns -1 with errno set
+ * when that fails.
+ */
+int exec_become(const char *path, const char *const *argv);
 
 /* Tells a report in the parent; returns -1. */
 int exec_error(const struct exec_report *report, const struct exec_plan *plan,

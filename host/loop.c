@@ -25,6 +25,7 @@ struct loop {
   unsigned came[NSIG];  /* signals not yet told, by number */
   struct child *children;
   uint64_t last_id;
+  bool inherited; /* children from before an execve(2) are to be reaped */
 };
 
 /* ---- made and unmade ---- */
@@ -124,6 +125,8 @@ static bool wants_watch(const struct child_stream *stream) {
      nothing to write would keep us awake. */
   if (stream->number == STDIN_FILENO)
     return child_has_input(stream->child);
+  if (stream->number == CHILD_END)
+    return !stream->child->exited;
   return !stream->paused && stream->chunk.size == 0;
 }
 
@@ -147,18 +150,19 @@ static int watch(
 }
 
 static int watch_all(struct loop *loop, struct error *error) {
-  for (struct child *child = loop->children; child; child = child->next)
+  for (struct child *child = loop->children; child; child = child->next) {
     for (int i = 0; i < 3; i++)
       if (watch(loop, &child->streams[i], error) != 0)
         return -1;
+    if (watch(loop, &child->end, error) != 0)
+      return -1;
+  }
   return 0;
 }
 
 /* ---- children ---- */
 
-struct child *loop_spawn(struct loop *loop,
-    const struct child_options *options, struct error *error) {
-  struct child *child = child_spawn(options, error);
+static struct child *keep(struct loop *loop, struct child *child) {
   if (child == NULL)
     return NULL;
   child->id = ++loop->last_id;
@@ -168,9 +172,9 @@ struct child *loop_spawn(struct loop *loop,
   return child;
 }
 
-static bool adopts_orphans(void) {
+static bool adopts_orphans(const struct loop *loop) {
   int subreaper = 0;
-  return getpid() == 1 ||
+  return loop->inherited || getpid() == 1 ||
          (prctl(PR_GET_CHILD_SUBREAPER, &subreaper, 0UL, 0UL, 0UL) == 0 &&
              subreaper != 0);
 }
@@ -178,7 +182,7 @@ static bool adopts_orphans(void) {
 static void reap(struct loop *loop) {
   for (struct child *child = loop->children; child; child = child->next)
     child_reap(child);
-  if (!adopts_orphans())
+  if (!adopts_orphans(loop))
     return;
   /* A child of our own that ends right now must not be taken for an orphan:
      look before taking. Its own SIGCHLD brings us back to it. */
@@ -196,6 +200,20 @@ static void reap(struct loop *loop) {
     else
       waitpid(info.si_pid, NULL, WNOHANG);
   }
+}
+
+struct child *loop_spawn(struct loop *loop,
+    const struct child_options *options, struct error *error) {
+  return keep(loop, child_spawn(options, error));
+}
+
+struct child *loop_adopt(struct loop *loop, pid_t pid, struct error *error) {
+  struct child *child = keep(loop, child_adopt(pid, error));
+  if (child != NULL && child_is_own(pid)) {
+    loop->inherited = true;
+    reap(loop); /* their SIGCHLD came before there was a loop */
+  }
+  return child;
 }
 
 static bool is_over(const struct child *child) {
@@ -223,9 +241,12 @@ static void sweep(struct loop *loop) {
 /* ---- waiting ---- */
 
 static int handle_pipe(struct child_stream *stream, struct error *error) {
-  if (stream->number != STDIN_FILENO)
+  if (stream->number == CHILD_END)
+    child_reap(stream->child);
+  else if (stream->number != STDIN_FILENO)
     return child_read(stream, error);
-  child_flush(stream->child);
+  else
+    child_flush(stream->child);
   return 0;
 }
 

@@ -81,6 +81,13 @@ int loop_signals(
 struct child *loop_spawn(struct loop *loop,
     const struct child_options *options, struct error *error);
 
+/*
+ * The same of a process that runs already (child_adopt()). When it is our own
+ * child we have become what we are by execve(2), and from then on reap
+ * whatever else the program before us has left.
+ */
+struct child *loop_adopt(struct loop *loop, pid_t pid, struct error *error);
+
 /* For http_start() and http_cancel(). */
 struct http *loop_http(struct loop *loop);
 

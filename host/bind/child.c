@@ -1,6 +1,7 @@
 /* host.child: see lua/meta/host/child.lua. */
 #include "bind/events.h"
 
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -86,7 +87,7 @@ static int m_status(lua_State *L) {
   if (!child->exited)
     return 0;
   lua_createtable(L, 0, 1);
-  bind_set_exit(L, child->status);
+  bind_set_exit(L, child);
   return 1;
 }
 
@@ -236,6 +237,7 @@ static void read_options(lua_State *L, struct child_options *options) {
   options->streams[STDOUT_FILENO] = read_plumbing(L, "stdout", "inherit");
   options->streams[STDERR_FILENO] = read_plumbing(L, "stderr", "inherit");
   options->death_signal = read_death_signal(L);
+  options->outlives = bind_option_boolean(L, 1, "outlives", false);
   options->new_group = bind_option_boolean(L, 1, "new_group", false);
   options->max_input = (size_t)bind_option_integer(
       L, 1, "max_input", DEFAULT_MAX_INPUT, 1, INT32_MAX);
@@ -243,7 +245,8 @@ static void read_options(lua_State *L, struct child_options *options) {
 
 static int f_spawn(lua_State *L) {
   static const char *const names[] = {"argv", "env", "directory", "stdin",
-      "stdout", "stderr", "death_signal", "new_group", "max_input", NULL};
+      "stdout", "stderr", "death_signal", "outlives", "new_group", "max_input",
+      NULL};
   struct child_options options;
   struct error error;
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -258,7 +261,31 @@ static int f_spawn(lua_State *L) {
   return 1;
 }
 
+static int f_adopt(lua_State *L) {
+  struct error error;
+  lua_Integer pid = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, pid > 0 && pid <= INT_MAX, 1, "expected a process id");
+  struct loop *loop = bind_loop(L);
+  bind_type(L, process_type, methods, process_gc);
+  struct process *process = bind_new(L, process_type, sizeof *process);
+  process->child = loop_adopt(loop, (pid_t)pid, &error);
+  if (process->child == NULL)
+    return bind_fail(L, &error);
+  return 1;
+}
+
+static int f_become(lua_State *L) {
+  static const char *const names[] = {"argv", NULL};
+  struct error error;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  bind_options(L, 1, names);
+  child_become(read_argv(L), &error);
+  return bind_fail(L, &error);
+}
+
 static const luaL_Reg functions[] = {
+    {"adopt", f_adopt},
+    {"become", f_become},
     {"spawn", f_spawn},
     {NULL, NULL},
 };

@@ -16,8 +16,9 @@
  */
 struct loop *bind_loop(lua_State *L);
 
-/* Sets fields of the table at the top: status or signal of an exit. */
-void bind_set_exit(lua_State *L, int status);
+/* Sets fields of the table at the top: status or signal of an exit, neither
+   when nobody knows. */
+void bind_set_exit(lua_State *L, const struct child *child);
 
 /* Sets fields of the table at the top: those of an "http" event. */
 void bind_set_response(lua_State *L, const struct http_response *response);

@@ -69,11 +69,13 @@ static void set_signal(lua_State *L, int number) {
   lua_setfield(L, -2, "signal");
 }
 
-void bind_set_exit(lua_State *L, int status) {
-  if (WIFSIGNALED(status))
-    set_signal(L, WTERMSIG(status));
+void bind_set_exit(lua_State *L, const struct child *child) {
+  if (child->unknown)
+    return;
+  if (WIFSIGNALED(child->status))
+    set_signal(L, WTERMSIG(child->status));
   else
-    set_integer(L, "status", WEXITSTATUS(status));
+    set_integer(L, "status", WEXITSTATUS(child->status));
 }
 
 static void set_child(lua_State *L, const struct child *child) {
@@ -119,7 +121,7 @@ static void push_event(lua_State *L, const struct event *event) {
   case EVENT_EXIT:
     set_text(L, "type", "exit");
     set_child(L, event->child);
-    bind_set_exit(L, event->child->status);
+    bind_set_exit(L, event->child);
     return;
   case EVENT_HTTP:
     set_text(L, "type", "http");

@@ -198,6 +198,21 @@ function world:agent(settings)
   return process
 end
 
+---Processes that were given a file of this world's folder: an Envoy outlives an agent that was
+---killed.
+---@return integer[] pids
+function world:strays()
+  local pids = {}
+  for _, entry in ipairs(assert(file.list("/proc"))) do
+    local words = entry.name:match("^%d+$")
+      and file.read("/proc/" .. entry.name .. "/cmdline", 65536)
+    if words and words:find(self.directory, 1, true) and not words:find("launch.py", 1, true) then
+      pids[#pids + 1] = math.tointeger(tonumber(entry.name))
+    end
+  end
+  return pids
+end
+
 ---End everything; remove the folder unless KEEP is set.
 ---@return string[] left names of processes that did not end by themselves
 function world:close()
@@ -214,6 +229,9 @@ function world:close()
       left[#left + 1] = process.name
       self:signal(process, "KILL")
     end
+  end
+  for _, pid in ipairs(self:strays()) do
+    os.execute(("kill -KILL %d 2>/dev/null"):format(pid))
   end
   if not os.getenv("KEEP") then
     os.execute("rm -rf " .. quote(self.directory))

@@ -279,6 +279,7 @@ describe("publication", function()
     assert(file.write(sidecar.folder .. "/cds.json", (good:gsub('"1s"', '"0s"'))))
     os.remove(sidecar.mesh_file)
     sidecar:start { ENVOY_TEMPLATE_DIR = templates }
+    sidecar:logged("event=restored")
     sidecar:answers("/web", 200)
     assert.are.equal(good, file.read(sidecar.folder .. "/cds.json"))
   end)

@@ -12,15 +12,36 @@ local process = {}
 ---here. That it cannot be started (no such program, no such folder) is told at once.
 ---@param options {argv: string[], env?: table<string, string>, directory?: string,
 ---  stdin?: "null"|"pipe"|"inherit", stdout?: "null"|"pipe"|"inherit",
----  stderr?: "null"|"pipe"|"inherit"|"stdout", death_signal?: string, new_group?: boolean,
----  max_input?: integer}  `argv[1]` is a path, or found on our PATH; `env`: all of its
----  environment, ours if not given; `stdin` is "null" if not given, the others "inherit";
----  `death_signal`: what it gets when we die; `new_group`: it leads a process group of its own;
+---  stderr?: "null"|"pipe"|"inherit"|"stdout", death_signal?: string, outlives?: boolean,
+---  new_group?: boolean, max_input?: integer}  `argv[1]` is a path, or found on our PATH; `env`:
+---  all of its environment, ours if not given; `stdin` is "null" if not given, the others
+---  "inherit"; `death_signal`: what it gets when we die; `outlives`: it cannot ask for one itself,
+---  where the kernel takes a seccomp filter; `new_group`: it leads a process group of its own;
 ---  `max_input`: bytes that may wait to be written to it, 64 MiB if not given
 ---@return Process? process
 ---@return string? err
 ---@return string? code "ENOENT", "EACCES" …
 function child.spawn(options) end
+
+---Watches a process that we did not start: one that another program left behind, or our own child
+---from before we were replaced (child.become). It has no pipes. Needs a pidfd, except for
+---a child of our own. Look after this call, not before, whether the process is the one that was
+---meant: from here on its pid cannot become another's unnoticed. How it ended is known of a child
+---alone; of another `status()` and the event of its end have neither field.
+---@param pid integer
+---@return Process? process
+---@return string? err
+---@return string? code "ESRCH": there is none; "ENOSYS": the kernel has no pidfd
+function child.adopt(pid) end
+
+---Becomes another program, or our own anew: same process id, children and environment. What the
+---loop receives as signals stays blocked, so that one that comes meanwhile waits for the program.
+---Returns only when it fails; then all goes on as before.
+---@param options {argv: string[]}
+---@return nil
+---@return string err
+---@return string code "ENOENT", "EACCES" …
+function child.become(options) end
 
 ---A number of its own, never used twice by us, unlike a pid; `child` in events.
 ---@return integer
@@ -29,7 +50,7 @@ function process:id() end
 ---@return integer
 function process:pid() end
 
----How it ended; nil while it runs.
+---How it ended (neither field: nobody knows); nil while it runs.
 ---@return {status: integer?, signal: string?}?
 function process:status() end
 

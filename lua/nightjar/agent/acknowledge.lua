@@ -154,17 +154,20 @@ end
 ---Wait until Envoy runs `files` and nothing warms.
 ---@param envoy table admin interface
 ---@param files table[] files of the steps published so far that are to be confirmed
----@param options { before: table?, fresh: boolean?, again: fun(file: table): true?, string? }
+---@param options { before: table?, fresh: boolean?, again: fun(file: table): true?, string?,
+---  alive: (fun(): boolean)? }
 ---  `before`: subscriptions before the files were written, so that an older refusal does not
 ---  count; `fresh`: Envoy must have read the files after `before`, even those whose version it
----  ran then; `again`: puts a file in place once more
+---  ran then; `again`: puts a file in place once more; `alive`: whether there is an Envoy to wait
+---  for
 ---@return true? accepted
 ---@return string? err
----@return "refused"|"lost"|nil code `refused`: Envoy said no; `lost`: it may still take them
+---@return "refused"|"lost"|"died"|nil code `refused`: Envoy said no; `lost`: it may still take
+---  them; `died`: nobody is left to take them
 ---@return table[]? refused the files to which Envoy said no
 function acknowledge.wait(envoy, files, options)
   options = { before = options.before, since = options.before, fresh = options.fresh,
-    again = options.again }
+    again = options.again, alive = options.alive }
   local pause, started = PAUSE_FIRST, sched.now()
   local again_at = started + AGAIN_AFTER
   while true do
@@ -190,6 +193,8 @@ function acknowledge.wait(envoy, files, options)
         end
         again_at = now + AGAIN_AFTER
       end
+    elseif options.alive and not options.alive() then
+      return nil, "Envoy died while it took " .. names(files), "died"
     end
     if now - started > patience then
       return nil, problem, "lost"

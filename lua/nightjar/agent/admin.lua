@@ -38,7 +38,8 @@ end
 ---@param timeout number? seconds for all of it
 ---@return { status: integer, body: string }? answer
 ---@return string? err
----@return string? kind as of `sched.http`: "connect" when nobody listens
+---@return string? kind as in HttpFailure: "connect" when nobody listens, "timeout" when somebody
+---  takes the connection and says nothing
 function admin:ask(method, path, timeout)
   local answer, err = sched.http {
     method = method, url = self.base .. path, connect_timeout = 1, timeout = timeout or 2,
@@ -57,10 +58,11 @@ end
 ---@param path string
 ---@return string? body
 ---@return string? err
+---@return string? kind of `ask`, when there was no answer
 function admin:request(method, path)
-  local answer, err = self:ask(method, path)
+  local answer, err, kind = self:ask(method, path)
   if not answer then
-    return nil, err
+    return nil, err, kind
   elseif answer.status ~= 200 then
     return nil, ("envoy admin: %s %s: expected status 200, got %d")
       :format(method, path, answer.status)
@@ -73,10 +75,11 @@ end
 ---@param filter string RE2
 ---@return table<string, string>? stats
 ---@return string? err
+---@return string? kind as for a request
 function admin:stats(filter)
-  local body, err = self:request("GET", "/stats?filter=" .. quote(filter))
+  local body, err, kind = self:request("GET", "/stats?filter=" .. quote(filter))
   if not body then
-    return nil, err
+    return nil, err, kind
   end
   local stats = {}
   for name, value in body:gmatch("([^\n]-): ([^\n]*)") do

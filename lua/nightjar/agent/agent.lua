@@ -5,6 +5,7 @@ local log = require("nightjar.log")
 local pass = require("nightjar.agent.pass")
 local pin = require("nightjar.agent.pin")
 local publish = require("nightjar.agent.publish")
+local renewal = require("nightjar.agent.renewal")
 local sched = require("nightjar.agent.sched")
 local state = require("nightjar.agent.state")
 local supervise = require("nightjar.agent.supervise")
@@ -33,9 +34,6 @@ function agent.new(settings)
   local self = setmetatable({ settings = settings, state = kept, insistence = 0 }, agent)
   self.supervisor = supervise.new(settings)
   self.pass = pass.new(settings, kept, self.supervisor)
-  if self.supervisor:supervises() then
-    file.remove(settings.envoy_pid_file) -- of an agent that was killed, and its Envoy with it
-  end
   return self
 end
 
@@ -78,8 +76,9 @@ function agent:watch_files()
 end
 
 ---What an earlier agent published goes into force at once: discovery may take its time, or fail.
----What it left unfinished goes back first.
+---An Envoy that it left running is taken over, and what it left unfinished goes back first.
 function agent:resume()
+  self.supervisor:take_over()
   local ok, err = publish.restore(self.pass:envoy(), self.settings)
   if not ok then
     log.error("restore_failed", { reason = err })
@@ -117,6 +116,18 @@ function agent:hurry()
   self.due = sched.now()
 end
 
+---Restart in place. When that fails, all goes on as before.
+function agent:restart()
+  local task = self.passing
+  local _, err = renewal.run {
+    pass = task, supervisor = self.supervisor, urgent = function() return self.insistence > 0 end,
+  }
+  log.error("restart_failed", { reason = err })
+  if task and task.results and task.results[2] == "cancelled" then
+    self.passing, self.due = nil, sched.now()
+  end
+end
+
 ---@return string? reason why the agent stops
 ---@return integer? status
 function agent:on_event(event)
@@ -124,6 +135,8 @@ function agent:on_event(event)
     return event.stop, 0
   elseif event.signal == "USR1" then
     self.supervisor:signal("USR1") -- Envoy reopens its access logs
+  elseif event.signal == "USR2" then
+    self:restart()
   elseif event.signal == "HUP" then
     log.info("pass_requested", {})
     self.pass:forgive()

@@ -109,6 +109,20 @@ function pass:refuse(refusal)
   end
 end
 
+---An Envoy that died once while it took a generation may have died of anything; one that did twice
+---died of it.
+---@param refusal table?
+---@return table? refusal nil if the generation is worth another try
+function pass:deadly(refusal)
+  if not refusal or not refusal.died then
+    self.died_of = nil
+    return refusal
+  elseif self.died_of == refusal.generation then
+    return refusal
+  end
+  self.died_of = refusal.generation
+end
+
 ---What is not worth a new try. Where nothing is in force nothing can suffer.
 ---@return table? refusal
 function pass:hopeless()
@@ -178,6 +192,14 @@ function pass:plan(record)
   return self.hold:apply(record, held, problem)
 end
 
+-- An Envoy that dies meanwhile must not start from what it has not accepted.
+function pass:publish_alone(input)
+  local supervisor = self.supervisor
+  local _ <close> = setmetatable({}, { __close = function() supervisor.publishing = false end })
+  supervisor.publishing = true
+  return publish.run(input, self.settings)
+end
+
 function pass:publish(record)
   self:inotify_for(record.memory.listeners)
   local input = self:envoy()
@@ -190,8 +212,14 @@ function pass:publish(record)
   input.explain = function(refused, files)
     return reason.of(refused, files, input.envoy, self.settings)
   end
-  local done, err, refusal = publish.run(input, self.settings)
-  self:refuse(refusal) -- one that was published makes another worth a new try
+  if input.envoy and self.supervisor:supervises() then
+    input.alive = function() return self.supervisor:running() end
+  end
+  local done, err, refusal = self:publish_alone(input)
+  refusal = self:deadly(refusal)
+  if done or refusal then
+    self:refuse(refusal) -- one that was published makes another worth a new try
+  end
   if not done then
     return nil, err
   end

@@ -162,7 +162,7 @@ function work:confirm(step, changed, before)
     return true
   end
   return acknowledge.wait(self.envoy, self:to_confirm(step), {
-    before = before, fresh = self.fresh,
+    before = before, fresh = self.fresh, alive = self.alive,
     again = function(one) return place(self.folder, one) end,
   })
 end
@@ -176,7 +176,7 @@ function work:step(step)
   if ACKNOWLEDGED[step] and self.envoy then
     before, err = self.envoy:subscriptions()
     if not before then
-      return nil, err, "lost"
+      return nil, err, self.alive and not self.alive() and "died" or "lost"
     end
   end
   local changed, problem, code, refused = self:write(step)
@@ -286,23 +286,44 @@ function publish.restore(input, settings)
   return true
 end
 
+---The end of a publication that did not come to its end: what Envoy refused, or died of, goes back
+---before anything else can start from it. What is only late stays: each prefix is valid.
+---@return nil
+---@return string err
+---@return table? refusal
+function work:fail(step, err, code, refused)
+  local where = "publish: generation " .. self.generation .. ": "
+  if code ~= "refused" and code ~= "died" then
+    return nil, where .. err
+  end
+  local refusal = { generation = self.generation, files = {}, reason = err, died = true }
+  if code == "refused" then
+    refusal = self:refusal(step, err, refused)
+  else
+    self.envoy, self.settle = nil, nil -- nobody is left to confirm
+  end
+  local back, problem = publish.restore(self, { config_dir = self.folder })
+  return nil, where .. refusal.reason .. (back and "" or "; " .. problem), refusal
+end
+
 ---Publish a generation.
 ---@param input { files: table[], copies: table[], published: string[]?, refused: table?,
 ---  undo: table, envoy: table?, settle: boolean?,
 ---  check: (fun(file: table): true?, string?, string?)?,
----  explain: (fun(refused: table[], files: table[]): string, boolean)? } what `nightjar-plan`
+---  explain: (fun(refused: table[], files: table[]): string, boolean)?,
+---  alive: (fun(): boolean)? } what `nightjar-plan`
 ---  rendered and the operator's own files; `published`: paths of the last accepted generation;
 ---  `refused`: the refusal that this function returned before; `undo`: the way back
 ---  (agent/undo.lua), which the caller clears once the generation is accepted; `envoy`: the admin
 ---  interface of a running Envoy; `settle`: an Envoy that cannot be asked reads the folder;
 ---  `check`: judges a bootstrap; `explain`: why Envoy refused files, and whether the cause lies
----  outside of them
+---  outside of them; `alive`: whether the Envoy that was asked still runs
 ---@param settings table `config_dir`
 ---@return { generation: string, changed: string[], removed: string[], files: table[] }? done
 ---  `files`: all of the generation, in the order of their steps
 ---@return string? err
----@return { generation: string, files: string[], reason: string, outside: boolean? }? refusal
----  when Envoy refused this generation, now or before
+---@return { generation: string, files: string[], reason: string, outside: boolean?,
+---  died: boolean? }? refusal when Envoy refused this generation, now or before, or `died` of it
 function publish.run(input, settings)
   local files = in_order(input)
   local generation = fingerprint(files)
@@ -314,17 +335,12 @@ function publish.run(input, settings)
     files = files, generation = generation, folder = settings.config_dir, changed = {},
     written = {}, envoy = input.envoy, settle = input.settle, check = input.check,
     undo = input.undo, published = input.published, explain = input.explain,
+    alive = input.alive,
   }, work)
   for _, step in ipairs(STEPS) do
     local ok, err, code, refused = self:step(step)
     if not ok then
-      if code ~= "refused" then
-        return nil, "publish: generation " .. generation .. ": " .. err
-      end
-      local refusal = self:refusal(step, err, refused)
-      err = "publish: generation " .. generation .. ": " .. refusal.reason
-      local back, problem = publish.restore(input, settings)
-      return nil, back and err or err .. "; " .. problem, refusal
+      return self:fail(step, err, code, refused)
     end
   end
   return { generation = generation, changed = self.changed, removed = self:remove(),

@@ -28,7 +28,7 @@ local sched = {
   now = clock.monotonic, -- seconds that never jump
 }
 
-local SIGNALS = { "TERM", "INT", "QUIT", "HUP", "USR1" }
+local SIGNALS = { "TERM", "INT", "QUIT", "HUP", "USR1", "USR2" }
 
 ---@param seconds number
 function sched.sleep(seconds)
@@ -98,7 +98,7 @@ function sched.exited(process)
 end
 
 ---Receives signals of the process from now on, instead of being ended by them.
----@param names string[]? TERM, INT, QUIT, HUP and USR1 if not given
+---@param names string[]? TERM, INT, QUIT, HUP, USR1 and USR2 if not given
 ---@return Queue queue of names: "TERM"
 function sched.signals(names)
   local signals = queue.new()

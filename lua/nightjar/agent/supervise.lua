@@ -1,14 +1,18 @@
--- The supervise stage: starts Envoy once its bootstrap exists, restarts it when it dies, hands over
--- to a new process when the bootstrap changes, and drains it before the end.
+-- The supervise stage: keeps Envoy running with the bootstrap on disk, and ends it with the agent.
+-- It tells the state table (agent/lifecycle.lua) what happens and does what that says
+-- (agent/deeds.lua); no state is decided here.
 
 local acknowledge = require("nightjar.agent.acknowledge")
 local admin = require("nightjar.agent.admin")
 local admin_address = require("nightjar.agent.admin_address")
+local backoff = require("nightjar.agent.backoff")
 local bootstrap = require("nightjar.agent.bootstrap")
-local child = require("host.child")
-local envoy = require("nightjar.agent.envoy")
+local deeds = require("nightjar.agent.deeds")
 local file = require("host.file")
+local hot_restart = require("nightjar.agent.hot_restart")
+local lifecycle = require("nightjar.agent.lifecycle")
 local log = require("nightjar.log")
+local processes = require("nightjar.agent.processes")
 local sched = require("nightjar.agent.sched")
 
 local supervise = {}
@@ -16,37 +20,65 @@ local supervise = {}
 local supervisor = {}
 supervisor.__index = supervisor
 
-local BACKOFF_FIRST, BACKOFF_LONGEST = 0.5, 30 -- seconds
-local QUIET = 60          -- seconds of life after which earlier deaths are forgotten
-local LIVE_WITHIN = 15    -- seconds for a new Envoy to become live
-local HANDOVER_DRAIN = 10 -- seconds in which the old Envoy of a hot restart drains
-local HANDOVER_END = 15   -- seconds after which the old Envoy of a hot restart ends
-local LOOK = 0.05         -- seconds between two looks at a process
--- What Envoys of one base id share for a hot restart; the last one leaves it behind (tried: 1.40).
-local SHARED_MEMORY = "/dev/shm/envoy_shared_memory_%d"
-local MAX_BOOTSTRAP = 4 * 1024 * 1024
+local LOOK = 0.05 -- seconds between two looks at a state
+local ROOM = 20   -- seconds for the old Envoy of a hot restart to end
+
+-- Seconds; a spec may have less of them.
+local TIMES = {
+  live_within = 15, -- for a new Envoy to become live
+  silence = 10,     -- of the admin interface before the listeners are asked
+  terminate = 5,    -- from SIGTERM to SIGKILL in a restart
+  replace = 10,     -- for requests to end before a restart that is not hot
+  quiet = 60,       -- of life after which earlier crashes are forgotten
+}
+
+local UNSETTLED = { starting = true, handing_over = true, replacing = true, restarting = true,
+  waiting = true }
+local STARTS = { starting = true, handing_over = true }
+local SILENT = { suspect = true, busy = true }
 
 ---A supervisor of one Envoy; nothing is started yet.
 ---@param settings table `envoy_bin` ("" for none), `envoy_admin_port`, `envoy_base_id`,
 ---  `envoy_log_level`, `envoy_pid_file`, `envoy_configuration_file`, `config_dir`, `state_dir`,
 ---  `stop_timeout`
----@return table supervisor
-function supervise.new(settings)
+---@param times? table seconds that a spec shortens, as in TIMES above
+---@return table supervisor `state`: see agent/lifecycle.lua; `restarts`: since the agent started
+function supervise.new(settings, times)
   return setmetatable({
     settings = settings,
+    times = setmetatable(times or {}, { __index = TIMES }),
     admin = admin.new(admin_address.expected(settings)),
-    address_path = admin_address.path(settings.state_dir),
-    bootstrap_path = settings.config_dir .. "/" .. settings.envoy_configuration_file,
-    processes = {},   -- epoch → process that has not ended yet
-    epoch = -1,       -- of the process that is to serve
-    handover = nil,   -- epoch of a hot restart that is not over
-    deaths = 0,       -- in a row, for the back-off
-    restarts = 0,     -- since the agent started, for status
-    reviving = false, -- a start is under way, or waits for its time
-    problem = nil,    -- why the last start failed
-    mute = false,     -- the process never answered on its admin interface
-    stuck = false,    -- a hand-over failed: no other is possible
+    processes = processes.new(settings),
+    backoff = backoff.new(),
+    state = lifecycle.first,
+    tasks = {},          -- what runs beside, by kind
+    restarts = 0,
+    crashes = 0,         -- in a row
+    lived = 0,           -- seconds, the last process that died; 0: it never came to be
+    last_cause = nil,    -- of the last death or failed start (agent/cause.lua)
+    problem = nil,       -- why the last start failed
+    was_live = false,    -- the newest process has been live
+    confirmed = false,   -- the newest process runs the generation on disk
+    unasked = false,     -- it was said that the newest process cannot be asked
+    busy_told = false,
+    publishing = false,  -- what is on disk is not accepted yet (agent/pass.lua)
+    stop_deadline = nil, -- when the end must have come
   }, supervisor)
+end
+
+---Tell what happened, and do what the table says.
+---@param event string see lifecycle.events
+---@param about any for the actions: a reason, or how a process ended
+function supervisor:feed(event, about)
+  local before = self.state
+  local state, actions = lifecycle.step(before, event)
+  self.state = state
+  if state ~= before then
+    log.debug("envoy_state", { from = before, to = state, on = event })
+  end
+  for _, name in ipairs(actions) do
+    deeds[name](self, about)
+  end
 end
 
 ---Does this agent start an Envoy at all?
@@ -56,29 +88,72 @@ end
 
 ---Is an Envoy of ours running?
 function supervisor:running()
-  return next(self.processes) ~= nil
+  return self.processes:running()
+end
+
+---Watch for the end of a process.
+---@param epoch integer
+---@param process Process
+function supervisor:await_exit(epoch, process)
+  sched.spawn(function()
+    local exit = sched.exited(process)
+    local event = epoch < self.processes.epoch and "old_ended" or "died"
+    self.processes:remove(epoch)
+    self:feed(event, { pid = process:pid(), epoch = epoch, status = exit.status,
+      signal = exit.signal })
+    if not self:running() then
+      self:feed("gone")
+    end
+  end)
+end
+
+---Ask the newest Envoy how it is.
+---@return "live"|"answers"|"silent"|"nobody" seen `answers`: not live yet; `silent`: the request
+---  timed out; `nobody`: there is no admin interface of it
+function supervisor:look()
+  deeds.find_admin(self)
+  local stats, _, code = self.admin:stats("^server\\.(state|hot_restart_epoch)$")
+  if not stats then
+    return code == "timeout" and "silent" or "nobody"
+  end
+  local epoch = self.processes.cold and "0" or tostring(self.processes.epoch)
+  if stats["server.hot_restart_epoch"] ~= epoch then
+    return "nobody" -- the process before it
+  end
+  local state = stats["server.state"] -- 0: live, 1: draining
+  return (state == "0" or state == "1") and "live" or "answers"
+end
+
+---Wait while a start or a replacement is under way, as long as a start may take; not for a program
+---that cannot be started.
+function supervisor:settle()
+  local deadline = sched.now() + self.times.live_within + self.times.replace
+  while UNSETTLED[self.state] and not self.problem and sched.now() < deadline
+    and not (STARTS[self.state] and sched.now() > self.started + self.times.live_within) do
+    sched.sleep(LOOK)
+  end
 end
 
 ---The admin interface when somebody answers there: our own Envoy, for which a start that is under
----way is waited for, or the one of the shared-volume deployment.
+---way is waited for, or the one of the shared-volume deployment. After a death the next start is
+---waited for too, so that it starts from what was accepted; not so where each start fails: what is
+---published next may be what mends it.
 ---@return table? admin
 function supervisor:reachable()
-  if self:supervises() then
-    return self:running() and self:await_live() and self.admin or nil
+  if not self:supervises() then
+    return self.admin:ready() and self.admin or nil
+  elseif not self:running() and (self.state ~= "waiting" or self.crashes > 2) then
+    return nil
   end
-  return self.admin:ready() and self.admin or nil
-end
-
-function supervisor:arguments(epoch)
-  local settings = self.settings
-  return {
-    settings.envoy_bin, "--config-path", self.bootstrap_path,
-    "--base-id", tostring(settings.envoy_base_id), "--restart-epoch", tostring(epoch),
-    "--drain-time-s", tostring(HANDOVER_DRAIN),
-    "--parent-shutdown-time-s", tostring(HANDOVER_END),
-    "--admin-address-path", self.address_path,
-    "--log-level", settings.envoy_log_level,
-  }
+  self:settle()
+  if self.state == "suspect" or self.state == "fallen_back" or not self:running() then
+    return nil
+  end
+  local seen = self:look()
+  if seen == "live" or seen == "silent" then
+    self:feed(seen)
+  end
+  return seen == "live" and self.admin or nil
 end
 
 ---Have Envoy judge a bootstrap that is not in place yet.
@@ -90,287 +165,214 @@ function supervisor:check(one)
   return bootstrap.check(one.content, one.path, self.settings)
 end
 
-function supervisor:write_pid()
-  local process, path = self.processes[self.epoch], self.settings.envoy_pid_file
-  local ok, err = file.write(path, process:pid() .. "\n")
-  if not ok then
-    log.warn("envoy_pid_file", { path = path, reason = err })
-  end
+---Send a signal to every Envoy process of ours.
+---@param name string "USR1"
+function supervisor:signal(name)
+  self.processes:signal(name)
 end
 
----Start a process of a given epoch and watch it.
----@return true? ok
----@return string? err
-function supervisor:spawn(epoch)
-  local content, err = file.read(self.bootstrap_path, MAX_BOOTSTRAP)
-  local process
-  if content then
-    file.remove(self.address_path)
-    process, err = child.spawn {
-      argv = self:arguments(epoch), env = envoy.environment(self.settings),
-      stdin = "null", stdout = "inherit", stderr = "inherit", death_signal = "TERM",
-    }
-  end
-  self.problem = not process and "envoy: " .. err or nil
-  if not process then
-    log.error("envoy_not_started", { reason = err })
-    return nil, self.problem
-  end
-  self.bootstrap, self.epoch, self.started = content, epoch, sched.now()
-  self.confirmed, self.mute, self.stuck = false, false, false -- nothing is known of it yet
-  self.processes[epoch], self.unasked = process, false
-  log.info("envoy_started",
-    { pid = process:pid(), epoch = epoch, binary = self.settings.envoy_bin })
-  self:write_pid()
-  sched.spawn(function()
-    self:on_exit(epoch, process:pid(), sched.exited(process))
-  end)
-  return true
-end
-
----Seconds until the next start: exponential, with jitter so that a fleet does not beat in time.
-function supervisor:backoff()
-  local longest = math.min(BACKOFF_FIRST * 2 ^ self.deaths, BACKOFF_LONGEST)
-  self.deaths = self.deaths + 1
-  return longest * (0.5 + math.random() / 2)
-end
-
-function supervisor:on_exit(epoch, pid, exit)
-  self.processes[epoch] = nil
-  local fields = { pid = pid, epoch = epoch, status = exit.status, signal = exit.signal }
-  if not self:running() then
-    file.remove(self.settings.envoy_pid_file)
-  end
-  if self.stopping or epoch < self.epoch then
-    return log.info("envoy_ended", fields)
-  elseif self.handover == epoch and self.processes[epoch - 1] then
-    -- The one before it still serves, and goes on. It has given its admin interface away.
-    self.epoch, self.mute, self.stuck = epoch - 1, true, true
-    self:write_pid()
-    return log.error("envoy_handover_failed", fields)
-  end
-  log.error("envoy_died", fields)
-  -- An older one is on its way out and would leave nobody behind.
-  self:signal("KILL")
-  if sched.now() - self.started > QUIET then
-    self.deaths = 0
-  end
-  self:revive()
-end
-
----Start anew after the back-off, as often as it takes.
-function supervisor:revive()
-  if self.reviving then
+---Take over an Envoy that an agent before this one left running, if there is one.
+function supervisor:take_over()
+  if not self:supervises() then
     return
   end
-  self.reviving = true
-  sched.spawn(function()
-    repeat
-      local delay = self:backoff()
-      log.warn("envoy_restart", { seconds = ("%.2f"):format(delay), deaths = self.deaths })
-      sched.sleep(delay)
-      while self:running() do -- killed, but not gone yet
-        sched.sleep(LOOK)
-      end
-      self.restarts = self.restarts + 1
-    until self.stopping or self:spawn(0)
-    self.reviving = false
-  end)
-end
-
----Send a signal to every Envoy process of ours.
-function supervisor:signal(name)
-  for epoch, process in pairs(self.processes) do
-    local ok, err, code = process:signal(name)
-    if not ok and code ~= "ESRCH" then
-      log.warn("envoy_signal", { signal = name, epoch = epoch, reason = err })
+  local epochs, problem = self.processes:take_over()
+  self.started, self.was_live = sched.now(), true
+  for _, epoch in ipairs(epochs) do
+    self:await_exit(epoch, self.processes.list[epoch].process)
+  end
+  if #epochs > 0 then
+    log.info("envoy_taken_over", { pid = self.processes:newest():pid(),
+      epoch = self.processes.epoch, base_id = self.processes.base_id })
+    if self.processes.base_id ~= self.settings.envoy_base_id then
+      log.warn("envoy_base_id", { reason = "Envoy runs with another one; the setting is for the "
+        .. "next that starts alone", running = self.processes.base_id })
     end
+    self:feed("taken")
+  elseif problem then
+    log.error("envoy_not_taken_over", { pid = self.processes.stranger.pid, reason = problem,
+      help = "it is asked to end, so that a new one can start" })
+    deeds.find_admin(self)
+    self.admin:request("POST", "/quitquitquit")
+    self:feed("not_spawned")
+  else
+    self.processes:forget()
   end
 end
 
----Ask the newest Envoy whether it is live.
----@return boolean live
----@return boolean answers
-function supervisor:live()
-  local address = admin_address.read(self.settings.state_dir)
-  if address then
-    self.admin = admin.new(address)
-  end
-  local stats = self.admin:stats("^server\\.(state|hot_restart_epoch)$")
-  local epoch = stats and stats["server.hot_restart_epoch"]
-  return stats ~= nil and stats["server.state"] == "0" and epoch == tostring(self.epoch),
-    epoch == tostring(self.epoch)
-end
-
----Wait until the newest Envoy is live. One that did not answer in that time is only asked once
----from then on: it may have no admin interface, or hang.
----@return true? ok
----@return string? err
-function supervisor:await_live()
-  local deadline = sched.now() + (self.mute and 0 or LIVE_WITHIN)
-  local answered, failed = false, self.stuck
-  repeat
-    if self.problem then
-      return nil, self.problem
-    elseif self.stuck and not failed or not self:running() and not self.reviving then
-      return nil, "envoy: ended while it started; its log says why"
-    end
-    local live, answers = self:live()
-    if live then
-      self.mute = false
-      return true
-    end
-    answered = answered or answers
+---Make ready for the next agent in this process (child.become): wait, within bounds, until no start
+---or replacement is under way.
+---@param insisted fun(): boolean true when there is something more urgent
+function supervisor:hand_on(insisted)
+  local deadline = sched.now() + self.times.live_within
+  while UNSETTLED[self.state] and sched.now() < deadline and not insisted() do
     sched.sleep(LOOK)
-  until sched.now() >= deadline
-  self.mute = not answered and self:running()
-  return nil, answered and ("envoy: not live after %d seconds"):format(LIVE_WITHIN)
-    or "envoy: its admin interface does not answer"
+  end
+  if self.processes:newest() then
+    self.processes:save()
+  end
 end
 
----Start Envoy if the bootstrap is there and none runs.
+---Why Envoy is not as it should be.
+---@return string
+function supervisor:trouble()
+  if self.problem then
+    return self.problem
+  elseif SILENT[self.state] then
+    return "envoy: its admin interface is silent"
+  elseif self:running() then
+    return ("envoy: not live after %d seconds"):format(self.times.live_within)
+  end
+  return "envoy: ended while it started; its log says why"
+end
+
+---Start Envoy if none was started yet.
 ---@return true? ok
 ---@return string? err
 function supervisor:start()
-  if not self:supervises() or self:running() or self.reviving then
+  if not self:supervises() then
     return true
   end
-  local ok, err = self:spawn(0)
-  if not ok then
-    self:revive()
-  end
-  return ok, err
+  self:feed("start")
+  return not self.problem or nil, self.problem
 end
 
----Wait until there is room for one more process: Envoy has names for three.
+---Wait until the hot restart before this one is over: a third Envoy ends the first at once, with
+---the connections that it still drains (tried: 1.40).
 function supervisor:await_room()
-  local deadline = sched.now() + HANDOVER_END + 5
-  local oldest = self.processes[self.epoch - 2]
-  while oldest and not oldest:status() do
+  local deadline = sched.now() + ROOM
+  while self.processes:count() > 1 do
     if sched.now() >= deadline then
-      oldest:signal("KILL")
+      self.processes:signal("KILL", "older")
     end
     sched.sleep(LOOK)
   end
 end
 
----Hand over to a new Envoy, which runs the bootstrap on disk.
+---Why the next Envoy cannot take over from this one while it serves.
+---@return string? reason
+function supervisor:cold()
+  if self.state == "fallen_back" then
+    return "the hand-over before this one failed" -- Envoy refuses another: "still initializing"
+  end
+  return self.processes.cold or hot_restart.obstacle(self.processes.base_id)
+end
+
+---Bring the bootstrap on disk into force.
 ---@return true? ok
 ---@return string? err
 ---@return "refused"|nil code the new process failed; the old one goes on
-function supervisor:hot_restart()
-  if self.stuck then
-    -- Tried: after a hand-over that failed Envoy refuses another ("still initializing").
-    log.warn("envoy_cold_restart", { reason = "the hand-over before this one failed" })
-    self.mute = false
-    self:signal("TERM")
-    return self:await_live()
+function supervisor:renew()
+  local reason = self:cold()
+  if not reason then
+    self:await_room()
   end
-  self:await_room()
-  local epoch, content = self.epoch + 1, self.bootstrap
-  log.info("envoy_hot_restart", { epoch = epoch })
-  self.handover = epoch
-  local ok, err = self:spawn(epoch)
-  if ok then
-    ok, err = self:await_live()
-  end
-  self.handover = nil
-  if not ok and not self.mute then
-    return nil, err
-  elseif self.stuck then
-    self.bootstrap = content
+  local before = self.state
+  self:feed(reason and "changed_cold" or "changed", reason)
+  self:settle()
+  if self.state == "fallen_back" and before ~= "fallen_back" then
     return nil, "envoy: the new process ended; the one before it goes on", "refused"
+  elseif self.state == "live" or self.state == "mute" then
+    return true
   end
-  return true
+  return nil, self:trouble()
+end
+
+local function changes(input)
+  local done = input.done
+  return done ~= nil and #done.changed + #done.removed > 0
+end
+
+local function ports_of(input)
+  local ports = {}
+  for i, listener in ipairs(input.plan and input.plan.listeners or {}) do
+    ports[i] = listener.port
+  end
+  table.sort(ports)
+  return ports
+end
+
+-- Have Envoy say that it runs what was published, if it can be asked.
+function supervisor:confirm(input)
+  if self.state == "mute" or self.state == "fallen_back" then
+    if not self.unasked then -- once for each process
+      deeds.tell_mute(self)
+    end
+    return true
+  elseif SILENT[self.state] and not changes(input) then
+    return true
+  elseif SILENT[self.state] then
+    return nil, self:trouble(), "lost"
+  elseif self.state ~= "live" then
+    return nil, self:trouble()
+  elseif self.confirmed then
+    return true
+  end
+  local ok, err, code, refused = acknowledge.wait(self.admin, input.files, {
+    again = function(one)
+      return file.write(self.settings.config_dir .. "/" .. one.path, one.content)
+    end,
+  })
+  self.confirmed = ok
+  return ok, err, code, refused
 end
 
 ---The stage: make the running Envoy agree with the generation on disk.
----@param input { files: table[] } the generation that was published
+---@param input { files: table[], plan: table?, done: table? } the generation that was published
 ---@return true? ok
 ---@return string? err
 ---@return "refused"|"lost"|nil code
+---@return table[]? refused the files to which Envoy said no
 function supervisor:run(input)
   if not self:supervises() then
     return true
   end
-  local ok, err, code = self:start()
-  if ok and not self.confirmed then
-    ok, err = self:await_live()
+  self.processes:keep_ports(ports_of(input))
+  self:start()
+  self:settle()
+  local ok, err, code, refused = true, nil, nil, nil
+  if self:running() and not SILENT[self.state] and self.processes:outdated() then
+    ok, err, code = self:renew()
   end
-  if (ok or self.mute) and self.bootstrap ~= file.read(self.bootstrap_path, MAX_BOOTSTRAP) then
-    ok, err, code = self:hot_restart()
+  if ok then
+    ok, err, code, refused = self:confirm(input)
   end
-  if self.mute and code ~= "refused" then
-    if not self.unasked then -- once for each process
-      self.unasked = true
-      log.warn("envoy_unasked", { reason = err or "its admin interface does not answer" })
-    end
-    return true
-  elseif ok and not self.confirmed then
-    ok, err, code = acknowledge.wait(self.admin, input.files, {
-      again = function(one)
-        return file.write(self.settings.config_dir .. "/" .. one.path, one.content)
-      end,
-    })
-    self.confirmed = ok
-  end
-  return ok, not ok and "supervise: " .. err or nil, code
+  return ok, not ok and "supervise: " .. err or nil, code, refused
 end
 
----Fail health checks, ask clients to leave, and wait until requests have ceased for a while.
-function supervisor:drain(deadline)
-  if not (self.admin:fail_health_check() and self.admin:drain()) then
-    return
+---Until when requests may finish.
+---@return number
+function supervisor:drain_deadline()
+  local timeout = self.settings.stop_timeout
+  if self.stop_deadline then
+    return self.stop_deadline - math.min(2, timeout / 4) -- the rest is for Envoy's own end
   end
-  local quiet_for = self.settings.stop_timeout / 5
-  local quiet_since = sched.now()
-  while sched.now() < deadline do
-    local active = self.admin:active()
-    if not active then
-      return
-    elseif active > 0 or next(self.processes, next(self.processes)) then
-      quiet_since = sched.now() -- the old Envoy of a hot restart counts as a request
-    elseif sched.now() - quiet_since >= quiet_for then
-      return
-    end
-    sched.sleep(0.1)
-  end
-end
-
-function supervisor:wait_until(done, deadline)
-  while self:running() and sched.now() < deadline and not done() do
-    sched.sleep(LOOK)
-  end
+  return sched.now() + math.min(self.times.replace, timeout)
 end
 
 ---Stop Envoy within `stop_timeout` seconds: health checks fail, clients are asked to leave, running
 ---requests finish, then SIGTERM (which Envoy answers at once), then SIGKILL.
 ---@param insisted fun(): boolean true when the operator wants the end now
 function supervisor:stop(insisted)
-  self.stopping = true
-  if not self:running() then
+  if not self:supervises() then
     return
   end
   local timeout = self.settings.stop_timeout
-  local deadline = sched.now() + timeout
-  log.info("draining", { seconds = timeout })
-  local drained = false
-  local polite = sched.spawn(function()
-    -- What is left after the drain is for Envoy's own end.
-    self:drain(deadline - math.min(2, timeout / 10))
-    drained = true
-  end)
-  self:wait_until(function() return drained or insisted() end, deadline)
-  polite:cancel()
-  self:signal("TERM")
-  self:wait_until(insisted, deadline)
+  self.stop_deadline = sched.now() + timeout
   if self:running() then
-    log.warn("envoy_killed", { reason = insisted() and "asked twice to stop"
-      or "it did not end within STOP_TIMEOUT" })
-    self:signal("KILL")
-    self:wait_until(function() return false end, math.huge)
+    log.info("draining", { seconds = timeout })
   end
-  file.remove(SHARED_MEMORY:format(self.settings.envoy_base_id * 10))
+  self:feed("stop")
+  while self.state ~= lifecycle.last do
+    if insisted() then
+      self:feed("insist", "asked twice to stop")
+    elseif sched.now() >= self.stop_deadline then
+      self:feed("insist", "it did not end within STOP_TIMEOUT")
+    end
+    if self.state ~= lifecycle.last then
+      sched.sleep(LOOK)
+    end
+  end
 end
 
 return supervise

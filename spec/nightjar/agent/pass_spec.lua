@@ -131,6 +131,38 @@ describe("pass", function()
     assert.is_true(run())
   end)
 
+  -- An Envoy that runs what is on disk, until it dies at the sight of new clusters.
+  local function mortal()
+    local alive, cds = true, settings.config_dir .. "/cds.json"
+    local known = file.read(cds)
+    one.supervisor.running = function() return alive end
+    one.supervisor.reachable = function()
+      alive = true
+      return { subscriptions = function()
+        alive = alive and file.read(cds) == known
+        if not alive then return nil, "connection refused" end
+        local version = json.decode(known).version_info
+        return { clusters = { version = version, taken = 1, refused = 0 }, routes = {},
+          assignments = {}, warming = 0 }
+      end }
+    end
+  end
+
+  it("takes back what Envoy died of, tries it once more, and then no more", function()
+    assert.is_true(run())
+    local good = file.read(settings.config_dir .. "/cds.json")
+    mortal()
+    mesh { web = 1, other = 1 }
+    for _ = 1, 2 do
+      local _, err = run()
+      assert.matches("Envoy died while it took cds.json", err)
+      assert.equal(good, file.read(settings.config_dir .. "/cds.json"))
+      assert.is_false(one.supervisor.publishing)
+    end
+    local _, err = run()
+    assert.matches("refused it before; .*: Envoy died while it took", err)
+  end)
+
   it("tells what caused a generation", function()
     assert.is_true(run())
     assert.equal("first", kept.accepted.cause)

@@ -1,0 +1,141 @@
+-- A thousand generations in a row under load: no failed request, nothing left behind, nothing that
+-- grows. GENERATIONS gives another count, SEED other changes.
+
+local churn = require("spec.support.churn")
+local file = require("host.file")
+local json = require("host.json")
+local sched = require("nightjar.agent.sched")
+local sidecar_of = require("spec.support.sidecar")
+local world_of = require("spec.support.world")
+
+local missing = world_of.missing()
+if missing then
+  pending("generations: " .. missing)
+  return
+end
+
+-- The sanitizers make a pass many times slower.
+local COUNT = tonumber(os.getenv("GENERATIONS") or os.getenv("ASAN_OPTIONS") and 100 or 1000)
+local SEED = math.tointeger(tonumber(os.getenv("SEED") or os.time()))
+local PATIENCE = 15 -- seconds for one generation
+
+describe("a thousand generations", function()
+  local sidecar, world, templates, clusters, mesh
+
+  -- The generation in force, and a text that says of what it was made.
+  local function accepted()
+    local text = file.read(sidecar.state .. "/accepted.json")
+    local value = text and json.decode(text) or { inputs = {} }
+    return value.generation, ("%s %s"):format(value.inputs.mesh, value.inputs.templates)
+  end
+
+  -- Descriptors and anonymous KiB of a process: the least of some looks, since a pass under way
+  -- has pipes of its own.
+  local function usage(pid)
+    local least = { descriptors = math.huge, data = math.huge }
+    for _ = 1, 40 do
+      local status = assert(file.read(("/proc/%d/status"):format(pid), 65536))
+      least.descriptors = math.min(least.descriptors,
+        #assert(file.list(("/proc/%d/fd"):format(pid))))
+      least.data = math.min(least.data, tonumber(status:match("RssAnon:%s*(%d+)")))
+      sched.sleep(0.02)
+    end
+    return least
+  end
+
+  local function change()
+    if mesh:step() == "template" then
+      assert(file.write(templates .. "/cds.json.yaml.mustache",
+        (clusters:gsub("idle_timeout: 60s", ("idle_timeout: %ds"):format(mesh.timeout)))))
+    end
+    sidecar:mesh(mesh:mesh(sidecar.service), mesh.extra and { ["other.local"] = mesh.port } or nil)
+  end
+
+  -- Makes one change and waits until it is in force. A weight of a color without endpoints makes no
+  -- new generation.
+  ---@return boolean new
+  local function advance()
+    local before, made_of = accepted()
+    local deadline, generation, now = sched.now() + PATIENCE, before, made_of
+    change()
+    world:signal(sidecar.agent, "HUP")
+    while now == made_of do
+      assert(sched.now() < deadline, ("change %d of seed %d is not in force")
+        :format(mesh.count, SEED))
+      sched.sleep(0.005)
+      generation, now = accepted()
+    end
+    return generation ~= before
+  end
+
+  setup(function()
+    sidecar = sidecar_of.new("a", "b", "c", "d", "e", "f")
+    world = sidecar.world
+    templates = sidecar:own_templates()
+    clusters = assert(file.read(templates .. "/cds.json.yaml.mustache"))
+    local ports = {}
+    for _, port in pairs(sidecar.ports) do ports[#ports + 1] = port end
+    table.sort(ports)
+    mesh = churn.new(SEED, ports)
+    mesh.port = world:ports(1)
+    sidecar:mesh(mesh:mesh(sidecar.service))
+    sidecar:start { ENVOY_TEMPLATE_DIR = templates, LOG_LEVEL = "info", ENVOY_LOG_LEVEL = "error" }
+    sidecar:answers("/web", 200)
+    sidecar:logged("event=published")
+  end)
+
+  teardown(function()
+    assert.are.same({}, world:close())
+  end)
+
+  it("fail no request, and nothing grows", function()
+    local load = world:load(sidecar:url("/web"), 10, 400)
+    local envoy, warm = sidecar:envoy(), nil
+    local started = sched.now()
+    sched.run(function()
+      local count = 0
+      while count < COUNT do
+        count = count + (advance() and 1 or 0)
+        if not warm and count >= COUNT // 5 then
+          warm = { agent = usage(sidecar.agent.pid), envoy = usage(envoy) }
+        end
+      end
+    end)
+    local seconds = sched.now() - started
+    local last = sched.run(function()
+      return { agent = usage(sidecar.agent.pid), envoy = usage(envoy) }
+    end)
+    local seen = world:finish_load(load)
+    print(("# seed %d: %d generations in %.0f s, %d requests, %d failed; agent %d→%d descriptors, "
+      .. "%d→%d KiB; Envoy %d→%d descriptors, %d→%d KiB"):format(SEED, COUNT, seconds,
+      seen.requests, seen.failed, warm.agent.descriptors, last.agent.descriptors, warm.agent.data,
+      last.agent.data, warm.envoy.descriptors, last.envoy.descriptors, warm.envoy.data,
+      last.envoy.data))
+    assert.are.equal(0, seen.failed, table.concat(seen.errors, "; "))
+    assert.are.equal(envoy, sidecar:envoy())
+    assert.is_true(last.agent.descriptors <= warm.agent.descriptors + 2)
+    assert.is_true(last.agent.data <= warm.agent.data + 1024)
+    -- Its connections to endpoints come and go with them.
+    assert.is_true(last.envoy.descriptors <= warm.envoy.descriptors + 40)
+    assert.is_true(last.envoy.data <= warm.envoy.data * 1.25 + 4096)
+  end)
+
+  it("leave no file behind", function()
+    sidecar:mesh { sidecar.service("last-blue", { ["/web"] = 1 }, { sidecar.ports.a }) }
+    world_of.eventually(function()
+      local clusters_left = sidecar:clusters()
+      return #clusters_left == 1 and clusters_left[1] == "last-blue"
+    end, 10, "what lingers has left")
+    local function names(folder)
+      local list = {}
+      for i, item in ipairs(assert(file.list(folder))) do list[i] = item.name end
+      return list
+    end
+    assert.are.same({ "cds.json", "envoy-config.yaml", "input.json", "lds.json", "rds" },
+      names(sidecar.folder))
+    assert.are.same({ ("public-%d.json"):format(sidecar.port) }, names(sidecar.folder .. "/rds"))
+    assert.are.same({ "accepted.json", "agent.pid", "envoy-admin-address", "history",
+      "snapshot.json" }, names(sidecar.state))
+    assert.is_true(#names(sidecar.state .. "/history") <= 10 * 7 + 1)
+  end)
+end)
