@@ -14,6 +14,7 @@ local publish = require("nightjar.agent.publish")
 local reason = require("nightjar.agent.reason")
 local sched = require("nightjar.agent.sched")
 local staleness = require("nightjar.agent.staleness")
+local task_bootstrap = require("nightjar.agent.task_bootstrap")
 
 local pass = {}
 pass.__index = pass
@@ -32,6 +33,7 @@ function pass.new(settings, state, supervisor)
     settings = settings, state = state, supervisor = supervisor,
     told = {},  -- warnings that are in the log already
     hold = hold.new(settings, state), inotify = inotify.watch(),
+    task_bootstrap = task_bootstrap.new(settings),
     refused_at = sched.now(),
     counts = { passes = 0, failures = 0, warnings = 0 },
   }, pass)
@@ -220,6 +222,9 @@ function pass:publish(record)
   end
   if not done then
     return nil, err
+  end
+  if not self.supervisor:supervises() then
+    self.task_bootstrap:look(input.envoy, done.files)
   end
   -- What a new Envoy must take, the operator's own files included.
   record.done, record.files = done, done.files
