@@ -23,6 +23,7 @@ static const struct state_module modules[] = {
     {"host.clock", luaopen_host_clock},
     {"host.file", luaopen_host_file},
     {"host.http", luaopen_host_http},
+    {"host.inotify", luaopen_host_inotify},
     {"host.json", luaopen_host_json},
     {"host.log", luaopen_host_log},
     {"host.loop", luaopen_host_loop},

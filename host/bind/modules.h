@@ -12,6 +12,7 @@ int luaopen_host_child(struct lua_State *L);
 int luaopen_host_clock(struct lua_State *L);
 int luaopen_host_file(struct lua_State *L);
 int luaopen_host_http(struct lua_State *L);
+int luaopen_host_inotify(struct lua_State *L);
 int luaopen_host_json(struct lua_State *L);
 int luaopen_host_log(struct lua_State *L);
 int luaopen_host_loop(struct lua_State *L);

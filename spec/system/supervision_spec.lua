@@ -163,7 +163,8 @@ describe("supervision", function()
       local load = world:load(sidecar:url("/web"), 10, 300)
       template("envoy-config.yaml.mustache",
         (bootstrap:gsub("address: 127.0.0.1", "address: 192.0.2.1")))
-      sidecar:logged("event=envoy_handover_failed", 10, from)
+      -- The hot restart of the spec before this one must be over first.
+      sidecar:logged("event=envoy_handover_failed", 25, from)
       sidecar:logged("event=restored", 10, from)
       template("envoy-config.yaml.mustache", bootstrap)
       local seen = world:finish_load(load)
@@ -211,6 +212,37 @@ describe("supervision", function()
       assert.is_false(alive(envoy))
     end)
 
+    it("comes in the midst of a hot restart, after a drain of what serves", function()
+      halt()
+      started { STOP_TIMEOUT = 6 }
+      sidecar:logged("event=unchanged")
+      local from = sidecar:mark()
+      finally(function() template("envoy-config.yaml.mustache", bootstrap) end)
+      template("envoy-config.yaml.mustache", bootstrap .. "\n# at the end\n")
+      sidecar:logged("event=envoy_hot_restart", 25, from)
+      local before = os.time()
+      world:signal(sidecar.agent, "TERM")
+      assert.are.equal(0, world:ended(sidecar.agent, 9))
+      assert.is_true(os.time() - before <= 8)
+      assert.is_nil(world:log(sidecar.agent):find("envoy_killed", from, true))
+      assert.is_nil(file.stat(world.directory .. "/envoy.pid"))
+    end)
+
+    it("lets a request end that takes its time, and fails health checks first", function()
+      started { STOP_TIMEOUT = 8 }
+      local slow = world:start("slow", { "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
+        sidecar:url("/web/slow") })
+      os.execute("sleep 0.5")
+      local from = sidecar:mark()
+      world:signal(sidecar.agent, "TERM")
+      sidecar:logged("event=draining", 2, from)
+      sidecar:answers("/ping", 503, 2)
+      assert.are.equal(200, (world:get(sidecar:url("/web")))) -- who comes is still served
+      assert.are.equal(0, world:ended(slow, 6))
+      assert.are.equal("200", file.read(slow.base .. ".out"))
+      assert.are.equal(0, world:ended(sidecar.agent, 8))
+    end)
+
     it("comes when the stop file appears, and one from before is removed", function()
       assert(file.write(world.directory .. "/stop.txt", ""))
       started()
@@ -228,9 +260,76 @@ describe("supervision", function()
 
   end)
 
+  describe("USR2", function()
+    -- What a process hands on besides its memory: descriptors, blocked and ignored signals. Pipes,
+    -- sockets and pidfds come and go with each pass.
+    local function shape(pid)
+      local status = assert(file.read(("/proc/%d/status"):format(pid)))
+      local fds = {}
+      local pipe = assert(io.popen(("ls -l /proc/%d/fd | sed -n 's/.* -> //p' | sort"):format(pid)))
+      for line in pipe:lines() do
+        if not line:find("^pipe:") and not line:find("^socket:") and not line:find("pidfd") then
+          fds[#fds + 1] = line
+        end
+      end
+      pipe:close()
+      return { blocked = status:match("SigBlk:%s*(%x+)"), ignored = status:match("SigIgn:%s*(%x+)"),
+        fds = fds }
+    end
+
+    it("restarts the agent in place, and costs no request", function()
+      halt()
+      started { REFRESH_TIME = 1 }
+      local envoy, pid, before = sidecar:envoy(), sidecar.agent.pid, nil
+      local load = world:load(sidecar:url("/web"), 10, 300)
+      for i = 1, 3 do
+        local from = sidecar:mark()
+        sidecar:logged("event=unchanged", 5, from)
+        before = before or shape(pid)
+        world:signal(sidecar.agent, "USR2")
+        sidecar:logged("event=restarting", 5, from)
+        sidecar:logged("event=envoy_taken_over", 5, from)
+        sidecar:logged("event=unchanged", 5, from)
+        assert.is_true(running(), "restart " .. i)
+        assert.equal(envoy, sidecar:envoy())
+        assert.is_truthy(sidecar.children(pid)[envoy]) -- it is the agent's child still
+      end
+      sidecar:logged("event=unchanged", 5, sidecar:mark())
+      assert.same(before, shape(pid))
+      local seen = world:finish_load(load)
+      assert.are.equal(0, seen.failed, table.concat(seen.errors, "; "))
+      assert.are.equal(0, seen.closed)
+      -- Envoy is still the agent's child: how it ends is known.
+      local from = sidecar:mark()
+      assert(os.execute("kill -SEGV " .. envoy))
+      sidecar:logged("signal=SEGV", 3, from)
+      sidecar:answers("/web", 200, 5)
+      assert.are.same({}, zombies())
+    end)
+
+    it("in the midst of a hot restart waits for its end", function()
+      ensure()
+      local from = sidecar:mark()
+      finally(function() template("envoy-config.yaml.mustache", bootstrap) end)
+      local load = world:load(sidecar:url("/web"), 10, 300)
+      template("envoy-config.yaml.mustache", bootstrap .. "\n# before a restart\n")
+      sidecar:logged("event=envoy_hot_restart", 5, from)
+      world:signal(sidecar.agent, "USR2")
+      sidecar:logged("event=envoy_taken_over", 10, from)
+      assert.are.equal("1", sidecar:stat("server.hot_restart_epoch"))
+      from = sidecar:mark()
+      template("envoy-config.yaml.mustache", bootstrap)
+      sidecar:logged("event=published", 30, from)
+      local seen = world:finish_load(load)
+      assert.are.equal(0, seen.failed, table.concat(seen.errors, "; "))
+      halt()
+    end)
+  end)
+
   describe("an agent that was killed", function()
     it("costs no request: the next one takes Envoy over", function()
       ensure()
+      sidecar:logged("event=unchanged")
       local envoy = sidecar:envoy()
       local load = world:load(sidecar:url("/web"), 10, 300)
       for _ = 1, 3 do
@@ -342,23 +441,78 @@ describe("supervision", function()
     assert.are.equal(0, world:stop(sidecar.agent))
   end)
 
-  it("defect 16: reaps orphans as process 1, and stops on TERM", function()
-    if not os.execute("unshare --pid --fork --mount-proc true 2>/dev/null") then
-      return pending("unshare may not make a process namespace here")
+  describe("defect 16: as process 1 of a namespace of its own", function()
+    local ORPHANS = 50
+    -- The shell that becomes the agent leaves children behind, which end at once and while it
+    -- runs; none of them is the agent's own.
+    local SCRIPT = ('i=0; while [ $i -lt %d ]; do sleep $((i %% 3)) & i=$((i+1)); done; '
+      .. 'exec "$0" run'):format(ORPHANS)
+
+    local function inner()
+      return next(sidecar.children(sidecar.agent.pid))
     end
-    started({}, { "unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
-      '(sleep 1 & sleep 1 &); exec "$0" run', sidecar.program })
-    local outer = sidecar.agent.pid
-    local inner = next(sidecar.children(outer))
-    world_of.eventually(function()
-      local count = 0
-      for _ in pairs(sidecar.children(inner)) do
-        count = count + 1
+
+    local function envoy_of(first)
+      for pid in pairs(sidecar.children(first)) do
+        if (file.read(("/proc/%d/comm"):format(pid)) or "") == "envoy\n" then return pid end
       end
-      return count == 1 -- Envoy
-    end, 5, "the orphans are reaped")
-    os.execute("kill -TERM " .. inner)
-    assert.are.equal(0, world:ended(sidecar.agent, 6))
+    end
+
+    local function as_first(settings)
+      if not os.execute("unshare --pid --fork --mount-proc true 2>/dev/null") then
+        return pending("unshare may not make a process namespace here")
+      end
+      halt()
+      started(settings, { "unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
+        SCRIPT, sidecar.program })
+      return true
+    end
+
+    it("reaps 50 orphans, leaves no zombie, and stops on TERM within the time", function()
+      if not as_first { STOP_TIMEOUT = 4 } then return end
+      local first = inner()
+      assert.equal("nightjar", (file.read(("/proc/%d/comm"):format(first)):match("%S+")))
+      -- More of them, whose parents end while the agent runs.
+      assert(os.execute(("nsenter --target %d --pid --mount sh -c 'for i in $(seq %d); do "
+        .. "(sleep 0.2 & sleep 0.1 &); done'"):format(first, ORPHANS)))
+      world_of.eventually(function()
+        local count, zombie = 0, false
+        for _, state in pairs(sidecar.children(first)) do
+          count, zombie = count + 1, zombie or state == "Z"
+        end
+        return count == 1 and not zombie -- Envoy
+      end, 10, "the orphans are reaped")
+      local before = os.time()
+      assert(os.execute("kill -TERM " .. first))
+      assert.are.equal(0, world:ended(sidecar.agent, 8))
+      assert.is_true(os.time() - before <= 6)
+      assert.is_nil(file.stat("/proc/" .. first))
+    end)
+
+    it("takes Envoy along when it is killed", function()
+      if not as_first() then return end
+      local first = inner()
+      local envoy = envoy_of(first)
+      assert.is_true(alive(envoy))
+      assert(os.execute("kill -KILL " .. first))
+      dies(envoy, 5)
+      world:ended(sidecar.agent, 5)
+    end)
+
+    it("restarts itself in place, and goes on reaping", function()
+      if not as_first() then return end
+      local first, from = inner(), sidecar:mark()
+      local envoy = envoy_of(first)
+      assert(os.execute("kill -USR2 " .. first))
+      sidecar:logged("event=envoy_taken_over", 10, from)
+      assert(os.execute(("nsenter --target %d --pid --mount sh -c '(sleep 0.1 &)'"):format(first)))
+      world_of.eventually(function()
+        local list = sidecar.children(first)
+        return list[envoy] and not next(list, next(list))
+      end, 10, "Envoy alone is left")
+      assert(os.execute("kill -TERM " .. first))
+      assert.are.equal(0, world:ended(sidecar.agent, 6))
+    end)
   end)
 
   describe("without an Envoy of its own (shared volume)", function()

@@ -10,7 +10,7 @@ admin.__index = admin
 -- Only what acknowledgement needs: a full /stats of a large mesh is megabytes.
 local SUBSCRIPTIONS = "^(cluster_manager\\.(cds\\.(W)|warming_clusters)"
   .. "|listener_manager\\.(lds\\.(W)|total_listeners_warming)|http\\..*\\.rds\\..*\\.(W)"
-  .. "|cluster\\..*\\.version_text)$"
+  .. "|cluster\\..*\\.version_text|http\\.admin\\.downstream_rq_total)$"
 SUBSCRIPTIONS = SUBSCRIPTIONS:gsub("W", "version_text|update_(success|failure|rejected)")
 -- Only clusters whose endpoints have a file of their own have a version; all have these counters.
 local ASSIGNMENTS = "^cluster\\..*\\.update_(success|failure|rejected)$"
@@ -31,22 +31,38 @@ function admin.new(address)
   return setmetatable({ base = "http://" .. address }, admin)
 end
 
----One request. Admin answers at once or not at all: 2 seconds are plenty.
+---One request, whatever the answer's status. Admin answers at once or not at all: 2 seconds are
+---plenty.
 ---@param method "GET"|"POST"
 ---@param path string
----@return string? body
+---@param timeout number? seconds for all of it
+---@return { status: integer, body: string }? answer
 ---@return string? err
----@return string? code "timeout": somebody takes the connection and says nothing; "connect": nobody
----  does; others as in HttpFailure
-function admin:request(method, path)
+---@return string? kind as in HttpFailure: "connect" when nobody listens, "timeout" when somebody
+---  takes the connection and says nothing
+function admin:ask(method, path, timeout)
   local answer, err = sched.http {
-    method = method, url = self.base .. path, connect_timeout = 1, timeout = 2,
+    method = method, url = self.base .. path, connect_timeout = 1, timeout = timeout or 2,
     max_body = MAX_BODY,
     -- The old Envoy of a hot restart goes on answering on a connection that was open before.
     headers = { connection = "close" },
   }
   if not answer then
     return nil, "envoy admin: " .. method .. " " .. path .. ": " .. err.message, err.kind
+  end
+  return answer
+end
+
+---One request that must succeed.
+---@param method "GET"|"POST"
+---@param path string
+---@return string? body
+---@return string? err
+---@return string? kind of `ask`, when there was no answer
+function admin:request(method, path)
+  local answer, err, kind = self:ask(method, path)
+  if not answer then
+    return nil, err, kind
   elseif answer.status ~= 200 then
     return nil, ("envoy admin: %s %s: expected status 200, got %d")
       :format(method, path, answer.status)
@@ -59,11 +75,11 @@ end
 ---@param filter string RE2
 ---@return table<string, string>? stats
 ---@return string? err
----@return string? code as for a request
+---@return string? kind as for a request
 function admin:stats(filter)
-  local body, err, code = self:request("GET", "/stats?filter=" .. quote(filter))
+  local body, err, kind = self:request("GET", "/stats?filter=" .. quote(filter))
   if not body then
-    return nil, err, code
+    return nil, err, kind
   end
   local stats = {}
   for name, value in body:gmatch("([^\n]-): ([^\n]*)") do
@@ -123,7 +139,8 @@ local function add_assignments(self, running, stats)
   return true
 end
 
----What Envoy subscribes to and what it runs of it.
+---What Envoy subscribes to and what it runs of it. Notes in `requests` how many requests its admin
+---interface has had: more each time, unless it is another Envoy than the last time.
 ---@return { clusters: Subscription?, listeners: Subscription?,
 ---  routes: table<string, Subscription>, assignments: table<string, Subscription>,
 ---  warming: integer }? running `assignments`: endpoints by the name of their cluster; `warming`:
@@ -134,6 +151,7 @@ function admin:subscriptions()
   if not stats then
     return nil, err
   end
+  self.requests = math.tointeger(tonumber(stats["http.admin.downstream_rq_total"]))
   local running = {
     clusters = subscription(stats, "cluster_manager.cds"),
     listeners = subscription(stats, "listener_manager.lds"),
@@ -152,15 +170,43 @@ function admin:subscriptions()
   return ok and running, err
 end
 
+-- An answer that is a JSON object.
+local function object(self, path)
+  local body, err = self:request("GET", path)
+  local value = body and json.decode(body, { max_depth = 128 })
+  if type(value) ~= "table" then
+    return nil, err or ("envoy admin: GET %s: expected JSON"):format(path)
+  end
+  return value
+end
+
+---The bootstrap that Envoy runs, as it has read it. The node is what Envoy takes it to be: words of
+---its command line go before the bootstrap's.
+---@return table? bootstrap
+---@return string? err
+function admin:bootstrap()
+  -- Tried with 1.40: `resource=bootstrap` is refused, for it is no repeated field.
+  local dump, err = object(self, "/config_dump?mask=bootstrap")
+  local info
+  if dump then
+    info, err = object(self, "/server_info")
+  end
+  local first = info and type(dump.configs) == "table" and dump.configs[1]
+  if type(first) ~= "table" or type(first.bootstrap) ~= "table" then
+    return nil, err or "envoy admin: GET /config_dump: expected a bootstrap"
+  end
+  first.bootstrap.node = info.node
+  return first.bootstrap
+end
+
 ---Why Envoy did not take listeners, as far as it remembers; it does so of no other resource
 ---(tried: 1.40).
 ---@return { name: string, reason: string }[]? refused
 ---@return string? err
 function admin:refused_listeners()
-  local body, err = self:request("GET", "/config_dump?resource=dynamic_listeners")
-  local dump = body and json.decode(body, { max_depth = 128 })
-  if type(dump) ~= "table" then
-    return nil, err or "envoy admin: /config_dump: expected JSON"
+  local dump, err = object(self, "/config_dump?resource=dynamic_listeners")
+  if not dump then
+    return nil, err
   end
   local list = {}
   for _, listener in ipairs(type(dump.configs) == "table" and dump.configs or {}) do
@@ -172,11 +218,25 @@ function admin:refused_listeners()
   return list
 end
 
+---What Envoy says of itself.
+---@param timeout number? seconds
+---@return "LIVE"|"DRAINING"|"PRE_INITIALIZING"|"INITIALIZING"|nil state nil also when somebody
+---  else answers
+---@return string? err
+---@return string? kind "connect" when nobody listens there, "timeout" when Envoy hangs
+function admin:state(timeout)
+  local answer, err, kind = self:ask("GET", "/ready", timeout)
+  if not answer then
+    return nil, err, kind
+  end
+  local state = answer.body:match("^%s*([%u_]+)%s*$")
+  return state, not state and "envoy admin: GET /ready: expected Envoy's state" or nil, "answer"
+end
+
 ---Is Envoy past its initialisation and not draining?
 ---@return boolean live
 function admin:ready()
-  local body = self:request("GET", "/ready")
-  return body ~= nil and body:find("LIVE", 1, true) ~= nil
+  return self:state() == "LIVE"
 end
 
 ---Requests that Envoy's own listeners are serving now.

@@ -5,6 +5,7 @@ local log = require("nightjar.log")
 local pass = require("nightjar.agent.pass")
 local pin = require("nightjar.agent.pin")
 local publish = require("nightjar.agent.publish")
+local renewal = require("nightjar.agent.renewal")
 local sched = require("nightjar.agent.sched")
 local state = require("nightjar.agent.state")
 local supervise = require("nightjar.agent.supervise")
@@ -93,6 +94,7 @@ function agent:resume()
     end
   end
   log.info("resumed", { generation = accepted.generation })
+  self.pass:inotify_for(accepted.listeners or {})
   self.supervisor:start()
 end
 
@@ -114,6 +116,18 @@ function agent:hurry()
   self.due = sched.now()
 end
 
+---Restart in place. When that fails, all goes on as before.
+function agent:restart()
+  local task = self.passing
+  local _, err = renewal.run {
+    pass = task, supervisor = self.supervisor, urgent = function() return self.insistence > 0 end,
+  }
+  log.error("restart_failed", { reason = err })
+  if task and task.results and task.results[2] == "cancelled" then
+    self.passing, self.due = nil, sched.now()
+  end
+end
+
 ---@return string? reason why the agent stops
 ---@return integer? status
 function agent:on_event(event)
@@ -121,6 +135,8 @@ function agent:on_event(event)
     return event.stop, 0
   elseif event.signal == "USR1" then
     self.supervisor:signal("USR1") -- Envoy reopens its access logs
+  elseif event.signal == "USR2" then
+    self:restart()
   elseif event.signal == "HUP" then
     log.info("pass_requested", {})
     self.pass:forgive()

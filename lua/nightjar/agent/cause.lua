@@ -15,7 +15,7 @@ cause.list = {
   start = { event = "envoy_start_failed",
     help = "the bootstrap is fine, Envoy's own log says why; often a port is in use" },
   inotify = { event = "envoy_inotify_exhausted",
-    help = "raise the host's limit: sysctl -w fs.inotify.max_user_instances=1024" },
+    help = "raise the host's limit: sysctl -w fs.inotify.max_user_instances=512" },
   crash = { event = "envoy_crashed", help = "Envoy's own log may hold a backtrace" },
   ended = { event = "envoy_died", help = "Envoy's own log says why, or somebody stopped it" },
 }

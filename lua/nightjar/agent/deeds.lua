@@ -2,11 +2,13 @@
 -- runs beside, and tells the supervisor of its end as an event.
 
 local admin = require("nightjar.agent.admin")
+local admin_address = require("nightjar.agent.admin_address")
 local cause = require("nightjar.agent.cause")
 local drain = require("nightjar.agent.drain")
 local envoy = require("nightjar.agent.envoy")
 local file = require("host.file")
 local hot_restart = require("nightjar.agent.hot_restart")
+local inotify = require("nightjar.agent.inotify")
 local log = require("nightjar.log")
 local sched = require("nightjar.agent.sched")
 
@@ -164,7 +166,7 @@ function deeds.kill(self)
 end
 
 function deeds.kill_newest(self)
-  self.processes:signal("KILL", true)
+  self.processes:signal("KILL", "newest")
 end
 
 function deeds.fall_back(self)
@@ -186,13 +188,17 @@ end
 ---refuses as well as for a port in use.
 function deeds.tell_death(self, ended)
   local facts = { status = ended.status, signal = ended.signal, was_live = self.was_live }
+  -- Envoy aborts where it gets no inotify instance; its own are free again.
+  local short = ended.signal == "ABRT" and inotify.shortage(#self.processes.ports) or nil
+  facts.inotify_short = short ~= nil
   local function tell()
     local name = cause.of_end(facts)
     self.last_cause = name
     self.crashes = cause.is_crash(name) and self.crashes + 1 or 0
     log.error(cause.list[name].event, {
       pid = ended.pid, epoch = ended.epoch, status = ended.status, signal = ended.signal,
-      reason = facts.refusal, help = cause.list[name].help,
+      reason = facts.refusal, help = short and "on the host: " .. short.sysctl
+        or cause.list[name].help,
     })
     if self.crashes >= cause.LOOP then
       log.error("envoy_crash_loop", { count = self.crashes, last = ended.signal
@@ -261,7 +267,7 @@ end
 ---The admin interface at the address that Envoy wrote, or else at the one of the settings.
 ---@param self table supervisor
 function deeds.find_admin(self)
-  local address = (file.read(self.processes.address_path, 256) or ""):match("^%S+:%d+$")
+  local address = admin_address.read(self.settings.state_dir)
   if address then
     self.admin = admin.new(address)
   end

@@ -6,6 +6,7 @@ local cycle = require("nightjar.cycle")
 local difference = require("nightjar.agent.difference")
 local discover = require("nightjar.agent.discover")
 local hold = require("nightjar.agent.hold")
+local inotify = require("nightjar.agent.inotify")
 local json = require("host.json")
 local log = require("nightjar.log")
 local planner = require("nightjar.agent.planner")
@@ -13,6 +14,7 @@ local publish = require("nightjar.agent.publish")
 local reason = require("nightjar.agent.reason")
 local sched = require("nightjar.agent.sched")
 local staleness = require("nightjar.agent.staleness")
+local task_bootstrap = require("nightjar.agent.task_bootstrap")
 
 local pass = {}
 pass.__index = pass
@@ -30,7 +32,8 @@ function pass.new(settings, state, supervisor)
   return setmetatable({
     settings = settings, state = state, supervisor = supervisor,
     told = {},  -- warnings that are in the log already
-    hold = hold.new(settings, state),
+    hold = hold.new(settings, state), inotify = inotify.watch(),
+    task_bootstrap = task_bootstrap.new(settings),
     refused_at = sched.now(),
     counts = { passes = 0, failures = 0, warnings = 0 },
   }, pass)
@@ -69,6 +72,16 @@ function pass:staleness(snapshot)
     log[line.level](line.event, line.fields)
   end
   return self.stale and self.stale.services or 0
+end
+
+---Warn before Envoy gets listeners for which the host has no inotify instances left.
+---@param listeners string[] names
+function pass:inotify_for(listeners)
+  local accepted = self.state.accepted
+  if self.supervisor:supervises() then
+    self.inotify:look(#listeners,
+      self.supervisor:running() and accepted and #(accepted.listeners or {}) or nil)
+  end
 end
 
 ---What publication needs to know of Envoy.
@@ -188,6 +201,7 @@ function pass:publish_alone(input)
 end
 
 function pass:publish(record)
+  self:inotify_for(record.memory.listeners)
   local input = self:envoy()
   input.files, input.copies = record.files, record.copies or {}
   input.published = self.state.accepted and self.state.accepted.paths
@@ -208,6 +222,9 @@ function pass:publish(record)
   end
   if not done then
     return nil, err
+  end
+  if not self.supervisor:supervises() then
+    self.task_bootstrap:look(input.envoy, done.files)
   end
   -- What a new Envoy must take, the operator's own files included.
   record.done, record.files = done, done.files

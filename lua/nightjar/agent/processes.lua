@@ -1,6 +1,7 @@
 -- Envoy's processes: usually one, two during a hot restart. Starts them, signals them, and hands
 -- them down to the next agent. Decides nothing; agent/lifecycle.lua does.
 
+local admin_address = require("nightjar.agent.admin_address")
 local child = require("host.child")
 local envoy = require("nightjar.agent.envoy")
 local file = require("host.file")
@@ -26,9 +27,7 @@ function processes.new(settings)
   return setmetatable({
     settings = settings,
     bootstrap_path = settings.config_dir .. "/" .. settings.envoy_configuration_file,
-    -- Envoy says here where its admin interface is: a bootstrap left by an earlier agent, or an
-    -- operator's own, need not have it where the settings say.
-    address_path = settings.state_dir .. "/envoy-admin-address",
+    address_path = admin_address.path(settings.state_dir),
     path = settings.state_dir .. "/envoy.json",
     list = {},       -- epoch → { process, start, bootstrap }, until it has ended
     epoch = -1,
@@ -200,12 +199,12 @@ function processes:fall_back()
   self:save()
 end
 
----Send a signal to every process, or to the newest alone.
+---Send a signal to every process, or to some.
 ---@param name string "TERM"
----@param newest boolean?
-function processes:signal(name, newest)
+---@param which? "newest"|"older"
+function processes:signal(name, which)
   for epoch, one in pairs(self.list) do
-    if not newest or epoch == self.epoch then
+    if not which or (epoch == self.epoch) == (which == "newest") then
       local ok, err, code = one.process:signal(name)
       if not ok and code ~= "ESRCH" then
         log.warn("envoy_signal", { signal = name, epoch = epoch, reason = err })

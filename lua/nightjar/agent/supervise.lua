@@ -4,6 +4,7 @@
 
 local acknowledge = require("nightjar.agent.acknowledge")
 local admin = require("nightjar.agent.admin")
+local admin_address = require("nightjar.agent.admin_address")
 local backoff = require("nightjar.agent.backoff")
 local bootstrap = require("nightjar.agent.bootstrap")
 local deeds = require("nightjar.agent.deeds")
@@ -20,7 +21,7 @@ local supervisor = {}
 supervisor.__index = supervisor
 
 local LOOK = 0.05 -- seconds between two looks at a state
-local ROOM = 20   -- seconds for the oldest of three Envoys to end
+local ROOM = 20   -- seconds for the old Envoy of a hot restart to end
 
 -- Seconds; a spec may have less of them.
 local TIMES = {
@@ -46,7 +47,7 @@ function supervise.new(settings, times)
   return setmetatable({
     settings = settings,
     times = setmetatable(times or {}, { __index = TIMES }),
-    admin = admin.new("127.0.0.1:" .. settings.envoy_admin_port),
+    admin = admin.new(admin_address.expected(settings)),
     processes = processes.new(settings),
     backoff = backoff.new(),
     state = lifecycle.first,
@@ -236,13 +237,13 @@ function supervisor:start()
   return not self.problem or nil, self.problem
 end
 
----Wait until there is room for one more process: Envoy has names for three.
+---Wait until the hot restart before this one is over: a third Envoy ends the first at once, with
+---the connections that it still drains (tried: 1.40).
 function supervisor:await_room()
   local deadline = sched.now() + ROOM
-  local oldest = self.processes.list[self.processes.epoch - 2]
-  while oldest and not oldest.process:status() do
+  while self.processes:count() > 1 do
     if sched.now() >= deadline then
-      oldest.process:signal("KILL")
+      self.processes:signal("KILL", "older")
     end
     sched.sleep(LOOK)
   end
@@ -344,7 +345,7 @@ end
 function supervisor:drain_deadline()
   local timeout = self.settings.stop_timeout
   if self.stop_deadline then
-    return self.stop_deadline - math.min(2, timeout / 10) -- the rest is for Envoy's own end
+    return self.stop_deadline - math.min(2, timeout / 4) -- the rest is for Envoy's own end
   end
   return sched.now() + math.min(self.times.replace, timeout)
 end

@@ -16,10 +16,16 @@ local LOOK = 0.1                   -- seconds between two looks
 ---What is in force, as the agent noted it.
 ---@param settings table `state_dir`
 ---@return table? accepted nil when nothing is, or the note cannot be read
+---@return string? err why it cannot be read
 function past.accepted(settings)
-  local text = file.read(settings.state_dir .. "/accepted.json", MAX_FILE)
-  local value = text and json.decode(text, { max_depth = 64 })
-  return type(value) == "table" and type(value.generation) == "string" and value or nil
+  local path = settings.state_dir .. "/accepted.json"
+  local text, err, code = file.read(path, MAX_FILE)
+  if not text then return nil, code ~= "ENOENT" and err or nil end
+  local value, problem = json.decode(text, { max_depth = 64 })
+  if type(value) ~= "table" or type(value.generation) ~= "string" then
+    return nil, ("%s: %s"):format(path, problem or "expected a generation")
+  end
+  return value
 end
 
 ---The history with what is in force and what is pinned.

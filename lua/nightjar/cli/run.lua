@@ -40,6 +40,8 @@ renders the templates, publishes the files and supervises Envoy.
   SIGTERM, SIGINT, SIGQUIT   drain Envoy and stop; a second one stops at once
   SIGHUP                     make a pass now; one that Envoy refused is tried again
   SIGUSR1                    Envoy reopens its log files
+  SIGUSR2                    restart nightjar in place, such as after an upgrade;
+                             Envoy goes on untouched
   TRIGGER_STOP_FILE          stops like SIGTERM when it appears
 
 Exit status: 0 when stopped, 1 when it cannot start or

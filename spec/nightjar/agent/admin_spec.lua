@@ -6,9 +6,11 @@ local admin = require("nightjar.agent.admin")
 local function answering(answers)
   local one = admin.new("127.0.0.1:1")
   one.asked = {}
-  function one:request(method, path)
+  function one:ask(method, path)
     self.asked[#self.asked + 1] = method .. " " .. path
-    return answers[method .. " " .. path:match("^[^?]*")], "nobody answers"
+    local body = answers[method .. " " .. path:match("^[^?]*")]
+    if not body then return nil, "nobody answers", "connect" end
+    return { status = body:find("LIVE") == nil and path == "/ready" and 503 or 200, body = body }
   end
   return one
 end
@@ -108,6 +110,41 @@ describe("admin", function()
     assert.is_true(answering({ ["GET /ready"] = "LIVE\n" }):ready())
     assert.is_false(answering({ ["GET /ready"] = "PRE_INITIALIZING\n" }):ready())
     assert.is_false(answering({}):ready())
+  end)
+
+  it("tells what Envoy says of itself from silence and from what somebody else says", function()
+    assert.equal("DRAINING", (answering({ ["GET /ready"] = "DRAINING\n" }):state()))
+    local state, _, kind = answering({}):state()
+    assert.is_nil(state)
+    assert.equal("connect", kind)
+    state, _, kind = answering({ ["GET /ready"] = "<html>Not Found</html>" }):state()
+    assert.is_nil(state)
+    assert.equal("answer", kind)
+  end)
+
+  it("shows the bootstrap that Envoy runs, with the node that Envoy takes itself for", function()
+    local one = answering {
+      ["GET /config_dump"] = '{"configs":[{"bootstrap":{"node":{},"flags_path":"/f"}}]}',
+      ["GET /server_info"] = '{"state":"x","node":{"id":"of the command line"}}',
+    }
+    assert.same({ node = { id = "of the command line" }, flags_path = "/f" }, one:bootstrap())
+    assert.equal("GET /config_dump?mask=bootstrap", one.asked[1])
+  end)
+
+  it("does not take another answer for a bootstrap", function()
+    for _, text in ipairs { "", "[]", "{}", '{"configs":[]}', '{"configs":[1]}', '"x"' } do
+      local bootstrap, err = answering({ ["GET /config_dump"] = text, ["GET /server_info"] = "{}" })
+        :bootstrap()
+      assert.is_nil(bootstrap)
+      assert.matches("envoy admin: GET /config_dump", err, 1, true)
+    end
+    assert.is_nil((answering({}):bootstrap()))
+  end)
+
+  it("notes how many requests it has had", function()
+    local one = answering { ["GET /stats"] = STATS .. "http.admin.downstream_rq_total: 42\n" }
+    one:subscriptions()
+    assert.equal(42, one.requests)
   end)
 
   it("quotes a filter", function()
