@@ -28,7 +28,7 @@ passes.faults = {
 ---A world with an Envoy to come, see `start`.
 ---@param port_count integer of free ports for further listeners, `ports`
 ---@param ... string names of backends
----@return table passes `sidecar`, `world`, `command` of one pass, which leaves what it says in `err`
+---@return table passes `sidecar`, `world`; `command` makes one pass, which says its part in `err`
 function passes.new(port_count, ...)
   local sidecar = sidecar_of.new(...)
   local world = sidecar.world
