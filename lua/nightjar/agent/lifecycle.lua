@@ -10,6 +10,25 @@ end
 
 local ignored = "ignored"
 
+---The states Envoy can be in.
+lifecycle.states = {
+  { "absent", "none is there, and none was wanted yet" },
+  { "starting", "one runs that was not seen live yet" },
+  { "live", "it answers, or did when it was last asked" },
+  { "mute", "it lives, but has no admin interface that we find" },
+  { "handing_over", "a hot restart: a new one starts beside it" },
+  { "fallen_back", "the new one ended; the old one serves, without admin" },
+  { "suspect", "its admin interface is silent; it is being looked at" },
+  { "busy", "its admin interface is silent, its listeners answer" },
+  { "waiting", "none runs; the pause before the next start" },
+  { "replacing", "it drains, for a new one in its place" },
+  { "restarting", "it is told to end, for a new one in its place" },
+  { "draining", "the end is wanted; requests may finish" },
+  { "ending", "it is told to end" },
+  { "killing", "it is killed, and on its way" },
+  { "ended", "none runs, and none will" },
+}
+
 ---What can happen.
 lifecycle.events = {
   { "start", "the files are there: Envoy is wanted" },
@@ -58,7 +77,6 @@ lifecycle.actions = {
 
 ---Each state with its cells.
 lifecycle.cells = {
-  -- none is there, and none was wanted yet
   absent = {
     start = go("starting", "spawn"),
     taken = go("starting", "watch"),
@@ -69,7 +87,6 @@ lifecycle.cells = {
     stop = go("ended"),
     insist = ignored,
   },
-  -- one runs that was not seen live yet
   starting = {
     start = ignored, taken = ignored,
     not_spawned = go("waiting", "back_off"),
@@ -86,7 +103,6 @@ lifecycle.cells = {
     stop = go("draining", "drain"),
     insist = ignored,
   },
-  -- it answers, or did when it was last asked
   live = {
     start = ignored, taken = ignored, not_spawned = ignored, live = ignored, late = ignored,
     silent = go("suspect", "probe"),
@@ -100,7 +116,6 @@ lifecycle.cells = {
     stop = go("draining", "drain"),
     insist = ignored,
   },
-  -- it lives, but has no admin interface that we find
   mute = {
     start = ignored, taken = ignored, not_spawned = ignored,
     live = go("live", "settle"),
@@ -116,7 +131,6 @@ lifecycle.cells = {
     stop = go("draining", "drain"),
     insist = ignored,
   },
-  -- a hot restart: a new one starts beside it
   handing_over = {
     start = ignored, taken = ignored,
     not_spawned = go("starting", "watch"),
@@ -133,7 +147,6 @@ lifecycle.cells = {
     stop = go("draining", "drain"),
     insist = ignored,
   },
-  -- the new one ended; the old one serves, without admin
   fallen_back = {
     start = ignored, taken = ignored, not_spawned = ignored, live = ignored, late = ignored,
     silent = ignored, serves = ignored, hangs = ignored,
@@ -146,7 +159,6 @@ lifecycle.cells = {
     stop = go("draining", "drain"),
     insist = ignored,
   },
-  -- its admin interface is silent; it is being looked at
   suspect = {
     start = ignored, taken = ignored, not_spawned = ignored,
     live = go("live", "tell_answers"),
@@ -160,7 +172,6 @@ lifecycle.cells = {
     stop = go("draining", "drain"),
     insist = ignored,
   },
-  -- its admin interface is silent, its listeners answer
   busy = {
     start = ignored, taken = ignored, not_spawned = ignored,
     live = go("live", "tell_answers"),
@@ -174,7 +185,6 @@ lifecycle.cells = {
     stop = go("draining", "drain"),
     insist = ignored,
   },
-  -- none runs; the pause before the next start
   waiting = {
     start = ignored, taken = ignored, not_spawned = ignored, live = ignored, late = ignored,
     silent = ignored, serves = ignored, hangs = ignored, changed = ignored,
@@ -186,7 +196,6 @@ lifecycle.cells = {
     stop = go("killing", "kill"),
     insist = ignored,
   },
-  -- it drains, for a new one in its place
   replacing = {
     start = ignored, taken = ignored, not_spawned = ignored, live = ignored, late = ignored,
     silent = ignored, serves = ignored, hangs = ignored, changed = ignored,
@@ -199,7 +208,6 @@ lifecycle.cells = {
     stop = go("draining", "drain"),
     insist = ignored,
   },
-  -- it is told to end, for a new one in its place
   restarting = {
     start = ignored, taken = ignored, not_spawned = ignored, live = ignored, late = ignored,
     silent = ignored, serves = ignored, hangs = ignored, changed = ignored,
@@ -210,7 +218,6 @@ lifecycle.cells = {
     stop = go("ending", "terminate"),
     insist = ignored,
   },
-  -- the end is wanted; requests may finish
   draining = {
     start = ignored, taken = ignored, not_spawned = ignored, live = ignored, late = ignored,
     silent = ignored, serves = ignored, hangs = ignored, changed = ignored,
@@ -223,7 +230,6 @@ lifecycle.cells = {
     stop = ignored,
     insist = go("killing", "tell_kill", "kill"),
   },
-  -- it is told to end
   ending = {
     start = ignored, taken = ignored, not_spawned = ignored, live = ignored, late = ignored,
     silent = ignored, serves = ignored, hangs = ignored, changed = ignored,
@@ -234,7 +240,6 @@ lifecycle.cells = {
     stop = ignored,
     insist = go("killing", "tell_kill", "kill"),
   },
-  -- it is killed, and on its way
   killing = {
     start = ignored, taken = ignored, not_spawned = ignored, live = ignored, late = ignored,
     silent = ignored, serves = ignored, hangs = ignored, changed = ignored,
@@ -244,7 +249,6 @@ lifecycle.cells = {
     gone = go("ended", "leave"),
     stop = ignored, insist = ignored,
   },
-  -- none runs, and none will
   ended = {
     start = ignored, taken = ignored, not_spawned = ignored, live = ignored, late = ignored,
     silent = ignored, serves = ignored, hangs = ignored, changed = ignored,

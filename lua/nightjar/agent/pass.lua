@@ -288,6 +288,7 @@ function pass:accept(record)
   for i, one in ipairs(done.files) do
     paths[i] = one.path
   end
+  table.move(done.left, 1, #done.left, #paths + 1, paths)
   local accepted = { generation = done.generation, paths = paths, inputs = record.inputs, at = at,
     cause = cause, difference = json.array(lines or {}),
     pinned = record.held and record.held.generation }
@@ -296,9 +297,7 @@ function pass:accept(record)
   end
   -- From here on this generation is the one to go back to.
   self.state:keep_accepted(accepted)
-  if self.state.undo:pending() then
-    self.state.undo:clear()
-  end
+  self.state.undo:clear()
   if not record.held then
     self.state.history:keep(accepted, done.files, record.memory)
   end

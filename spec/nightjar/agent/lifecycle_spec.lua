@@ -154,6 +154,9 @@ describe("the life of Envoy", function()
 
   it("has no other state, and no cell is missing or too many", function()
     assert.same(sorted_keys(EXPECTED), sorted_keys(lifecycle.cells))
+    local states = names(lifecycle.states)
+    table.sort(states)
+    assert.same(states, sorted_keys(lifecycle.cells))
     local events = table.move(EVENTS, 1, #EVENTS, 1, {})
     table.sort(events)
     for state, cells in pairs(lifecycle.cells) do
@@ -229,6 +232,23 @@ describe("the life of Envoy", function()
         end
       end
     end
+  end)
+
+  describe("in docs/supervision.md", function()
+    local page = assert(require("host.file").read("docs/supervision.md"))
+
+    it("is what docs/supervision.lua writes from the table", function()
+      local before = package.path
+      local written = dofile("docs/supervision.lua")
+      package.path = before
+      assert.equal(written, page)
+    end)
+
+    it("stands beside each cause of a death, with what to do", function()
+      for _, one in pairs(require("nightjar.agent.cause").list) do
+        assert.matches("| `" .. one.event .. "` | [^|]+ | [^|]+ |", page)
+      end
+    end)
   end)
 
   it("names a state or an event that there is not", function()
