@@ -36,11 +36,12 @@ end
 ---@param directory string
 ---@return true? ok
 ---@return string? err
+---@return "taken"|string|nil code `taken`: another agent has it; else why it could not be written
 function owner.claim(directory)
   local me, other = owner.identity("self"), owner.of(directory)
   if other and file.read(path_in(directory), 4096) ~= me then
     return nil, ("%s: nightjar runs with it already, as process %d; give this one another TMP_DIR")
-      :format(directory, other)
+      :format(directory, other), "taken"
   end
   return file.write(path_in(directory), me or "")
 end

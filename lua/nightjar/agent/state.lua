@@ -45,18 +45,22 @@ function state.open(directory)
   if not ok then
     return nil, err
   end
-  ok, err = owner.claim(directory)
-  if not ok then
-    return nil, err
+  local accepted = read(directory .. "/accepted.json")
+  local claimed, problem, code = owner.claim(directory)
+  if not claimed and (code == "taken" or not accepted) then
+    return nil, problem
+  elseif not claimed then
+    -- A disk that is full, or read-only, is no reason not to serve what is on it.
+    log.warn("state_not_saved", { reason = problem })
   end
   sweep(directory)
-  local accepted = read(directory .. "/accepted.json")
-  local past, problem = history.open(directory)
+  local past
+  past, problem = history.open(directory)
   if problem then
     log.warn("state_unreadable", { path = past.folder, reason = problem })
   end
   return setmetatable({
-    directory = directory, history = past,
+    directory = directory, claimed = claimed, history = past,
     refused_path = directory .. "/refused.json", refused = read(directory .. "/refused.json"),
     snapshot_path = directory .. "/snapshot.json",
     accepted_path = directory .. "/accepted.json",
@@ -112,6 +116,7 @@ end
 ---Keep what was accepted: what the next pass must know of it, and the published paths.
 ---@param accepted table `generation`, `paths`, what `difference.memory` returned, …
 function state:keep_accepted(accepted)
+  self.claimed = self.claimed or owner.claim(self.directory)
   accepted.format = 1
   local text = assert(json.encode(accepted))
   self.accepted = accepted
