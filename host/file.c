@@ -86,8 +86,11 @@ static int make_one(
     return 0;
   int reason = errno;
   /* EEXIST, but also EROFS or EACCES on a way that is there already. */
-  if (stat(folder, &status) == 0 && S_ISDIR(status.st_mode))
+  int looked = stat(folder, &status);
+  if (looked == 0 && S_ISDIR(status.st_mode))
     return 0;
+  if (looked != 0 && errno != ENOENT) /* it does not tell what is there */
+    return error_errno(error, "cannot make folder", folder, errno);
   if (reason == EEXIST)
     return error_set(error, "ENOTDIR", "cannot make folder", folder,
         "something else is there that is no folder");

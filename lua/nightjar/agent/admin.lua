@@ -10,7 +10,7 @@ admin.__index = admin
 -- Only what acknowledgement needs: a full /stats of a large mesh is megabytes.
 local SUBSCRIPTIONS = "^(cluster_manager\\.(cds\\.(W)|warming_clusters)"
   .. "|listener_manager\\.(lds\\.(W)|total_listeners_warming)|http\\..*\\.rds\\..*\\.(W)"
-  .. "|cluster\\..*\\.version_text)$"
+  .. "|cluster\\..*\\.version_text|http\\.admin\\.downstream_rq_total)$"
 SUBSCRIPTIONS = SUBSCRIPTIONS:gsub("W", "version_text|update_(success|failure|rejected)")
 -- Only clusters whose endpoints have a file of their own have a version; all have these counters.
 local ASSIGNMENTS = "^cluster\\..*\\.update_(success|failure|rejected)$"
@@ -139,7 +139,8 @@ local function add_assignments(self, running, stats)
   return true
 end
 
----What Envoy subscribes to and what it runs of it.
+---What Envoy subscribes to and what it runs of it. Notes in `requests` how many requests its admin
+---interface has had: more each time, unless it is another Envoy than the last time.
 ---@return { clusters: Subscription?, listeners: Subscription?,
 ---  routes: table<string, Subscription>, assignments: table<string, Subscription>,
 ---  warming: integer }? running `assignments`: endpoints by the name of their cluster; `warming`:
@@ -150,6 +151,7 @@ function admin:subscriptions()
   if not stats then
     return nil, err
   end
+  self.requests = math.tointeger(tonumber(stats["http.admin.downstream_rq_total"]))
   local running = {
     clusters = subscription(stats, "cluster_manager.cds"),
     listeners = subscription(stats, "listener_manager.lds"),
@@ -168,15 +170,43 @@ function admin:subscriptions()
   return ok and running, err
 end
 
+-- An answer that is a JSON object.
+local function object(self, path)
+  local body, err = self:request("GET", path)
+  local value = body and json.decode(body, { max_depth = 128 })
+  if type(value) ~= "table" then
+    return nil, err or ("envoy admin: GET %s: expected JSON"):format(path)
+  end
+  return value
+end
+
+---The bootstrap that Envoy runs, as it has read it. The node is what Envoy takes it to be: words of
+---its command line go before the bootstrap's.
+---@return table? bootstrap
+---@return string? err
+function admin:bootstrap()
+  -- Tried with 1.40: `resource=bootstrap` is refused, for it is no repeated field.
+  local dump, err = object(self, "/config_dump?mask=bootstrap")
+  local info
+  if dump then
+    info, err = object(self, "/server_info")
+  end
+  local first = info and type(dump.configs) == "table" and dump.configs[1]
+  if type(first) ~= "table" or type(first.bootstrap) ~= "table" then
+    return nil, err or "envoy admin: GET /config_dump: expected a bootstrap"
+  end
+  first.bootstrap.node = info.node
+  return first.bootstrap
+end
+
 ---Why Envoy did not take listeners, as far as it remembers; it does so of no other resource
 ---(tried: 1.40).
 ---@return { name: string, reason: string }[]? refused
 ---@return string? err
 function admin:refused_listeners()
-  local body, err = self:request("GET", "/config_dump?resource=dynamic_listeners")
-  local dump = body and json.decode(body, { max_depth = 128 })
-  if type(dump) ~= "table" then
-    return nil, err or "envoy admin: /config_dump: expected JSON"
+  local dump, err = object(self, "/config_dump?resource=dynamic_listeners")
+  if not dump then
+    return nil, err
   end
   local list = {}
   for _, listener in ipairs(type(dump.configs) == "table" and dump.configs or {}) do

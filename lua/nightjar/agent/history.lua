@@ -4,6 +4,7 @@
 local file = require("host.file")
 local json = require("host.json")
 local log = require("nightjar.log")
+local stored = require("nightjar.agent.stored")
 
 local history = {}
 history.__index = history
@@ -31,16 +32,11 @@ local function check_entry(entry)
 end
 
 local function read_index(path)
-  local text, err, code = file.read(path, MAX_FILE)
-  if not text then
-    if code == "ENOENT" then
-      return {}
-    end
-    return nil, err
-  end
-  local value, problem = json.decode(text, { max_depth = 64 })
-  if type(value) ~= "table" or value.format ~= 1 or type(value.entries) ~= "table" then
-    return nil, path .. ": " .. (problem or "expected format 1")
+  local value, err = stored.read(path)
+  if not value then
+    return not err and {} or nil, err
+  elseif type(value.entries) ~= "table" then
+    return nil, path .. ": expected entries"
   end
   for i, entry in ipairs(value.entries) do
     if not check_entry(entry) then

@@ -14,6 +14,7 @@ local publish = require("nightjar.agent.publish")
 local reason = require("nightjar.agent.reason")
 local sched = require("nightjar.agent.sched")
 local staleness = require("nightjar.agent.staleness")
+local task_bootstrap = require("nightjar.agent.task_bootstrap")
 
 local pass = {}
 pass.__index = pass
@@ -32,6 +33,7 @@ function pass.new(settings, state, supervisor)
     settings = settings, state = state, supervisor = supervisor,
     told = {},  -- warnings that are in the log already
     hold = hold.new(settings, state), inotify = inotify.watch(),
+    task_bootstrap = task_bootstrap.new(settings),
     refused_at = sched.now(),
     counts = { passes = 0, failures = 0, warnings = 0 },
   }, pass)
@@ -221,6 +223,9 @@ function pass:publish(record)
   if not done then
     return nil, err
   end
+  if not self.supervisor:supervises() then
+    self.task_bootstrap:look(input.envoy, done.files)
+  end
   -- What a new Envoy must take, the operator's own files included.
   record.done, record.files = done, done.files
   return record
@@ -283,6 +288,7 @@ function pass:accept(record)
   for i, one in ipairs(done.files) do
     paths[i] = one.path
   end
+  table.move(done.left, 1, #done.left, #paths + 1, paths)
   local accepted = { generation = done.generation, paths = paths, inputs = record.inputs, at = at,
     cause = cause, difference = json.array(lines or {}),
     pinned = record.held and record.held.generation }
@@ -291,9 +297,7 @@ function pass:accept(record)
   end
   -- From here on this generation is the one to go back to.
   self.state:keep_accepted(accepted)
-  if self.state.undo:pending() then
-    self.state.undo:clear()
-  end
+  self.state.undo:clear()
   if not record.held then
     self.state.history:keep(accepted, done.files, record.memory)
   end

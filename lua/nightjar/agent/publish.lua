@@ -189,8 +189,9 @@ end
 ---Remove what the generation before this one had and this one has not, and what a publication
 ---that came to nothing left.
 ---@return string[] removed
+---@return string[] left what could not be removed: the next publication tries again
 function work:remove()
-  local kept, removed, gone = {}, {}, {}
+  local kept, removed, left, gone = {}, {}, {}, {}
   for _, one in ipairs(self.files) do
     kept[one.path] = true
   end
@@ -209,10 +210,11 @@ function work:remove()
         removed[#removed + 1] = path
       elseif code ~= "ENOENT" then
         log.warn("remove_failed", { path = path, reason = err })
+        left[#left + 1] = path
       end
     end
   end
-  return removed
+  return removed, left
 end
 
 ---What there is to say of a refusal. A bootstrap was judged, with a reason, before it was in place.
@@ -319,8 +321,9 @@ end
 ---  `check`: judges a bootstrap; `explain`: why Envoy refused files, and whether the cause lies
 ---  outside of them; `alive`: whether the Envoy that was asked still runs
 ---@param settings table `config_dir`
----@return { generation: string, changed: string[], removed: string[], files: table[] }? done
----  `files`: all of the generation, in the order of their steps
+---@return { generation: string, changed: string[], removed: string[], left: string[],
+---  files: table[] }? done `left`: could not be removed; `files`: all of the generation, in the
+---  order of their steps
 ---@return string? err
 ---@return { generation: string, files: string[], reason: string, outside: boolean?,
 ---  died: boolean? }? refusal when Envoy refused this generation, now or before, or `died` of it
@@ -343,7 +346,8 @@ function publish.run(input, settings)
       return self:fail(step, err, code, refused)
     end
   end
-  return { generation = generation, changed = self.changed, removed = self:remove(),
+  local removed, left = self:remove()
+  return { generation = generation, changed = self.changed, removed = removed, left = left,
     files = files }
 end
 

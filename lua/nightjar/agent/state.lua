@@ -7,28 +7,20 @@ local history = require("nightjar.agent.history")
 local json = require("host.json")
 local log = require("nightjar.log")
 local owner = require("nightjar.agent.owner")
+local stored = require("nightjar.agent.stored")
 local undo = require("nightjar.agent.undo")
 
 local state = {}
 state.__index = state
 
-local MAX_FILE = 256 * 1024 * 1024 -- bytes
 -- A snapshot that differs only in its times is written this seldom: an unchanged pass writes
 -- nothing, and an age read after a restart is wrong by no more than this.
 local REFRESH = 300 -- seconds
 
 local function read(path)
-  local text, err, code = file.read(path, MAX_FILE)
-  if not text then
-    if code ~= "ENOENT" then
-      log.warn("state_unreadable", { path = path, reason = err })
-    end
-    return nil
-  end
-  local value, problem = json.decode(text, { max_depth = 64 })
-  if type(value) ~= "table" or value.format ~= 1 then
-    log.warn("state_unreadable", { path = path, reason = problem or "expected format 1" })
-    return nil
+  local value, err = stored.read(path)
+  if err then
+    log.warn("state_unreadable", { path = path, reason = err })
   end
   return value
 end

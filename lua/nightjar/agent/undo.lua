@@ -4,11 +4,11 @@
 local file = require("host.file")
 local json = require("host.json")
 local log = require("nightjar.log")
+local stored = require("nightjar.agent.stored")
 
 local undo = {}
 undo.__index = undo
 
-local MAX_FILE = 256 * 1024 * 1024 -- bytes
 -- Only what decides over Envoy's configuration is kept on disk.
 local KEPT = { clusters = true, routes = true, listeners = true, bootstrap = true }
 
@@ -18,17 +18,16 @@ local KEPT = { clusters = true, routes = true, listeners = true, bootstrap = tru
 ---@return table undo
 function undo.open(directory, accepted)
   local self = setmetatable({ path = directory .. "/undo.json", entries = {} }, undo)
-  local text, err, code = file.read(self.path, MAX_FILE)
-  if not text then
-    if code ~= "ENOENT" then
-      log.warn("state_unreadable", { path = self.path, reason = err })
-    end
-    return self
+  local value, err = stored.read(self.path)
+  self.on_disk = value ~= nil or err ~= nil
+  if value and type(value.entries) ~= "table" then
+    err = self.path .. ": expected entries"
   end
-  local value, problem = json.decode(text)
-  if type(value) ~= "table" or value.format ~= 1 or type(value.entries) ~= "table" then
-    log.warn("state_unreadable", { path = self.path, reason = problem or "expected format 1" })
-  elseif accepted and value.generation ~= accepted.generation then
+  if err then
+    log.warn("state_unreadable", { path = self.path, reason = err })
+  elseif value and accepted and value.generation == accepted.generation then
+    self:clear()
+  elseif value and accepted then
     self.entries = value.entries
   end
   return self
@@ -62,6 +61,7 @@ local function save(self, generation)
   }
   local ok = text and true or nil
   if ok then
+    self.on_disk = true
     ok, err = file.write(self.path, text, { mode = 384 }) -- 0600: the owner's alone
   end
   return ok, err
@@ -86,11 +86,17 @@ function undo:note(generation, entries)
   return save(self, generation)
 end
 
----Forget: the publication was accepted, or all is back.
+---Forget: the publication was accepted, or all is back. What could not be removed is tried again by
+---the next call.
 function undo:clear()
   self.entries = {}
+  if not self.on_disk then
+    return
+  end
   local ok, err, code = file.remove(self.path)
-  if not ok and code ~= "ENOENT" then
+  if ok or code == "ENOENT" then
+    self.on_disk = false
+  else
     log.warn("state_not_saved", { path = self.path, reason = err })
   end
 end

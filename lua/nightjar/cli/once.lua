@@ -19,6 +19,7 @@ local function run(settings)
     if not kept then
       return nil, err
     end
+    file.sweep(settings.config_dir)
     -- An Envoy that runs already is asked what it took; none is started.
     settings.envoy_bin = ""
     local one = pass.new(settings, kept, supervise.new(settings))

@@ -122,6 +122,31 @@ describe("admin", function()
     assert.equal("answer", kind)
   end)
 
+  it("shows the bootstrap that Envoy runs, with the node that Envoy takes itself for", function()
+    local one = answering {
+      ["GET /config_dump"] = '{"configs":[{"bootstrap":{"node":{},"flags_path":"/f"}}]}',
+      ["GET /server_info"] = '{"state":"x","node":{"id":"of the command line"}}',
+    }
+    assert.same({ node = { id = "of the command line" }, flags_path = "/f" }, one:bootstrap())
+    assert.equal("GET /config_dump?mask=bootstrap", one.asked[1])
+  end)
+
+  it("does not take another answer for a bootstrap", function()
+    for _, text in ipairs { "", "[]", "{}", '{"configs":[]}', '{"configs":[1]}', '"x"' } do
+      local bootstrap, err = answering({ ["GET /config_dump"] = text, ["GET /server_info"] = "{}" })
+        :bootstrap()
+      assert.is_nil(bootstrap)
+      assert.matches("envoy admin: GET /config_dump", err, 1, true)
+    end
+    assert.is_nil((answering({}):bootstrap()))
+  end)
+
+  it("notes how many requests it has had", function()
+    local one = answering { ["GET /stats"] = STATS .. "http.admin.downstream_rq_total: 42\n" }
+    one:subscriptions()
+    assert.equal(42, one.requests)
+  end)
+
   it("quotes a filter", function()
     local one = answering {}
     one:stats("^a\\.b$")

@@ -32,6 +32,7 @@ describe("undo", function()
     undo.open(folder, { generation = "a" }):note("b",
       { { path = "cds.json", step = "clusters", content = "old" } })
     assert.is_false(undo.open(folder, { generation = "b" }):pending())
+    assert.same({}, file.list(folder))
   end)
 
   it("leaves no file behind when it is cleared", function()
@@ -40,6 +41,19 @@ describe("undo", function()
     one:clear()
     assert.same({}, file.list(folder))
     one:clear()
+  end)
+
+  it("is taken away by a later call when the first one could not", function()
+    local one = undo.open(folder)
+    one:note("b", { { path = "cds.json", step = "clusters", content = "old" } })
+    -- A folder with something in it cannot be removed like a file.
+    os.remove(one.path)
+    assert(file.mkdir(one.path .. "/inside"))
+    one:clear()
+    assert.is_false(one:pending())
+    assert(os.remove(one.path .. "/inside"))
+    one:clear()
+    assert.same({}, file.list(folder))
   end)
 
   it("remembers other files without storing them, whatever bytes they hold", function()
