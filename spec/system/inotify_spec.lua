@@ -52,7 +52,7 @@ describe("inotify instances", function()
 
   it("that Envoy will not find are told before it aborts", function()
     started_with(2)
-    sidecar:logged("event=envoy_died", 15)
+    sidecar:logged("event=envoy_inotify_exhausted", 15)
     local log = world:log(sidecar.agent)
     local told = assert(log:find("event=inotify_low", 1, true))
     assert.is_true(told < log:find("event=envoy_started", 1, true))

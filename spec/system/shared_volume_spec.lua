@@ -207,6 +207,7 @@ describe("a shared volume whose Envoy has another bootstrap", function()
       own.node.cluster = "shop"
       return own
     end))
+    sidecar:answers("/more", 200) -- what is on disk, without a word of the agent's
     sidecar:logged("event=resolved", 15, from)
     assert.is_nil(told(from))
     finally(function() bootstrap(shipped) end)

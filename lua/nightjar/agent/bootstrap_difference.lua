@@ -15,6 +15,8 @@ local MAX_VALUE = 80 -- bytes of a value in a message
 local IN_PART = { node = true, admin = true, dynamic_resources = true }
 -- Envoy shows no secrets; nobody can tell whether they are the same.
 local REDACTED = "[redacted]"
+-- Switches of the shipped bootstrap that Envoy shows when they are off.
+local SHOWN = { use_all_default_tags = true }
 
 -- Protobuf takes `statsConfig` for `stats_config`, and Envoy shows the latter.
 local function snake(key)
@@ -55,17 +57,30 @@ local function text(value)
   return number and ("%.14g"):format(tonumber(number)) .. unit or value
 end
 
--- What Envoy leaves out when it shows a message. An empty mapping is something, and shown.
-local function is_default(value)
+-- A word of an enumeration: nobody here knows its number, or whether it is the default.
+local function is_word(value)
+  return type(value) == "string" and value:match("^%u[%u%d_]+$") ~= nil
+end
+
+-- What Envoy leaves out when it shows a message. Messages are shown, be they empty: mappings,
+-- durations of `0s`, and switches that are messages because they are on without a word.
+local function is_default(key, value)
   if type(value) == "table" then
     return json.is_array(value) and #value == 0
+  elseif SHOWN[snake(key)] then
+    return false
   end
-  return value == nil or value == json.null or value == false or value == "" or text(value) == "0"
-    or text(value) == "0s"
+  return value == nil or value == false or value == "" or text(value) == "0" or is_word(value)
+end
+
+-- Are two scalars the same to Envoy?
+local function is_same(wanted, running)
+  return text(wanted) == text(running)
+    or is_word(running) and math.type(wanted) == "integer"
 end
 
 local function shown(value)
-  if value == nil or value == json.null then
+  if value == nil then
     return "nothing"
   elseif type(value) == "table" then
     return json.is_array(value) and ("a list of %d"):format(#value) or "a mapping"
@@ -84,15 +99,15 @@ local function sorted_keys(map)
   return keys
 end
 
--- Adds what differs below `path`.
-local function compare(list, path, wanted, running)
+-- Adds what differs below `path`, of which `key` is the last part.
+local function compare(list, path, wanted, running, key)
   local function differs()
     list[#list + 1] = { field = path, expected = shown(wanted), actual = shown(running) }
   end
-  if running == REDACTED or running == nil and is_default(wanted) then
+  if wanted == json.null or running == REDACTED or running == nil and is_default(key, wanted) then
     return
   elseif type(wanted) ~= "table" or type(running) ~= "table" then
-    if wanted ~= json.null and (type(running) == "table" or text(wanted) ~= text(running)) then
+    if type(running) == "table" or not is_same(wanted, running) then
       differs()
     end
   elseif json.is_array(wanted) or json.is_array(running) then
@@ -100,11 +115,11 @@ local function compare(list, path, wanted, running)
       return differs()
     end
     for i, item in ipairs(wanted) do
-      compare(list, ("%s[%d]"):format(path, i), item, running[i])
+      compare(list, ("%s[%d]"):format(path, i), item, running[i], i)
     end
   else
-    for _, key in ipairs(sorted_keys(wanted)) do
-      compare(list, path .. "." .. tostring(key), wanted[key], get(running, key))
+    for _, name in ipairs(sorted_keys(wanted)) do
+      compare(list, path .. "." .. tostring(name), wanted[name], get(running, name), name)
     end
   end
 end
@@ -117,23 +132,24 @@ end
 
 ---What an Envoy runs otherwise than a bootstrap wants it: the node's id and cluster, the admin
 ---port, the files of clusters and listeners, and each other field at the top of the wanted one.
----A value that is Envoy's default counts as equal to none, since Envoy does not show it.
+---A value that may be Envoy's default counts as equal to none, since Envoy does not show those.
 ---@param wanted table as parsed from a file
 ---@param running table as Envoy shows it
 ---@return BootstrapDifference[] sorted by field
 function difference.between(wanted, running)
   local list = {}
   for _, key in ipairs { "id", "cluster" } do
-    compare(list, "node." .. key, at(wanted, "node", key), at(running, "node", key))
+    compare(list, "node." .. key, at(wanted, "node", key), at(running, "node", key), key)
   end
   local port = { "admin", "address", "socket_address", "port_value" }
-  compare(list, "admin.port", at(wanted, table.unpack(port)), at(running, table.unpack(port)))
+  compare(list, "admin.port", at(wanted, table.unpack(port)), at(running, table.unpack(port)),
+    "port_value")
   for _, name in ipairs { "cds_config", "lds_config" } do
-    compare(list, name .. ".path", path_of(wanted, name), path_of(running, name))
+    compare(list, name .. ".path", path_of(wanted, name), path_of(running, name), "path")
   end
   for _, key in ipairs(sorted_keys(wanted)) do
     if not IN_PART[snake(key)] then
-      compare(list, snake(key), wanted[key], get(running, key))
+      compare(list, snake(key), wanted[key], get(running, key), key)
     end
   end
   table.sort(list, function(a, b) return a.field < b.field end)

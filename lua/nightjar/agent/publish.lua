@@ -298,7 +298,8 @@ function work:fail(step, err, code, refused)
   if code ~= "refused" and code ~= "died" then
     return nil, where .. err
   end
-  local refusal = { generation = self.generation, files = {}, reason = err, died = true }
+  local refusal = { generation = self.generation, files = {}, reason = err, died = true,
+    outside = true }
   if code == "refused" then
     refusal = self:refusal(step, err, refused)
   else
