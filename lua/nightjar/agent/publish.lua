@@ -253,7 +253,7 @@ end
 ---@param input { undo: table, envoy: table?, settle: boolean? } as for `run`
 ---@param settings table `config_dir`
 ---@return true? ok also when there was nothing to put back
----@return string? err a file could not be written; what is noted stays noted
+---@return string? err a file could not be written or removed; what is noted stays noted
 function publish.restore(input, settings)
   local undo = input.undo
   if not undo:pending() then
@@ -280,7 +280,10 @@ function publish.restore(input, settings)
   for i, entry in ipairs(undo.entries) do
     paths[i] = entry.path
     if not entry.content then
-      file.remove(self.folder .. "/" .. entry.path)
+      local ok, err, code = file.remove(self.folder .. "/" .. entry.path)
+      if not ok and code ~= "ENOENT" then
+        return nil, "publish: restore: " .. err
+      end
     end
   end
   log.warn("restored", { files = paths })
@@ -332,8 +335,11 @@ function publish.run(input, settings)
   local files = in_order(input)
   local generation = fingerprint(files)
   if input.refused and generation == input.refused.generation then
+    -- The way back may have failed when it was refused: a full disk.
+    local back, problem = publish.restore(input, settings)
     return nil, ("publish: generation %s: Envoy refused it before; it is not tried again until it "
-      .. "changes: %s"):format(generation, input.refused.reason), input.refused
+      .. "changes: %s"):format(generation, input.refused.reason)
+      .. (back and "" or "; " .. problem), input.refused
   end
   local self = setmetatable({
     files = files, generation = generation, folder = settings.config_dir, changed = {},

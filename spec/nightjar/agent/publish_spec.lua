@@ -136,6 +136,41 @@ describe("publish.run", function()
     end)
   end
 
+  it("tells what it could not remove, so that the next one tries again", function()
+    accept(assert(run(generation("1", { set("rds/old.json", "routes", "1") }))))
+    local old = settings.config_dir .. "/rds/old.json"
+    assert(os.remove(old))
+    assert(file.mkdir(old .. "/in the way"))
+    local done = assert(run(generation("2")))
+    assert.same({ "rds/old.json" }, done.left)
+    assert.same({}, done.removed)
+    assert(os.remove(old .. "/in the way"))
+    done = assert(run(generation("2")))
+    assert.same({ {}, { "rds/old.json" } }, { done.left, done.removed })
+  end)
+
+  it("goes back first, if it could not before, when a refused generation comes again", function()
+    accept(assert(run(generation("1"))))
+    local accepted = content("cds.json")
+    local one = envoy { ["rds/r.json"] = "2" }
+    one.subscriptions()
+    local _, _, refused = run(generation("2"), { envoy = one })
+    -- What a full disk leaves: the refused generation's clusters, and a file of its own.
+    assert(input.undo:note("2", { { path = "cds.json", step = "clusters", content = accepted },
+      { path = "rds/new.json", step = "routes" } }))
+    assert(file.write(settings.config_dir .. "/cds.json", "{}"))
+    assert(file.mkdir(settings.config_dir .. "/rds/new.json/in the way"))
+    local done, err = run(generation("2"), { refused = refused })
+    assert.is_nil(done)
+    assert.matches("not tried again until it changes: .*; publish: restore: cannot remove", err)
+    assert.equal(accepted, content("cds.json"))
+    assert.is_true(input.undo:pending())
+    assert(os.remove(settings.config_dir .. "/rds/new.json/in the way"))
+    assert.is_nil((run(generation("2"), { refused = refused })))
+    assert.is_false(input.undo:pending())
+    assert.is_nil(file.stat(settings.config_dir .. "/rds/new.json"))
+  end)
+
   it("puts no bootstrap in place that is not accepted, nor what came with it", function()
     accept(assert(run(generation("1"))))
     local done, err, refused = run(generation("2"), { check = function(one)
