@@ -96,6 +96,22 @@ describe("an Envoy", function()
       never_logged("envoy_crash")
     end)
 
+    it("because the host has no inotify instances left is told so, with what to raise", function()
+      local limited = 'echo 1 > /proc/sys/user/max_inotify_instances && exec "$0" "$@"'
+      local wrap = { "unshare", "--user", "--map-root-user", "sh", "-c", limited }
+      if not os.execute("unshare --user --map-root-user sh -c '"
+        .. limited:gsub('%$0', "true") .. "' 2>/dev/null") then
+        return pending("unshare may not make a user namespace here")
+      end
+      wrap[#wrap + 1] = sidecar_of.program
+      wrap[#wrap + 1] = "run"
+      start({}, wrap)
+      sidecar:logged("event=envoy_inotify_exhausted", 10)
+      assert.matches('event=envoy_inotify_exhausted [^\n]*sysctl %-w [%w_.]+=%d+',
+        world:log(sidecar.agent))
+      never_logged("envoy_crash")
+    end)
+
     it("because its port is taken is told so, and is no crash", function()
       started()
       world:signal(sidecar.agent, "TERM")

@@ -1,6 +1,7 @@
 -- Supervision in reality: a real Envoy is started, killed, handed over, drained and missed.
 
 local file = require("host.file")
+local script = require("spec.support.script")
 local sidecar_of = require("spec.support.sidecar")
 local world_of = require("spec.support.world")
 
@@ -393,6 +394,23 @@ describe("supervision", function()
       assert.are.equal(0, world:ended(sidecar.agent, 5))
       assert.is_false(alive(envoy))
       assert.is_nil(file.stat(sidecar.state .. "/envoy.json"))
+    end)
+
+    it("has left an Envoy that is asked to end where it cannot be taken over", function()
+      if not script.can_trace() then return pending(script.NO_TRACE) end
+      started()
+      local envoy = sidecar:envoy()
+      world:signal(sidecar.agent, "KILL")
+      world:ended(sidecar.agent, 3)
+      -- A kernel without pidfds; -D makes strace the child.
+      started({}, { "strace", "-D", "-qq", "-o", "/dev/null", "-e", "trace=pidfd_open", "-e",
+        "inject=pidfd_open:error=ENOSYS", sidecar.program, "run" })
+      sidecar:logged("event=envoy_not_taken_over")
+      sidecar:logged("event=envoy_started", 10)
+      dies(envoy, 5)
+      sidecar:answers("/web", 200)
+      assert.are_not.equal(envoy, sidecar:envoy())
+      halt()
     end)
 
     it("and whose Envoy ended as well is followed by a new start", function()

@@ -17,7 +17,8 @@ local deeds = {}
 local LOOK = 0.05 -- seconds between two looks at a process
 local LOOK_LATER = 1 -- and at one that is late, or silent
 local WATCHED = { starting = true, handing_over = true }
-local HTTP_LIFE = { connect = true, timeout = true, resolve = true } -- failures that show no life
+-- Failures of a request that show no life; a reset or a wrong protocol is an answer too.
+local NO_LIFE = { connect = true, timeout = true, resolve = true }
 
 -- At most one of each kind of task; one that is over may be replaced by what it began itself.
 local function beside(self, kind, fn)
@@ -78,7 +79,7 @@ function deeds.watch(self)
 end
 
 function deeds.settle(self)
-  self.was_live = true
+  self.was_live, self.problem = true, nil
 end
 
 function deeds.back_off(self)
@@ -101,7 +102,7 @@ local function is_alive(port)
     method = "GET", url = ("http://127.0.0.1:%d/"):format(port), connect_timeout = 1, timeout = 2,
     headers = { connection = "close" },
   }
-  return answer ~= nil or not HTTP_LIFE[err.kind]
+  return answer ~= nil or not NO_LIFE[err.kind]
 end
 
 function deeds.probe(self)

@@ -34,6 +34,7 @@ local TIMES = {
 
 local UNSETTLED = { starting = true, handing_over = true, replacing = true, restarting = true,
   waiting = true }
+local REPLACES = { handing_over = true, replacing = true, restarting = true }
 local STARTS = { starting = true, handing_over = true }
 local SILENT = { suspect = true, busy = true }
 
@@ -200,12 +201,12 @@ function supervisor:take_over()
   end
 end
 
----Make ready for the next agent in this process (child.become): wait, within bounds, until no start
----or replacement is under way.
+---Make ready for the next agent in this process (child.become): wait, within bounds, until no
+---replacement is under way.
 ---@param insisted fun(): boolean true when there is something more urgent
 function supervisor:hand_on(insisted)
   local deadline = sched.now() + self.times.live_within
-  while UNSETTLED[self.state] and sched.now() < deadline and not insisted() do
+  while REPLACES[self.state] and sched.now() < deadline and not insisted() do
     sched.sleep(LOOK)
   end
   if self.processes:newest() then
