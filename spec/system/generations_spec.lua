@@ -18,6 +18,7 @@ end
 local COUNT = tonumber(os.getenv("GENERATIONS") or os.getenv("ASAN_OPTIONS") and 100 or 1000)
 local SEED = math.tointeger(tonumber(os.getenv("SEED") or os.time()))
 local PATIENCE = 15 -- seconds for one generation
+local REFUSED_EVERY = 25 -- generations there is one that Envoy refuses
 
 describe("a thousand generations", function()
   local sidecar, world, templates, clusters, mesh
@@ -43,10 +44,16 @@ describe("a thousand generations", function()
     return least
   end
 
+  -- The template of clusters as the mesh wants it now, but with another time to connect.
+  local function template(connect)
+    assert(file.write(templates .. "/cds.json.yaml.mustache",
+      (clusters:gsub("idle_timeout: 60s", ("idle_timeout: %ds"):format(mesh.timeout))
+        :gsub("connect_timeout: 1s", "connect_timeout: " .. connect))))
+  end
+
   local function change()
     if mesh:step() == "template" then
-      assert(file.write(templates .. "/cds.json.yaml.mustache",
-        (clusters:gsub("idle_timeout: 60s", ("idle_timeout: %ds"):format(mesh.timeout)))))
+      template("1s")
     end
     sidecar:mesh(mesh:mesh(sidecar.service), mesh.extra and { ["other.local"] = mesh.port } or nil)
   end
@@ -66,6 +73,21 @@ describe("a thousand generations", function()
       generation, now = accepted()
     end
     return generation ~= before
+  end
+
+  -- Has Envoy refuse a template, and puts the good one back: what is in force stays.
+  local function refuse()
+    local before, path = accepted(), sidecar.state .. "/refused.json"
+    for _, try in ipairs { { connect = "0s", refused = true }, { connect = "1s" } } do
+      template(try.connect)
+      world:signal(sidecar.agent, "HUP")
+      local deadline = sched.now() + PATIENCE
+      while (file.stat(path) ~= nil) ~= (try.refused or false) do
+        assert(sched.now() < deadline, "refused or not: connect_timeout " .. try.connect)
+        sched.sleep(0.005)
+      end
+    end
+    assert.are.equal(before, (accepted()))
   end
 
   setup(function()
@@ -90,12 +112,16 @@ describe("a thousand generations", function()
 
   it("fail no request, and nothing grows", function()
     local load = world:load(sidecar:url("/web"), 10, 400)
-    local envoy, warm = sidecar:envoy(), nil
+    local envoy, refused, warm = sidecar:envoy(), 0, nil
     local started = sched.now()
     sched.run(function()
       local count = 0
       while count < COUNT do
         count = count + (advance() and 1 or 0)
+        if count // REFUSED_EVERY > refused then
+          refused = refused + 1
+          refuse()
+        end
         if not warm and count >= COUNT // 5 then
           warm = { agent = usage(sidecar.agent.pid), envoy = usage(envoy) }
         end
@@ -106,11 +132,11 @@ describe("a thousand generations", function()
       return { agent = usage(sidecar.agent.pid), envoy = usage(envoy) }
     end)
     local seen = world:finish_load(load)
-    print(("# seed %d: %d generations in %.0f s, %d requests, %d failed; agent %d→%d descriptors, "
-      .. "%d→%d KiB; Envoy %d→%d descriptors, %d→%d KiB"):format(SEED, COUNT, seconds,
-      seen.requests, seen.failed, warm.agent.descriptors, last.agent.descriptors, warm.agent.data,
-      last.agent.data, warm.envoy.descriptors, last.envoy.descriptors, warm.envoy.data,
-      last.envoy.data))
+    print(("# seed %d: %d generations and %d refused in %.0f s, %d requests, %d failed; "
+      .. "agent %d→%d descriptors, %d→%d KiB; Envoy %d→%d descriptors, %d→%d KiB"):format(SEED,
+      COUNT, refused, seconds, seen.requests, seen.failed, warm.agent.descriptors,
+      last.agent.descriptors, warm.agent.data, last.agent.data, warm.envoy.descriptors,
+      last.envoy.descriptors, warm.envoy.data, last.envoy.data))
     assert.are.equal(0, seen.failed, table.concat(seen.errors, "; "))
     assert.are.equal(envoy, sidecar:envoy())
     assert.is_true(last.agent.descriptors <= warm.agent.descriptors + 2)
@@ -125,6 +151,7 @@ describe("a thousand generations", function()
     world_of.eventually(function()
       local clusters_left = sidecar:clusters()
       return #clusters_left == 1 and clusters_left[1] == "last-blue"
+        and not file.stat(sidecar.state .. "/undo.json")
     end, 10, "what lingers has left")
     local function names(folder)
       local list = {}
