@@ -8,9 +8,15 @@ local strace = {}
 
 local MAX_TRACE = 64 * 1024 * 1024 -- bytes
 
--- The calls of a trace. With `-s 0` the only texts in it are paths, so a folder's name in a line
--- means a call on something below it.
-local function parse(text, folder)
+---strace's options whose trace `parse` can read.
+strace.options = "-y -s 0"
+
+---The calls of a trace. With `-s 0` the only texts in it are paths, so a folder's name in a line
+---means a call on something below it.
+---@param text string
+---@param folder string
+---@return table[] calls as in the result of `run`
+function strace.parse(text, folder)
   local calls, numbers, below = {}, {}, {}
   for line in text:gmatch("[^\n]+") do
     local name = line:match("^([%w_]+)%(")
@@ -38,8 +44,8 @@ end
 ---  something else), `line`, `struck`: strace made it fail
 function strace.run(command, folder, log, options)
   local _, kind, number = os.execute(("exec %s %s"):format(
-    script.trace("-y -s 0 " .. (options or ""), log), command))
-  local result = { calls = parse(assert(file.read(log, MAX_TRACE)), folder) }
+    script.trace(strace.options .. " " .. (options or ""), log), command))
+  local result = { calls = strace.parse(assert(file.read(log, MAX_TRACE)), folder) }
   result[kind == "signal" and "signal" or "status"] = number
   return result
 end
