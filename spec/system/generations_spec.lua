@@ -153,6 +153,7 @@ describe("a thousand generations", function()
       return #clusters_left == 1 and clusters_left[1] == "last-blue"
         and not file.stat(sidecar.state .. "/undo.json")
     end, 10, "what lingers has left")
+    os.execute("sleep 1") -- nothing is being published any more
     local function names(folder)
       local list = {}
       for i, item in ipairs(assert(file.list(folder))) do list[i] = item.name end
