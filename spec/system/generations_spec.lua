@@ -75,19 +75,31 @@ describe("a thousand generations", function()
     return generation ~= before
   end
 
-  -- Has Envoy refuse a template, and puts the good one back: what is in force stays.
-  local function refuse()
-    local before, path = accepted(), sidecar.state .. "/refused.json"
-    for _, try in ipairs { { connect = "0s", refused = true }, { connect = "1s" } } do
-      template(try.connect)
-      world:signal(sidecar.agent, "HUP")
-      local deadline = sched.now() + PATIENCE
-      while (file.stat(path) ~= nil) ~= (try.refused or false) do
-        assert(sched.now() < deadline, "refused or not: connect_timeout " .. try.connect)
-        sched.sleep(0.005)
-      end
+  local function wait(probe, what)
+    local deadline = sched.now() + PATIENCE
+    while not probe() do
+      assert(sched.now() < deadline, ("seed %d: did not happen: %s"):format(SEED, what))
+      sched.sleep(0.005)
     end
-    assert.are.equal(before, (accepted()))
+  end
+
+  -- Has Envoy refuse a template, and puts the good one back.
+  local function refuse()
+    local path = sidecar.state .. "/refused.json"
+    template("0s")
+    world:signal(sidecar.agent, "HUP")
+    local text
+    wait(function()
+      text = file.read(path)
+      return text
+    end, "a refusal")
+    assert.are_not.equal(assert(json.decode(text)).generation, (accepted()))
+    wait(function()
+      return not file.read(sidecar.folder .. "/cds.json"):find('"connect_timeout": "0s"', 1, true)
+    end, "the way back")
+    template("1s")
+    world:signal(sidecar.agent, "HUP")
+    wait(function() return not file.stat(path) end, "a generation that is not refused")
   end
 
   setup(function()
