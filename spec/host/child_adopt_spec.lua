@@ -193,7 +193,7 @@ describe("child.become", function()
       local process = child.spawn { argv = { "sleep", "1" }, stdin = "pipe", stdout = "pipe" }
       local folder = file.folder("/")
       -- Not by a pipe: the shell would hold its ends while it starts the two.
-      child.become { argv = { "sh", "-c", 'f=$(mktemp); ls /proc/$$/fd >"$f"; '
+      child.become { argv = { "sh", "-c", 'f=$(mktemp); (ls /proc/$$/fd >"$f"); '
         .. 'sed "s/^/= /" "$f"; rm "$f"' } }
     ]])
     assert.same({ "0", "1", "2" }, result.said, result.err)
