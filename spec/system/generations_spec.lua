@@ -152,7 +152,8 @@ describe("a thousand generations", function()
     assert.are.equal(0, seen.failed, table.concat(seen.errors, "; "))
     assert.are.equal(envoy, sidecar:envoy())
     assert.is_true(last.agent.descriptors <= warm.agent.descriptors + 2)
-    assert.is_true(last.agent.data <= warm.agent.data + 1024)
+    -- A sanitizer keeps freed memory for a while.
+    assert.is_true(last.agent.data <= warm.agent.data + 1024 or os.getenv("ASAN_OPTIONS") ~= nil)
     -- Its connections to endpoints come and go with them.
     assert.is_true(last.envoy.descriptors <= warm.envoy.descriptors + 40)
     assert.is_true(last.envoy.data <= warm.envoy.data * 1.25 + 4096)

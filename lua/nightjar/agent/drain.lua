@@ -7,32 +7,45 @@ local drain = {}
 
 local LOOK = 0.1 -- seconds between two looks
 
----Drain, and return when requests have ceased for a while, the time is over, or Envoy does not say.
+-- Have health checks fail; false when Envoy does not take part.
+local function fail_health_check(options)
+  while not options.admin():fail_health_check() do
+    if not options.expected() or sched.now() >= options.deadline then
+      return false
+    end
+    sched.sleep(LOOK)
+  end
+  return true
+end
+
+---Drain, and return when requests have ceased for a while, the time is over, or Envoy does not
+---say. Whoever sends requests sees the failed health check first, and looks elsewhere; then the
+---listeners drain, which close for new connections after Envoy's own drain time.
 ---@param options { admin: fun(): table, deadline: number, quiet: number, single: (fun(): boolean),
----  expected: fun(): boolean }  `quiet`: seconds without a request that count as the end of all;
----  `single`: no old process of a hot restart drains as well; `expected`: an admin interface that
----  does not answer yet will
+---  expected: fun(): boolean }  `quiet`: seconds for others to see the failed health check, and
+---  without a request that count as the end of all; `single`: no old process of a hot restart
+---  drains as well; `expected`: an admin interface that does not answer yet will
 ---@return boolean drained whether Envoy took part
 function drain.run(options)
-  local admin
-  repeat
-    admin = options.admin()
-    local taken = admin:fail_health_check() and admin:drain()
-    if not taken then
-      if not options.expected() or sched.now() >= options.deadline then
-        return false
-      end
-      sched.sleep(LOOK)
-    end
-  until taken
-  local quiet_since = sched.now()
+  if not fail_health_check(options) then
+    return false
+  end
+  local admin, started, drained_at = options.admin(), sched.now(), nil
+  local quiet_since = started
   while sched.now() < options.deadline do
+    local now = sched.now()
+    if not drained_at and now - started >= options.quiet then
+      admin = options.admin() -- a hot restart may have moved it meanwhile
+      admin:drain()
+      drained_at = now
+    end
     local active = admin:active()
     if not active then
       return true
     elseif active > 0 or not options.single() then
-      quiet_since = sched.now()
-    elseif sched.now() - quiet_since >= options.quiet then
+      quiet_since = now
+    elseif drained_at and now - quiet_since >= options.quiet
+      and now - drained_at >= math.min(1, options.quiet) then
       return true
     end
     sched.sleep(LOOK)
