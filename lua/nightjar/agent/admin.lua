@@ -15,7 +15,10 @@ SUBSCRIPTIONS = SUBSCRIPTIONS:gsub("W", "version_text|update_(success|failure|re
 -- Only clusters whose endpoints have a file of their own have a version; all have these counters.
 local ASSIGNMENTS = "^cluster\\..*\\.update_(success|failure|rejected)$"
 -- The admin listener counts itself under `http.admin`; `active` leaves it out.
-local ACTIVE = "^http\\..*\\.downstream_rq_active$"
+local ACTIVE = "^http\\..*\\.(downstream_rq_active|rq_total)$"
+
+-- Requests of Envoy's own: admin, and what filters ask for.
+local NOT_SERVED = { admin = true, ["async-client"] = true }
 
 local MAX_BODY = 4 * 1024 * 1024 -- bytes; some 30,000 statistics
 
@@ -239,21 +242,23 @@ function admin:ready()
   return self:state() == "LIVE"
 end
 
----Requests that Envoy's own listeners are serving now.
----@return integer? requests
----@return string? err
+---Requests that Envoy's own listeners are serving now, and how many they have routed. Answers to
+---health checks are not routed, and so do not count.
+---@return integer? active
+---@return integer|string? routed so far, or the message
 function admin:active()
   local stats, err = self:stats(ACTIVE)
   if not stats then
     return nil, err
   end
-  local sum = 0
+  local sums = { downstream_rq_active = 0, rq_total = 0 }
   for name, value in pairs(stats) do
-    if not name:find("^http%.admin%.") then
-      sum = sum + (math.tointeger(tonumber(value)) or 0)
+    local prefix, what = name:match("^http%.(.*)%.([^.]+)$")
+    if sums[what] and not NOT_SERVED[prefix] then
+      sums[what] = sums[what] + (math.tointeger(tonumber(value)) or 0)
     end
   end
-  return sum
+  return sums.downstream_rq_active, sums.rq_total
 end
 
 ---Answer health checks with 503 from now on, so that load balancers look elsewhere.

@@ -20,7 +20,7 @@ end
 
 ---Drain, and return when requests have ceased for a while, the time is over, or Envoy does not
 ---say. Whoever sends requests sees the failed health check first, and looks elsewhere; then the
----listeners drain, which close for new connections after Envoy's own drain time.
+---listeners drain.
 ---@param options { admin: fun(): table, deadline: number, quiet: number, single: (fun(): boolean),
 ---  expected: fun(): boolean }  `quiet`: seconds for others to see the failed health check, and
 ---  without a request that count as the end of all; `single`: no old process of a hot restart
@@ -31,7 +31,7 @@ function drain.run(options)
     return false
   end
   local admin, started, drained_at = options.admin(), sched.now(), nil
-  local quiet_since = started
+  local quiet_since, routed_before = started, nil
   while sched.now() < options.deadline do
     local now = sched.now()
     if not drained_at and now - started >= options.quiet then
@@ -39,11 +39,11 @@ function drain.run(options)
       admin:drain()
       drained_at = now
     end
-    local active = admin:active()
+    local active, routed = admin:active()
     if not active then
       return true
-    elseif active > 0 or not options.single() then
-      quiet_since = now
+    elseif active > 0 or routed ~= routed_before or not options.single() then
+      quiet_since, routed_before = now, routed -- most requests come and go between two looks
     elseif drained_at and now - quiet_since >= options.quiet
       and now - drained_at >= math.min(1, options.quiet) then
       return true

@@ -102,8 +102,10 @@ end)
 describe("admin", function()
   it("counts the requests of Envoy's own listeners, not those of admin", function()
     local one = answering { ["GET /stats"] = "http.admin.downstream_rq_active: 1\n"
-      .. "http.private-1.downstream_rq_active: 2\nhttp.public-2.downstream_rq_active: 3\n" }
-    assert.equal(5, one:active())
+      .. "http.private-1.downstream_rq_active: 2\nhttp.public-2.downstream_rq_active: 3\n"
+      .. "http.private-1.rq_total: 40\nhttp.public-2.rq_total: 2\n"
+      .. "http.async-client.rq_total: 9\n" }
+    assert.same({ 5, 42 }, { one:active() })
   end)
 
   it("is ready only when Envoy says LIVE", function()

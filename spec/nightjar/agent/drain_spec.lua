@@ -65,6 +65,16 @@ describe("drain.run", function()
     assert.is_true(seconds >= 1.5 and seconds < 4, tostring(seconds))
   end)
 
+  it("sees requests that come and go between two looks", function()
+    local routed = 0
+    active = function()
+      routed = routed + 1
+      return 0, routed
+    end
+    local _, seconds = run { seconds = 2 }
+    assert.is_true(seconds >= 2, tostring(seconds))
+  end)
+
   it("ends at its time, whatever runs", function()
     active = function() return 1 end
     local ok, seconds = run { seconds = 1.2 }
