@@ -405,8 +405,8 @@ describe("supervision", function()
       -- A kernel without pidfds; -D makes strace the child. The leak check of a sanitized build
       -- stops at the sight of a tracer.
       local sanitizer = (os.getenv("ASAN_OPTIONS") or "") .. ":detect_leaks=0"
-      started({ ASAN_OPTIONS = sanitizer }, { "strace", "-D", "-qq", "-o", "/dev/null", "-e", "trace=pidfd_open", "-e",
-        "inject=pidfd_open:error=ENOSYS", sidecar.program, "run" })
+      started({ ASAN_OPTIONS = sanitizer }, { "strace", "-D", "-qq", "-o", "/dev/null", "-e",
+        "trace=pidfd_open", "-e", "inject=pidfd_open:error=ENOSYS", sidecar.program, "run" })
       sidecar:logged("event=envoy_not_taken_over")
       sidecar:logged("event=envoy_started", 10)
       dies(envoy, 5)
