@@ -64,6 +64,33 @@ describe("a refused generation", function()
     assert.are.same({}, world:close())
   end)
 
+  it("is not what starts after an Envoy that hung before it could refuse it", function()
+    local case = CASES[1]
+    local template, path = templates .. "/" .. case.template, sidecar.folder .. "/" .. case.path
+    local shipped, before = assert(file.read(template)), published()
+    local envoy, from = sidecar:envoy(), sidecar:mark()
+    finally(function() assert(file.write(template, shipped)) end)
+    sched.run(function()
+      local old, deadline = assert(file.read(path)), sched.now() + 10
+      -- Not what the specs below have refused: that would not be tried again.
+      assert(file.write(template, swap(shipped, case.good, "connect_timeout: -1s")))
+      while file.read(path) == old do
+        assert(sched.now() < deadline, "the refused file is never on disk")
+      end
+      assert(os.execute("kill -STOP " .. envoy))
+    end)
+    sidecar:logged("event=envoy_hangs", 40, from)
+    local hung = sidecar:mark()
+    sidecar:logged("event=envoy_started", 5, from)
+    assert.are.same(before, published())
+    sidecar:answers("/web", 200, 5)
+    assert.is_nil(world:log(sidecar.agent):sub(from, hung):find("event=published", 1, true))
+    -- The new one refuses it, with the cause.
+    sidecar:logged("event=refused", 15, from)
+    sidecar:logged("refused it before", 10, from)
+    assert.are.same(before, published())
+  end)
+
   for _, case in ipairs(CASES) do
     it("of " .. case.kind .. " leaves the last one to an Envoy that is killed meanwhile", function()
       local template = templates .. "/" .. case.template

@@ -34,6 +34,7 @@ function agent.new(settings)
   local self = setmetatable({ settings = settings, state = kept, insistence = 0 }, agent)
   self.supervisor = supervise.new(settings)
   self.pass = pass.new(settings, kept, self.supervisor)
+  self.supervisor.before_start = function() self.pass:before_start() end
   return self
 end
 

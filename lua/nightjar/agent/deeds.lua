@@ -92,6 +92,7 @@ function deeds.back_off(self)
       sched.sleep(LOOK)
     end
     self.restarts = self.restarts + 1
+    self.before_start()
     self:feed("due")
   end)
 end

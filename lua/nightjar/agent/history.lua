@@ -73,10 +73,11 @@ function history:find(which)
   local found
   for _, entry in ipairs(self.entries) do
     if #which >= 4 and entry.generation:sub(1, #which) == which then
-      if found then
+      -- One that came into force again stands in the list twice.
+      if found and found.generation ~= entry.generation then
         return nil, which .. ": more than one generation is called so"
       end
-      found = entry
+      found = found or entry
     end
   end
   if not found then
@@ -135,8 +136,7 @@ end
 function history:store(content)
   local hash = json.hash(content)
   local path = self.folder .. "/" .. hash
-  local stat = file.stat(path)
-  if stat and stat.size == #content then
+  if file.read(path, MAX_FILE) == content then
     return hash
   end
   local ok, err = file.write(path, content, { mode = OWNER_ALONE })

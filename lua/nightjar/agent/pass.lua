@@ -212,6 +212,7 @@ function pass:publish(record)
   input.explain = function(refused, files)
     return reason.of(refused, files, input.envoy, self.settings)
   end
+  input.silence = self.supervisor:silence()
   if input.envoy and self.supervisor:supervises() then
     input.alive = function() return self.supervisor:running() end
   end
@@ -228,10 +229,25 @@ function pass:publish(record)
   end
   -- What a new Envoy must take, the operator's own files included.
   record.done, record.files = done, done.files
+  record.accepted = done.generation == self:in_force()
   return record
 end
 
+---The last accepted generation goes back before an Envoy starts anew from what was never accepted.
+---Not while a pass waits for that very start.
+function pass:before_start()
+  if self.supervising then
+    return
+  end
+  local ok, err = publish.restore({ undo = self.state.undo }, self.settings)
+  if not ok then
+    log.error("restore_failed", { reason = err })
+  end
+end
+
 function pass:supervise(record)
+  local _ <close> = setmetatable({}, { __close = function() self.supervising = false end })
+  self.supervising = true
   local ok, err, code, refused = self.supervisor:run(record)
   if ok then
     return record

@@ -111,6 +111,8 @@ function work:write(step)
   local changed, before = self:compare(step)
   if not changed then
     return nil, before --[[@as string]]
+  elseif #changed > 0 and self.silence then
+    return nil, self.silence, "lost"
   end
   if step == "bootstrap" and self.check then
     for _, one in ipairs(changed) do
@@ -317,13 +319,13 @@ end
 ---  undo: table, envoy: table?, settle: boolean?,
 ---  check: (fun(file: table): true?, string?, string?)?,
 ---  explain: (fun(refused: table[], files: table[]): string, boolean)?,
----  alive: (fun(): boolean)? } what `nightjar-plan`
----  rendered and the operator's own files; `published`: paths of the last accepted generation;
----  `refused`: the refusal that this function returned before; `undo`: the way back
----  (agent/undo.lua), which the caller clears once the generation is accepted; `envoy`: the admin
----  interface of a running Envoy; `settle`: an Envoy that cannot be asked reads the folder;
----  `check`: judges a bootstrap; `explain`: why Envoy refused files, and whether the cause lies
----  outside of them; `alive`: whether the Envoy that was asked still runs
+---  alive: (fun(): boolean)?, silence: string? } what `nightjar-plan` rendered and the operator's
+---  own files; `published`: paths of the last accepted generation; `refused`: the refusal that
+---  this function returned before; `undo`: the way back (agent/undo.lua), which the caller clears
+---  once the generation is accepted; `envoy`: the admin interface of a running Envoy; `settle`: an
+---  Envoy that cannot be asked reads the folder; `check`: judges a bootstrap; `explain`: why Envoy
+---  refused files, and whether the cause lies outside of them; `alive`: whether the Envoy that was
+---  asked still runs; `silence`: why no file may change now
 ---@param settings table `config_dir`
 ---@return { generation: string, changed: string[], removed: string[], left: string[],
 ---  files: table[] }? done `left`: could not be removed; `files`: all of the generation, in the
@@ -345,7 +347,7 @@ function publish.run(input, settings)
     files = files, generation = generation, folder = settings.config_dir, changed = {},
     written = {}, envoy = input.envoy, settle = input.settle, check = input.check,
     undo = input.undo, published = input.published, explain = input.explain,
-    alive = input.alive,
+    alive = input.alive, silence = input.silence,
   }, work)
   for _, step in ipairs(STEPS) do
     local ok, err, code, refused = self:step(step)

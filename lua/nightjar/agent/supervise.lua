@@ -63,6 +63,7 @@ function supervise.new(settings, times)
     unasked = false,     -- it was said that the newest process cannot be asked
     busy_told = false,
     publishing = false,  -- what is on disk is not accepted yet (agent/pass.lua)
+    before_start = function() end, -- of a start after a death (agent/pass.lua)
     stop_deadline = nil, -- when the end must have come
   }, supervisor)
 end
@@ -279,9 +280,15 @@ function supervisor:renew()
   return nil, self:trouble()
 end
 
-local function changes(input)
-  local done = input.done
-  return done ~= nil and #done.changed + #done.removed > 0
+-- What Envoy has not acknowledged must not pass for accepted because a later pass finds it on disk.
+local function is_new(input)
+  return input.done ~= nil and not input.accepted
+end
+
+---Why nothing can be put before Envoy now: it would not be known whether it takes it.
+---@return string? reason nil: nothing stands in the way
+function supervisor:silence()
+  return SILENT[self.state] and self:trouble() or nil
 end
 
 local function ports_of(input)
@@ -300,7 +307,7 @@ function supervisor:confirm(input)
       deeds.tell_mute(self)
     end
     return true
-  elseif SILENT[self.state] and not changes(input) then
+  elseif SILENT[self.state] and not is_new(input) then
     return true
   elseif SILENT[self.state] then
     return nil, self:trouble(), "lost"
@@ -319,7 +326,8 @@ function supervisor:confirm(input)
 end
 
 ---The stage: make the running Envoy agree with the generation on disk.
----@param input { files: table[], plan: table?, done: table? } the generation that was published
+---@param input { files: table[], plan: table?, done: table?, accepted: boolean? } the generation
+---  that was published; `accepted`: it is the one in force
 ---@return true? ok
 ---@return string? err
 ---@return "refused"|"lost"|nil code

@@ -5,10 +5,19 @@ local output = require "nightjar.cli.output"
 local past = require "nightjar.cli.past"
 local report = require "nightjar.cli.report"
 
+-- The newest entry of a generation: one that came into force again stands in the list twice.
+local function newest(view, generation)
+  return generation and view.history:of(generation)
+end
+
 -- While a generation is pinned, what is in force is that one with today's endpoints.
 local function in_force(view)
   local accepted = view.accepted
-  return accepted and (accepted.pinned or accepted.generation)
+  return newest(view, accepted and (accepted.pinned or accepted.generation))
+end
+
+local function pinned(view)
+  return newest(view, view.pinned and view.pinned.generation)
 end
 
 local function as_json(view)
@@ -18,20 +27,17 @@ local function as_json(view)
     for j, one in ipairs(entry.files) do paths[j] = one.path end
     list[i] = { number = i - 1, generation = entry.generation, at = entry.at, cause = entry.cause,
       difference = json.array(entry.difference), files = paths,
-      in_force = entry.generation == in_force(view),
-      pinned = view.pinned ~= nil and view.pinned.generation == entry.generation }
+      in_force = entry == in_force(view), pinned = entry == pinned(view) }
   end
   output.write(assert(json.encode({ generations = list, pinned = view.pinned or json.null,
     in_force = view.accepted and view.accepted.generation or json.null }, { indent = 2 })), "\n")
 end
 
 local function as_text(view)
-  local force = in_force(view)
   for i, entry in ipairs(view.entries) do
-    local pinned = view.pinned and view.pinned.generation == entry.generation
-    output.write(("%s %d  %s  %s  %s%s\n"):format(entry.generation == force and "*" or " ", i - 1,
+    output.write(("%s %d  %s  %s  %s%s\n"):format(entry == in_force(view) and "*" or " ", i - 1,
       report.plain(entry.generation), past.utc(entry.at), report.plain(entry.cause),
-      pinned and "  PINNED" or ""))
+      entry == pinned(view) and "  PINNED" or ""))
     for _, line in ipairs(entry.difference) do
       output.write("       ", report.plain(line), "\n")
     end

@@ -74,6 +74,16 @@ describe("history", function()
     end
   end)
 
+  it("finds one that came into force twice, and writes a damaged content anew", function()
+    local one = history.open(folder)
+    keep(one, "aaaa1111", "one")
+    keep(one, "bbbb2222", "two")
+    assert(file.write(folder .. "/history/" .. json.hash("one"), "eno"))
+    keep(one, "aaaa1111", "one")
+    assert.equal(one.entries[1], one:find("aaaa"))
+    assert.equal("one", one:read(one.entries[1])[1].content)
+  end)
+
   it("names a damaged content instead of giving it out", function()
     local one = history.open(folder)
     keep(one, "aaaa1111", "one")

@@ -33,7 +33,8 @@ describe("pass", function()
     verdict = { true }
     one = pass.new(settings, kept, {
       reachable = function() end, running = function() return false end,
-      supervises = function() return true end, check = function() return true end,
+      supervises = function() return true end, silence = function() end,
+      check = function() return true end,
       run = function() return table.unpack(verdict, 1, 3) end,
     })
     mesh { web = 1 }
@@ -161,6 +162,21 @@ describe("pass", function()
     end
     local _, err = run()
     assert.matches("refused it before; .*: Envoy died while it took", err)
+  end)
+
+  it("puts nothing before an Envoy that is silent, and goes on with what is in force", function()
+    assert.is_true(run())
+    local good = file.read(settings.config_dir .. "/cds.json")
+    one.supervisor.silence = function() return "envoy: silent" end
+    assert.is_true(run())
+    mesh { web = 1, other = 1 }
+    for _ = 1, 2 do
+      local ok, err = run()
+      assert.is_nil(ok)
+      assert.matches("^publish: .*: envoy: silent$", err)
+    end
+    assert.equal(good, file.read(settings.config_dir .. "/cds.json"))
+    assert.is_false(kept.undo:pending())
   end)
 
   it("tells what caused a generation", function()

@@ -27,9 +27,10 @@ describe("a supervised Envoy", function()
   local function be(name) assert(file.write(folder .. "/" .. name, "")) end
   local function stop_being(name) assert(file.remove(folder .. "/" .. name)) end
 
+  -- What a pass hands over: the generation in force, or one with changed files.
   local function input(changed)
     return { files = {}, plan = { listeners = { { port = port } } },
-      done = { changed = changed or {}, removed = {} } }
+      done = { changed = changed or {}, removed = {} }, accepted = changed == nil }
   end
 
   -- Runs `fn(supervisor, pid)` with a stand-in that runs.
