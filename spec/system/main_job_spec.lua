@@ -3,22 +3,13 @@
 
 local file = require("host.file")
 local moto = require("spec.support.moto")
+local share = require("spec.support.share")
 local world_of = require("spec.support.world")
 
-local REQUESTS = 2000
-local POINTS = 3 / 100 -- how far a measured share may lie from the wanted one
+local REQUESTS = 8000 -- five standard deviations are 2.8 points at most
 
 local function near(wanted, seen, count)
-  for name, share in pairs(wanted) do
-    local measured = (seen[name] or 0) / count
-    assert.is_true(math.abs(measured - share) <= POINTS,
-      ("%s: wanted %.2f, measured %.3f"):format(name, share, measured))
-  end
-  local expected = 0
-  for name in pairs(wanted) do
-    expected = expected + (seen[name] or 0)
-  end
-  assert.are.equal(count, expected, "answers from elsewhere")
+  assert.is_nil(share.fault(wanted, seen, count))
 end
 
 local missing = world_of.missing() or moto.missing()
