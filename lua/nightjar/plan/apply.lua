@@ -3,6 +3,7 @@
 
 local mesh_shape = require("nightjar.plan.mesh_shape")
 local policy_record = require("nightjar.plan.policy_record")
+local schema = require("nightjar.plan.schema")
 local text = require("nightjar.text")
 local why = require("nightjar.plan.why")
 
@@ -43,13 +44,19 @@ local function take_warnings(policy, mesh, warnings)
   mesh.warnings = nil
 end
 
+-- A copy of what is in force, for a policy that asks for it by a fourth parameter.
+local function previous_for(policy, previous)
+  if not previous or debug.getinfo(policy.record.apply, "u").nparams < 4 then return nil end
+  return schema.plain(previous)
+end
+
 ---Runs a policy's `apply`. The mesh given is the policy's from then on: nobody
 ---else uses it, and the tables that come back are nobody else's either, since
 ---the policy does not run again (see schema.lua about tables in two places).
 ---@param policy table { name, file, box, record }
 ---@param mesh table checked
 ---@param given any the settings for this policy in the configuration
----@param context table { now, warnings }
+---@param context table { now, warnings, previous = { listeners, clusters }? }
 ---@return table? mesh checked
 ---@return table? err { policy, file, line?, field?, message }
 function apply.run(policy, mesh, given, context)
@@ -59,7 +66,8 @@ function apply.run(policy, mesh, given, context)
     return fail(policy, ("settings policies.%s.%s"):format(policy.name, message), path)
   end
   local before = prepare(mesh)
-  local result, err = policy.box:call(policy.record.apply, mesh, settings, context.now)
+  local result, err = policy.box:call(policy.record.apply, mesh, settings, context.now,
+    previous_for(policy, context.previous))
   if err then
     err.policy, err.file = policy.name, err.file or policy.file
     err.message = ("policy %s: %s"):format(policy.name, err.message)

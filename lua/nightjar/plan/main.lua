@@ -20,7 +20,8 @@ end
 local FILE = schema.record({ name = schema.name(4096), text = schema.string(16 << 20) })
 
 local REQUEST = schema.record({
-  command = schema.one_of({ "plan", "examples" }), now = schema.integer(0, seconds.MAX),
+  command = schema.one_of({ "plan", "examples" }), ["list?"] = schema.one_of({ "main", "shadow" }),
+  now = schema.integer(0, seconds.MAX),
   settings = object, ["snapshot?"] = any, ["previous?"] = any,
   policies = schema.list(FILE, 10000), ["templates?"] = schema.list(FILE, 10000),
   ["copies?"] = schema.list(schema.name(4096), 100000),
@@ -83,7 +84,7 @@ end
 local function make_plan(request, collected, position)
   local context = {
     now = request.now, settings = request.settings, previous = request.previous,
-    policies = request.policies, templates = request.templates or {},
+    policies = request.policies, list = request.list, templates = request.templates or {},
     copies = request.copies or {}, position = position, warnings = collected,
   }
   local made = {}
@@ -94,7 +95,8 @@ local function make_plan(request, collected, position)
     made[name] = output
   end)
   if not files then return failure(stage, err) end
-  return { ok = true, plan = mark_plan(made.policy), view = made.view, files = json.array(files) }
+  return { ok = true, plan = mark_plan(made.policy), view = made.view, files = json.array(files),
+    has_shadow = context.has_shadow }
 end
 
 local function run_examples(request)

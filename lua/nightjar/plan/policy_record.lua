@@ -49,14 +49,31 @@ local function settings_shape(value, seen)
   end
 end
 
+local ATTRIBUTE = schema.record({ about = schema.name(4096), ["path?"] = schema.boolean })
+
+local function attributes_shape(value, seen)
+  if type(value) ~= "table" then
+    return "", "expected a table of attributes, got " .. text.show(value)
+  end
+  for key in next, value do
+    if type(key) ~= "string" or not key:find("^%u[%u%d_]*$") then
+      return "", 'expected names such as "RAMP_START" as keys, got ' .. text.show(key)
+    end
+  end
+  for key, item in sorted.pairs(value) do
+    local place, message = ATTRIBUTE(item, seen)
+    if message then return "." .. key .. place, message end
+  end
+end
+
 local EXAMPLE = schema.record({
-  ["about?"] = schema.name(4096), given = any, ["settings?"] = any, expect = any,
-  ["now?"] = schema.integer(0, 2 ^ 53 | 0),
+  ["about?"] = schema.name(4096), given = any, ["settings?"] = any, ["previous?"] = any,
+  expect = any, ["now?"] = schema.integer(0, 2 ^ 53 | 0),
 })
 
 local RECORD = schema.record({
   about = schema.name(4096), apply = schema.func, ["settings?"] = settings_shape,
-  ["examples?"] = schema.list(EXAMPLE, 1000),
+  ["attributes?"] = attributes_shape, ["examples?"] = schema.list(EXAMPLE, 1000),
 })
 
 local function bounds(declaration)
@@ -102,6 +119,20 @@ function policy_record.check(record)
         path
     end
   end
+end
+
+---Whether a policy has nothing to do: nobody asks for it. One that names the attributes it reads
+---is asked for by a service that carries one of them, or by settings of its own.
+---@param record table checked
+---@param given any what the configuration says for this policy; nil for nothing
+---@param carried table<string, true> names of the attributes in the mesh
+---@return boolean
+function policy_record.is_idle(record, given, carried)
+  if not record.attributes or given ~= nil then return false end
+  for name in next, record.attributes do
+    if carried[name] then return false end
+  end
+  return true
 end
 
 ---The settings that `apply` gets: those given, checked, over the defaults.
