@@ -153,8 +153,7 @@ describe("defect 5: audiences", function()
 
   it("fail closed when the policy that parts them is left out", function()
     local snapshot = build.snapshot({ build.namespace("NAMESPACE_0", "n", 9000, services) })
-    local policies = build.shipped_policies()
-    policies[2].text = 'return { "own_service", "weights" }'
+    local policies = build.shipped_policies({ "own_service", "weights" })
     local made, err = build.run(snapshot, { policies = policies })
     assert.is_nil(made)
     assert.matches('is private and public%-9000 is a public listener; does policies/init.lua '
