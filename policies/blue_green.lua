@@ -1,6 +1,7 @@
 -- A switch: one attribute says which color of a service is active. It gets all
 -- of the service's traffic, whatever the weights of its paths say; take the
--- attribute away, and the weights count again.
+-- attribute away, and the weights count again. Nobody is sent to a color that
+-- has no endpoint to answer.
 
 local attributes = require("lib.attributes")
 local example = require("lib.example")
@@ -15,11 +16,13 @@ local function find(group, color)
   end
 end
 
-local function switch(route, group, color)
+local function switch(route, group, color, clusters)
   local active = find(group, color)
-  if not active then
-    table.insert(route.why, ("ACTIVE_COLOR is %s, which has no key for this path: the weights "
-      .. "count"):format(color))
+  local lacks = not active and "key for this path"
+    or walk.usable(clusters[active.cluster]) == 0 and "usable endpoint"
+  if lacks then
+    table.insert(route.why, ("ACTIVE_COLOR is %s, which has no %s: the weights count"):format(color,
+      lacks))
     return
   end
   if group.total == 0 then return end
@@ -30,11 +33,11 @@ local function switch(route, group, color)
 end
 
 local function apply(mesh)
-  local active = attributes.by_service(mesh, "ACTIVE_COLOR", COLOR)
+  local active, clusters = attributes.by_service(mesh, "ACTIVE_COLOR", COLOR), walk.clusters(mesh)
   for listener, route in walk.routes(mesh) do
     for _, group in ipairs(walk.services(route)) do
       local color = active[listener.mesh .. "/" .. group.service]
-      if color then switch(route, group, color) end
+      if color then switch(route, group, color, clusters) end
     end
   end
   return mesh
@@ -58,6 +61,11 @@ return {
     {
       about = "a color that does not exist changes nothing",
       given = says(90, 10, "purple"), expect = example.weights(90, 10),
+    },
+    {
+      about = "nobody is sent to a color that cannot answer",
+      given = example.shop(90, 10, { endpoints = {} }, { attributes = { ACTIVE_COLOR = "green" } }),
+      expect = example.weights(90, 10),
     },
     {
       about = "a path that is switched off stays off",

@@ -15,7 +15,7 @@ local walk = require("lib.walk")
 
 -- One cookie for each service: to be blue in one is not to be blue in another.
 local function cookie_name(settings, service)
-  return settings.cookie .. "-" .. service:gsub("[^%w_.-]", "_")
+  return (settings.cookie .. "-" .. service:gsub("[^%w_.-]", "_")):sub(1, 256)
 end
 
 -- The drained get nothing of the plain route; whoever is left shares it.

@@ -11,13 +11,15 @@ local text = require("lib.text")
 local variants = require("lib.variants")
 local walk = require("lib.walk")
 
+local MOST = 16 -- conditions of one route
+
 local function read_match(value)
   local match = {}
   for i, part in ipairs(text.split(value, "&")) do
     match[i] = variants.read_condition(part)
     if not match[i] then return nil end
   end
-  return #match > 0 and match or nil
+  return #match > 0 and #match <= MOST and match or nil
 end
 
 local MATCHES = {

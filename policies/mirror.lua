@@ -10,18 +10,23 @@ local walk = require("lib.walk")
 -- Envoy counts in millionths; what is less than one is nothing.
 local LEAST = 0.0001
 
+local MOST = 4 -- mirrors of one route
+
 local function apply(mesh)
   local parts, clusters = attributes.collect(mesh, "MIRROR", parse.percent), walk.clusters(mesh)
   for _, route in walk.routes(mesh) do
     for _, entry in ipairs(route.clusters) do
       local percent = (parts[entry.cluster] or 0) * 100
-      if percent >= LEAST and walk.usable(clusters[entry.cluster]) > 0 then
-        route.mirrors = route.mirrors or {}
+      route.mirrors = route.mirrors or {}
+      if #route.mirrors >= MOST then
+        break
+      elseif percent >= LEAST and walk.usable(clusters[entry.cluster]) > 0 then
         table.insert(route.mirrors, { cluster = entry.cluster, percent = percent })
         table.insert(route.why, ("%.4g %% of the requests are copied to color %s"):format(percent,
           entry.color))
       end
     end
+    if #route.mirrors == 0 then route.mirrors = nil end
   end
   return mesh
 end

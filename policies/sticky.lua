@@ -15,6 +15,8 @@ local walk = require("lib.walk")
 -- Clients keep their color as long as the sum of the weights stays the same.
 local TOTAL = 10000
 
+local LONGEST = 365 * 86400 -- seconds that a cookie may live
+
 local function read_hash(value, settings)
   local parts = text.split(value, ":")
   local kind, name = (parts[1] or ""):lower(), parts[2]
@@ -23,7 +25,7 @@ local function read_hash(value, settings)
   end
   local ttl = parts[3] and parse.duration.read(parts[3]) or not parts[3] and settings.ttl
   name = name or settings.cookie
-  if kind == "cookie" and variants.is_token(name) and ttl and #parts <= 3 then
+  if kind == "cookie" and variants.is_token(name) and ttl and ttl <= LONGEST and #parts <= 3 then
     return { cookie = name, ttl = math.tointeger(math.ceil(ttl)) }
   end
 end

@@ -4,6 +4,7 @@
 local attributes = require("lib.attributes")
 local example = require("lib.example")
 local parse = require("lib.parse")
+local text = require("lib.text")
 local variants = require("lib.variants")
 local walk = require("lib.walk")
 
@@ -22,7 +23,9 @@ local function read_tenants(mesh)
     local service, kept = cluster.mesh .. "/" .. cluster.service, {}
     for _, tenant in ipairs(listed[cluster.name] or {}) do
       local owner = taken[service .. " " .. tenant]
-      if not owner then
+      if not variants.is_cookie_value(tenant) then
+        attributes.warn(mesh, cluster, "TENANTS", text.quote(tenant) .. " cannot stand in a header")
+      elseif not owner then
         taken[service .. " " .. tenant] = cluster
         kept[#kept + 1] = tenant
       elseif owner ~= cluster then

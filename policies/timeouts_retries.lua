@@ -12,7 +12,7 @@ local SAFE = { "connect-failure", "refused-stream", "reset-before-request" }
 
 local WORDS = { ["5xx"] = true, ["gateway-error"] = true, reset = true,
   ["reset-before-request"] = true, ["connect-failure"] = true, ["retriable-4xx"] = true,
-  ["refused-stream"] = true, ["envoy-ratelimited"] = true, ["retriable-headers"] = true,
+  ["refused-stream"] = true, ["envoy-ratelimited"] = true,
   ["http3-post-connect-failure"] = true, ["cancelled"] = true, ["deadline-exceeded"] = true,
   ["internal"] = true, ["resource-exhausted"] = true, ["unavailable"] = true }
 
@@ -23,16 +23,25 @@ local RETRY_ON = {
     for _, word in ipairs(words) do
       if not WORDS[word] then return nil end
     end
-    return #words > 0 and words or nil
+    return #words > 0 and #words <= 14 and words or nil
+  end,
+}
+
+-- Envoy counts in milliseconds.
+local LIMIT = {
+  expected = 'a duration from "1ms" to "1d", or "0" for no limit',
+  read = function(value)
+    local seconds = parse.duration.read(value)
+    return seconds and (seconds == 0 or seconds >= 0.001 and seconds <= 86400) and seconds or nil
   end,
 }
 
 local READERS = {
-  timeout = { key = "TIMEOUT", parser = parse.duration },
-  idle_timeout = { key = "IDLE_TIMEOUT", parser = parse.duration },
+  timeout = { key = "TIMEOUT", parser = LIMIT },
+  idle_timeout = { key = "IDLE_TIMEOUT", parser = LIMIT },
   retries = { key = "RETRIES", parser = parse.integer(0, 10) },
   retry_on = { key = "RETRY_ON", parser = RETRY_ON },
-  per_try_timeout = { key = "PER_TRY_TIMEOUT", parser = parse.duration },
+  per_try_timeout = { key = "PER_TRY_TIMEOUT", parser = LIMIT },
 }
 
 -- What the settings say for services that say nothing.

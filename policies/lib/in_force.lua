@@ -10,7 +10,8 @@ function in_force.place(endpoint)
   return endpoint.id .. " " .. endpoint.address .. " " .. endpoint.port
 end
 
----The endpoints in force by cluster; those that failover lent are left out.
+---The endpoints in force by cluster. Those that failover lent are left out, and
+---clusters that linger for a moment because no route names them any more.
 ---@param previous table?
 ---@return table<string, Endpoint[]>
 function in_force.endpoints(previous)
@@ -21,7 +22,7 @@ function in_force.endpoints(previous)
       endpoint.priority = nil
       if not endpoint.lent_by then own[#own + 1] = endpoint end
     end
-    by_cluster[cluster.name] = own
+    if not cluster.linger then by_cluster[cluster.name] = own end
   end
   return by_cluster
 end

@@ -44,8 +44,27 @@ function variants.add(listener, route, match, entry, reason)
   return variant
 end
 
--- RFC 9110: what names of headers consist of; RFC 6265 says the same of cookies.
-local TOKEN = "^[%w!#$%%&'*+.^_`|~-]+$"
+-- What names of headers and cookies consist of (RFC 9110, `token`, without what
+-- has a meaning in Envoy's own formats).
+local TOKEN, LONGEST = "^[%w!#$&*+.^_|~-]+$", 256
+
+---@param text string
+---@return boolean whether it can be the name of a header or a cookie
+function variants.is_token(text)
+  return #text <= LONGEST and text:find(TOKEN) ~= nil
+end
+
+---@param text string
+---@return boolean whether it can be a header's value
+function variants.is_header_value(text)
+  return #text > 0 and #text <= 1024 and not text:find('[^\32-\126]') and not text:find('["\\]')
+end
+
+---@param text string
+---@return boolean whether it can be a cookie's value (RFC 6265)
+function variants.is_cookie_value(text)
+  return variants.is_header_value(text) and not text:find("[%s,;]")
+end
 
 ---Reads one condition as people write it: `x-beta`, `x-beta=yes`, `x-beta=yes|on`,
 ---`cookie:beta=yes`.
@@ -55,23 +74,17 @@ function variants.read_condition(text)
   local name, values = text:match("^([^=]*)=(.*)$")
   name = (name or text):match("^%s*(.-)%s*$")
   local cookie = name:match("^cookie:(.*)$")
-  if not (cookie or name):find(TOKEN) then return nil end
+  if not variants.is_token(cookie or name) then return nil end
   local condition = cookie and { cookie = cookie } or { header = name:lower() }
   if not values then return condition end
   condition.values = {}
   for value in values:gmatch("[^|]+") do
     value = value:match("^%s*(.-)%s*$")
-    if value == "" or value:find("[^\32-\126]") then return nil end
-    if cookie and value:find('[%s",;\\]') then return nil end
+    local fits = cookie and variants.is_cookie_value or variants.is_header_value
+    if not fits(value) then return nil end
     table.insert(condition.values, value)
   end
   return #condition.values > 0 and condition or nil
-end
-
----@param text string
----@return boolean whether it can be the name of a header or a cookie
-function variants.is_token(text)
-  return text:find(TOKEN) ~= nil
 end
 
 return variants

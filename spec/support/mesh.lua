@@ -70,9 +70,9 @@ end
 ---@param path string
 ---@return string
 function mesh.read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
+  local handle = assert(io.open(path, "rb"))
+  local text = handle:read("a")
+  handle:close()
   return text
 end
 

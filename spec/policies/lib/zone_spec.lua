@@ -4,7 +4,7 @@ local build = require("spec.support.mesh")
 
 local zone = build.lib("zone")
 
--- Their clocks follow the moon, year by year; the database lists each change, and no rule says them.
+-- Their clocks follow the moon: the database lists each change, and no rule says them.
 local LUNAR = { ["Africa/Casablanca"] = true, ["Africa/El_Aaiun"] = true }
 
 local ASK = [[
