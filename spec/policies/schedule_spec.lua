@@ -7,7 +7,8 @@ local calendar = build.lib("calendar")
 
 local function green(rules, at, settings)
   local plan, warnings = shop.plan(shop.snapshot({ weight = 50 },
-    { weight = 50, SCHEDULE = rules }), { now = calendar.read(at), settings = { schedule = settings } })
+    { weight = 50, SCHEDULE = rules }),
+    { now = calendar.read(at), settings = { schedule = settings } })
   for _, entry in ipairs(shop.routes(plan)[1].clusters) do
     if entry.color == "green" then return entry.weight, warnings, plan end
   end

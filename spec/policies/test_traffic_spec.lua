@@ -38,7 +38,7 @@ describe("policies/test_traffic.lua", function()
     assert.has_error(function()
       shop.plan(shop.snapshot({ weight = 1 }, { weight = 1 }),
         { settings = { test_traffic = { header = "no header" } } })
-    end, "policy test_traffic: policies/test_traffic.lua:17: settings: header: expected the name of "
-      .. "a header")
+    end, "policy test_traffic: policies/test_traffic.lua:17: settings: header: expected the name "
+      .. "of a header")
   end)
 end)

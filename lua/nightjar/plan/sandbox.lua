@@ -115,8 +115,24 @@ end
 local Box = {}
 Box.__index = Box
 
+-- Each box runs the files of policies/lib anew, in its own globals, but they are
+-- compiled once for all boxes of a folder: that is half of the time that some
+-- twenty policies take to load. Bytecode is only what was made here.
+local compiled = setmetatable({}, { __mode = "k" })
+
 local function compile(box, file)
-  return load(box.files[file], "@policies/" .. file, "t", box.globals)
+  local known = compiled[box.files]
+  if not known then
+    known = {}
+    compiled[box.files] = known
+  end
+  local place = "@policies/" .. file
+  if not known[file] then
+    local chunk, err = load(box.files[file], place, "t")
+    if not chunk then return nil, err end
+    known[file] = string.dump(chunk)
+  end
+  return load(known[file], place, "b", box.globals)
 end
 
 local function require_function(box)
