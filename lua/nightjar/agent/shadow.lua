@@ -1,5 +1,5 @@
 -- The second list of policies, which init.lua may name beside the first: what it would make of the
--- same mesh is planned in a nightjar-plan of its own, once the first is in force, and the difference
+-- same mesh is planned in a nightjar-plan of its own, once the first is in force; the difference
 -- is told. Whatever goes wrong in it costs nothing but its own line in the log.
 
 local difference = require("nightjar.agent.difference")
