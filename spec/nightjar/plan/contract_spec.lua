@@ -3,6 +3,7 @@
 
 local build = require("spec.support.mesh")
 local policy_folder = require("nightjar.plan.policy_folder")
+local shop = require("spec.support.shop")
 
 local READS = [[
 return { about = "reads an attribute", attributes = { MOOD = { about = "how it is" } },
@@ -45,6 +46,52 @@ describe("a policy that names the attributes it reads", function()
       assert.is_nil(list)
       assert.matches("policies/bad.lua: the record: attributes", err.message, 1, true)
       assert.matches(message, err.message, 1, true)
+    end)
+  end
+end)
+
+describe("attributes in the configuration", function()
+  it("stand in for those of Cloud Map, and what Cloud Map says wins", function()
+    local policies = { schedule = { attributes = {
+      ["shop-green"] = { SCHEDULE = "Mon-Sun = 7", ["SCHEDULE:/other"] = "Mon-Sun = 8" },
+      ["shop-blue@example.local"] = { SCHEDULE = "Mon-Sun = 9" } } } }
+    local plan = shop.plan(shop.snapshot({ weight = 1, SCHEDULE = "Mon-Sun = 3" },
+      { weight = 1, ["/other"] = "1" }), { settings = policies })
+    assert.same({ blue = 3, green = 7 }, build.weights(plan, "private-8080", "/shop"))
+    assert.same({ green = 8 }, build.weights(plan, "private-8080", "/other"))
+    assert.is_nil(shop.cluster(plan, "green").attributes.SCHEDULE, "for the policy's eyes only")
+  end)
+
+  it("may be numbers and switches", function()
+    local plan = shop.plan(shop.snapshot({ weight = 1 }, { weight = 0 }), { settings = {
+      mirror = { attributes = { ["shop-green"] = { MIRROR = 12.5 } } },
+      test_traffic = { attributes = { ["shop-green"] = { TEST_TRAFFIC = true } } } } })
+    assert.equal(2, #shop.routes(plan))
+    assert.equal(12.5, shop.routes(plan)[1].mirrors[1].percent)
+  end)
+
+  it("of a service that is not there are warned of", function()
+    local _, warnings = shop.plan(shop.snapshot({ weight = 1 }, { weight = 1 }),
+      { settings = { mirror = { attributes = { ["shop-gren"] = { MIRROR = "1" } } } } })
+    assert.equal('settings policies.mirror.attributes.shop-gren; did you mean "shop-green"?: no '
+      .. "such service", warnings[1].message)
+  end)
+
+  for message, given in pairs({
+    ["attributes: expected a table of services, got 5"] = 5,
+    ["attributes.shop-green: expected attributes, got 5"] = { ["shop-green"] = 5 },
+    ['attributes.shop-green.MIROR: unknown attribute; did you mean "MIRROR"?'] =
+      { ["shop-green"] = { MIROR = "1" } },
+    ["attributes.shop-green.MIRROR:/shop: unknown attribute"] =
+      { ["shop-green"] = { ["MIRROR:/shop"] = "1" } },
+    ["attributes.shop-green.MIRROR: expected text or a number, got a table"] =
+      { ["shop-green"] = { MIRROR = {} } },
+  }) do
+    it("are checked: " .. message, function()
+      local ok, err = pcall(shop.plan, shop.snapshot({ weight = 1 }, { weight = 1 }),
+        { settings = { mirror = { attributes = given } } })
+      assert.is_false(ok)
+      assert.matches("policy mirror: settings policies.mirror." .. message, err, 1, true)
     end)
   end
 end)
