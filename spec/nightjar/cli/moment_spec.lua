@@ -19,7 +19,7 @@ describe("a time on the command line", function()
     assert.equal(moment.MAX, at "253402300799")
   end)
 
-  it("is a time of RFC 3339, whatever its offset, in either case, with a blank for the T", function()
+  it("is a time of RFC 3339: any offset, either case, a blank for the T", function()
     for _, text in ipairs { "2026-11-26T10:00:00Z", "2026-11-26t10:00:00z", "2026-11-26 10:00:00Z",
       "2026-11-26T10:00Z", "2026-11-26T10:00:00.999Z", "2026-11-26T11:00:00+01:00",
       "2026-11-26T11:00+01:00", "2026-11-26T04:30:00-05:30", "2026-11-27T00:00:00+14:00",
@@ -33,7 +33,7 @@ describe("a time on the command line", function()
     assert.equal(at "2026-11-26T00:00:00Z", at "2026-11-26")
   end)
 
-  it("follows the calendar: each day of four centuries comes 86,400 s after the one before", function()
+  it("follows the calendar: each day is 86,400 s after the one before", function()
     local seen = 0
     for year = 1970, 2400 do
       for month = 1, 12 do
@@ -68,8 +68,8 @@ describe("a time on the command line", function()
       assert.equal(offset, value.offset, text)
       assert.equal(1000000 + offset, moment.resolve(value, 1000000))
     end
-    assert.equal("-2h from 1970-01-01T00:00:10Z: expected a year from 1970 to 9999",
-      (select(2, moment.resolve({ offset = -7200 }, 10)):gsub("-7200s", "-2h")))
+    assert.equal("-7200s from 1970-01-01T00:00:10Z: expected a year from 1970 to 9999",
+      select(2, moment.resolve({ offset = -7200 }, 10)))
   end)
 
   it("is refused with what was expected", function()
