@@ -98,7 +98,9 @@ function record_file.settings(kept, settings)
     if value ~= nil and not is_given(entry[2]) then result[name] = value end
   end
   -- Of Envoy's program nightjar-plan knows only whether there is one.
-  if kept.settings.starts_envoy == false and not is_given("ENVOY_BIN") then result.envoy_bin = "" end
+  if kept.settings.starts_envoy == false and not is_given("ENVOY_BIN") then
+    result.envoy_bin = ""
+  end
   result.policies = merged_policies(kept.settings.policies, settings.policies)
   return result
 end
