@@ -25,6 +25,10 @@ local function answers(route_path, path)
     or path:sub(1, #route_path + 1) == route_path .. "/"
 end
 
+---Whether a route of this path answers a request for that one.
+---@type fun(route_path: string, path: string): boolean
+explanation.answers = answers
+
 -- Healthy and unknown endpoints get traffic; unhealthy ones do not.
 local function endpoint_counts(cluster)
   local usable = 0

@@ -24,7 +24,7 @@ local main = {}
 ---The commands in the order of `nightjar help`.
 main.commands = {
   "run", "once", "ready", "history", "rollback", "resume", "discover", "record", "render", "check",
-  "explain", "diff", "test", "config", "version", "help",
+  "explain", "diff", "simulate", "test", "config", "version", "help",
 }
 
 local HELP = { name = "help", short = "h", about = "show this text" }
