@@ -75,6 +75,16 @@ local function inputs_of(read, settings)
   }
 end
 
+---The hashes of what a plan is made of besides the snapshot, as `planner.run` returns them.
+---@param settings table
+---@return {policies: string, templates: string, settings: string}? inputs
+---@return string? err
+function planner.inputs(settings)
+  local read, err = sources.read(settings)
+  if not read then return nil, "plan: " .. err end
+  return inputs_of(read, settings)
+end
+
 -- How nightjar-plan ended, if not well.
 local function process_failure(result, settings)
   if result.timed_out then

@@ -1,5 +1,6 @@
 -- What `nightjar explain` says about a plan: the facts, and their text. Pure.
 
+local chain = require "nightjar.cli.chain"
 local json = require "host.json"
 local report = require "nightjar.cli.report"
 
@@ -24,6 +25,10 @@ local function answers(route_path, path)
     or path:sub(1, #route_path + 1) == route_path .. "/"
 end
 
+---Whether a route of this path answers a request for that one.
+---@type fun(route_path: string, path: string): boolean
+explanation.answers = answers
+
 -- Healthy and unknown endpoints get traffic; unhealthy ones do not.
 local function endpoint_counts(cluster)
   local usable = 0
@@ -41,7 +46,7 @@ local function cluster_facts(entry, total, cluster)
     share = total > 0 and entry.weight / total or 0.0,
     endpoints = usable, unhealthy = all - usable,
     http2 = cluster.http2, stale = cluster.stale, age = cluster.age,
-    why = json.array(entry.why),
+    why = json.array(entry.why), chain = json.array(chain.of(entry.why, cluster)),
   }
 end
 
@@ -72,13 +77,16 @@ local function add_removed(routes, removed)
   return gone
 end
 
--- Envoy takes the longest path that matches.
+-- Envoy takes the longest path that matches; several routes may have it, one for each condition.
 local function only_answering(routes, path)
-  local best
+  local best, length = json.array {}, -1
   for _, route in ipairs(routes) do
-    if answers(route.path, path) and (not best or #route.path > #best.path) then best = route end
+    if answers(route.path, path) and #route.path >= length then
+      if #route.path > length then best, length = json.array {}, #route.path end
+      best[#best + 1] = route
+    end
   end
-  return json.array { best }
+  return best
 end
 
 local function listener_facts(listener, clusters, path)
@@ -100,12 +108,15 @@ end
 ---The facts, ready for JSON.
 ---@param made {plan: table, origin: string, taken_at: integer, now: integer}
 ---@param path string? show only what answers this path
+---@param name string? show only the listener of this name
 ---@return table
-function explanation.gather(made, path)
+function explanation.gather(made, path, name)
   local clusters, listeners = {}, json.array {}
   for _, cluster in ipairs(made.plan.clusters) do clusters[cluster.name] = cluster end
-  for i, listener in ipairs(made.plan.listeners) do
-    listeners[i] = listener_facts(listener, clusters, path)
+  for _, listener in ipairs(made.plan.listeners) do
+    if not name or listener.name == name then
+      listeners[#listeners + 1] = listener_facts(listener, clusters, path)
+    end
   end
   return { snapshot = made.origin, taken_at = made.taken_at, now = made.now, path = path,
     listeners = listeners }
@@ -142,7 +153,7 @@ local function route_text(out, route)
   for line in report.columns(rows, "    "):gmatch("[^\n]+\n") do
     i = i + 1
     out[#out + 1] = line
-    why_lines(out, "        ", route.clusters[i].why)
+    why_lines(out, "        ", chain.lines(route.clusters[i].chain))
   end
   for _, item in ipairs(route.removed) do removed_text(out, "    ", item) end
 end
