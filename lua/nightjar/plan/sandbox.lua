@@ -121,18 +121,14 @@ Box.__index = Box
 local compiled = setmetatable({}, { __mode = "k" })
 
 local function compile(box, file)
-  local known = compiled[box.files]
-  if not known then
-    known = {}
-    compiled[box.files] = known
-  end
-  local place = "@policies/" .. file
-  if not known[file] then
-    local chunk, err = load(box.files[file], place, "t")
+  local known, source, place = compiled[box.files] or {}, box.files[file], "@policies/" .. file
+  compiled[box.files] = known
+  if not known[file] or known[file].source ~= source then
+    local chunk, err = load(source, place, "t")
     if not chunk then return nil, err end
-    known[file] = string.dump(chunk)
+    known[file] = { source = source, code = string.dump(chunk) }
   end
-  return load(known[file], place, "b", box.globals)
+  return load(known[file].code, place, "b", box.globals)
 end
 
 local function require_function(box)

@@ -459,7 +459,8 @@ describe("defect 18: a weight", function()
     assert.same({ 'key "/shop": 90', "weights: its share goes from 90 of 100 to 90 of 90, as "
       .. "color green has no usable endpoint" }, route.clusters[1].why)
     assert.same({ { path = "/shop", cluster = "shop-green@example.local", service = "shop",
-      color = "green", weight = 10, audience = "public", why = { 'key "/shop": 10',
+      color = "green", weight = 10, audience = "public", because = "no_endpoints",
+      why = { 'key "/shop": 10',
         "weights: removed (it has no usable endpoint; the others share)" } } },
       plan.listeners[1].removed)
   end)
