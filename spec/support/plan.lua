@@ -51,8 +51,8 @@ local function run_text(text, options)
 end
 
 ---@param request table|string a request, or the bytes to send
----@param options? table memory (MiB), instructions, seconds (in all), milliseconds (for one policy or
----       template), arguments (instead of these), environment (`NAME=value ` words)
+---@param options? table memory (MiB), instructions, seconds (in all), milliseconds (for one policy
+---       or template), arguments (instead of these), environment (`NAME=value ` words)
 ---@return {status: integer, output: string, stderr: string, response: table?}
 function plan.run(request, options)
   local text = type(request) == "string" and request or assert(json.encode(request))
