@@ -12,22 +12,23 @@ local LEAST = 0.0001
 
 local MOST = 4 -- mirrors of one route
 
+-- The mirrors of a route. What goes to one color alone needs no copy there.
+local function mirrors_of(route, parts, clusters)
+  local mirrors = {}
+  for _, entry in ipairs(#route.clusters > 1 and route.clusters or {}) do
+    local percent = (parts[entry.cluster] or 0) * 100
+    if percent >= LEAST and #mirrors < MOST and walk.usable(clusters[entry.cluster]) > 0 then
+      mirrors[#mirrors + 1] = { cluster = entry.cluster, percent = percent }
+      table.insert(route.why, ("%.4g %% of the requests are copied to color %s"):format(percent,
+        entry.color))
+    end
+  end
+  return #mirrors > 0 and mirrors or nil
+end
+
 local function apply(mesh)
   local parts, clusters = attributes.collect(mesh, "MIRROR", parse.percent), walk.clusters(mesh)
-  for _, route in walk.routes(mesh) do
-    for _, entry in ipairs(route.clusters) do
-      local percent = (parts[entry.cluster] or 0) * 100
-      route.mirrors = route.mirrors or {}
-      if #route.mirrors >= MOST then
-        break
-      elseif percent >= LEAST and walk.usable(clusters[entry.cluster]) > 0 then
-        table.insert(route.mirrors, { cluster = entry.cluster, percent = percent })
-        table.insert(route.why, ("%.4g %% of the requests are copied to color %s"):format(percent,
-          entry.color))
-      end
-    end
-    if #route.mirrors == 0 then route.mirrors = nil end
-  end
+  for _, route in walk.routes(mesh) do route.mirrors = mirrors_of(route, parts, clusters) end
   return mesh
 end
 

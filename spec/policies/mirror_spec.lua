@@ -4,9 +4,10 @@ local build = require("spec.support.mesh")
 local shop = require("spec.support.shop")
 
 describe("policies/mirror.lua", function()
-  it("copies requests of every route of the service, variants included", function()
+  it("copies requests that are shared, and none to a color that gets them all", function()
     local routes = shop.routes(shop.plan(shop.snapshot({ weight = 100 },
       { weight = 0, MIRROR = "12.5%", HEADER_ROUTE = "x-beta" })))
+    assert.is_nil(routes[1].mirrors)
     assert.same({ { cluster = "shop-green@example.local", percent = 12.5 } }, routes[2].mirrors)
   end)
 

@@ -126,6 +126,11 @@ local function decode(result)
   return response
 end
 
+-- Milliseconds for one policy or template.
+local function turn_milliseconds(settings)
+  return ("%d"):format(math.ceil(settings.plan_max_cpu * 1000))
+end
+
 -- Just before the deadline nightjar-plan ends itself, which names the line that
 -- a kill cannot.
 local function processor_seconds(settings)
@@ -139,6 +144,7 @@ local function execute(text, settings)
       program.directory .. "/nightjar-plan",
       "--max-memory-mib", tostring(settings.plan_max_memory),
       "--max-instructions", tostring(settings.plan_max_instructions),
+      "--max-cpu-ms", turn_milliseconds(settings),
       "--max-seconds", processor_seconds(settings),
     },
     env = environment, stderr = next(environment) and "inherit" or "null",

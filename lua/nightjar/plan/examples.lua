@@ -8,6 +8,7 @@ local mesh_shape = require("nightjar.plan.mesh_shape")
 local policy_folder = require("nightjar.plan.policy_folder")
 local schema = require("nightjar.plan.schema")
 local text = require("nightjar.text")
+local turn = require("nightjar.plan.turn")
 local warnings = require("nightjar.plan.warnings")
 
 local examples = {}
@@ -62,14 +63,16 @@ local function fault(policy, example)
 end
 
 ---@param policies table[] { name, text } as in the request
+---@param position? table see turn.lua
 ---@return table[]? list { policy, index, about, ok, message? }, in the order of init.lua
 ---@return table? err { policy?, file?, line?, field?, message }
-function examples.run(policies)
-  local list, err = policy_folder.load(policies, "both")
+function examples.run(policies, position)
+  local list, err = policy_folder.load(policies, "both", position)
   if not list then return nil, err end
   local results = {}
   for _, policy in ipairs(list) do
     for i, example in ipairs(policy.record.examples or {}) do
+      turn.begin(position, policy.file, policy.line)
       local message = fault(policy, example)
       results[#results + 1] = {
         policy = policy.name, index = i, about = example.about or "", ok = message == nil,

@@ -7,6 +7,7 @@ local json = require("host.json")
 local schema = require("nightjar.plan.schema")
 local seconds = require("nightjar.plan.seconds")
 local text = require("nightjar.text")
+local turn = require("nightjar.plan.turn")
 local warnings = require("nightjar.plan.warnings")
 
 local main = {}
@@ -93,14 +94,15 @@ local function make_plan(request, collected, position)
   request.snapshot = nil
   local files, err, stage = cycle.run(stages(), snapshot, context, function(name, output)
     made[name] = output
+    turn.begin(position)
   end)
   if not files then return failure(stage, err) end
   return { ok = true, plan = mark_plan(made.policy), view = made.view, files = json.array(files),
     has_shadow = context.has_shadow }
 end
 
-local function run_examples(request)
-  local results, err = examples.run(request.policies)
+local function run_examples(request, position)
+  local results, err = examples.run(request.policies, position)
   if not results then return failure("policy", err) end
   return { ok = true, examples = json.array(results) }
 end
@@ -119,15 +121,15 @@ end
 local function respond(request_text, collected, position)
   local request, err = read_request(request_text)
   if not request then return failure("request", err) end
-  if request.command == "examples" then return run_examples(request) end
+  if request.command == "examples" then return run_examples(request, position) end
   add_snapshot_warnings(request.snapshot, collected)
   return make_plan(request, collected, position)
 end
 
 ---Answers one request.
 ---@param request_text string JSON
----@param position? table { file, line } that the renderer keeps up to date, for the limits'
----       messages
+---@param position? table { begin, file, line }, see turn.lua; the renderer keeps file and line up
+---       to date, for the limits' messages
 ---@param layers? string[] the layers of the sandbox that are in force
 ---@return string response JSON
 function main.run(request_text, position, layers)

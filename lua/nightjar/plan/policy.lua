@@ -9,6 +9,7 @@ local policy_record = require("nightjar.plan.policy_record")
 local previous = require("nightjar.plan.previous")
 local sorted = require("nightjar.plan.sorted")
 local text = require("nightjar.text")
+local turn = require("nightjar.plan.turn")
 
 local policy = {}
 
@@ -39,11 +40,13 @@ end
 
 ---@param mesh table what the model made
 ---@param context table { policies = {{name, text}}, list = "shadow"?, now, previous, warnings,
----       settings = { policies = {name = {}} } }; gets `has_shadow`: init.lua names a second list
+---       position?, settings = { policies = {name = {}} } }; gets `has_shadow`: init.lua names a
+---       second list
 ---@return table? plan
 ---@return table? err { policy?, file?, line?, field?, message }
 function policy.run(mesh, context)
-  local list, err, has_shadow = policy_folder.load(context.policies, context.list)
+  local list, err, has_shadow = policy_folder.load(context.policies, context.list,
+    context.position)
   if not list then return nil, err end
   context.has_shadow = has_shadow
   local given = type(context.settings.policies) == "table" and context.settings.policies or {}
@@ -53,6 +56,7 @@ function policy.run(mesh, context)
     previous = previous.read(context.previous, context.warnings) }
   for _, item in ipairs(list) do
     if not policy_record.is_idle(item.record, given[item.name], carried) then
+      turn.begin(context.position, item.file, item.line)
       mesh, err = apply.run(item, mesh, given[item.name], surroundings)
       if not mesh then return nil, err end
     end

@@ -7,6 +7,7 @@ local sandbox = require("nightjar.plan.sandbox")
 local schema = require("nightjar.plan.schema")
 local sorted = require("nightjar.plan.sorted")
 local text = require("nightjar.text")
+local turn = require("nightjar.plan.turn")
 
 local policy_folder = {}
 
@@ -79,13 +80,15 @@ local function union(a, b)
 end
 
 ---@param files table<string, string> the texts of the folder
+---@param position? table see turn.lua
 ---@return table? orders { main = names, shadow = names or nil, both = names }
 ---@return table? err
-local function read_orders(files)
+local function read_orders(files, position)
   if not files[INIT] then
     return fail(nil, "policies/" .. INIT, "policies/init.lua: not there; it returns the list of "
       .. "the policies' names")
   end
+  turn.begin(position, "policies/" .. INIT, 1)
   local value, err = sandbox.new(files):load(INIT)
   if err then return nil, err end
   local order, shadow = part(value)
@@ -98,8 +101,9 @@ local function read_orders(files)
 end
 
 ---Loads one policy in a box of its own.
-local function load_policy(name, files)
+local function load_policy(name, files, position)
   local file = "policies/" .. name .. ".lua"
+  turn.begin(position, file, 1)
   local box = sandbox.new(files)
   local record, err = box:load(name .. ".lua")
   if err then
@@ -108,17 +112,19 @@ local function load_policy(name, files)
   end
   local message, path = policy_record.check(record)
   if message then return fail(name, file, ("%s: the record: %s"):format(file, message), path) end
-  return { name = name, file = file, box = box, record = record }
+  local line = math.max(1, debug.getinfo(record.apply, "S").linedefined)
+  return { name = name, file = file, line = line, box = box, record = record }
 end
 
 ---@param policies table[] { name, text } as in the request
 ---@param which? "main"|"shadow"|"both" which list of init.lua; "main" by default
----@return table[]? list { name, file, box, record } in the order of init.lua
+---@param position? table see turn.lua
+---@return table[]? list { name, file, line of `apply`, box, record } in the order of init.lua
 ---@return table? err { policy?, file, line?, field?, message }
 ---@return boolean? has_shadow whether init.lua names a second list
-function policy_folder.load(policies, which)
+function policy_folder.load(policies, which, position)
   local files = texts(policies)
-  local orders, err = read_orders(files)
+  local orders, err = read_orders(files, position)
   if not orders then return nil, err end
   local order = orders[which or "main"]
   if not order then
@@ -126,7 +132,7 @@ function policy_folder.load(policies, which)
   end
   local list = {}
   for i, name in ipairs(order) do
-    list[i], err = load_policy(name, files)
+    list[i], err = load_policy(name, files, position)
     if not list[i] then return nil, err end
   end
   return list, nil, orders.shadow ~= nil
