@@ -50,7 +50,7 @@ local function request_text(input, read, settings)
   local names = {}
   for i, copy in ipairs(read.copies) do names[i] = copy.path end
   return json.encode {
-    command = input.command or "plan", now = input.now,
+    command = input.command or "plan", list = input.list, now = input.now,
     settings = planner.plan_settings(settings),
     snapshot = input.snapshot, previous = input.previous or json.null,
     policies = json.array(read.policies), templates = json.array(read.templates),
@@ -158,7 +158,8 @@ end
 
 ---Makes a plan and renders it, or runs the policies' examples.
 ---Called within sched.run, since it waits for a process.
----@param input {snapshot: table, previous?: table, now: integer, command?: "plan"|"examples"}
+---@param input {snapshot: table, previous?: table, now: integer, command?: "plan"|"examples",
+---  list?: "main"|"shadow"} `list`: which of the lists of init.lua
 ---@param settings table
 ---@return table? response of nightjar-plan; added: `copies` ({path, content}) and `inputs`, the
 ---  hashes of `policies`, `templates` and `settings`
