@@ -9,6 +9,7 @@ local hold = require("nightjar.agent.hold")
 local inotify = require("nightjar.agent.inotify")
 local json = require("host.json")
 local log = require("nightjar.log")
+local memory = require("nightjar.agent.memory")
 local planner = require("nightjar.agent.planner")
 local publish = require("nightjar.agent.publish")
 local reason = require("nightjar.agent.reason")
@@ -165,7 +166,9 @@ function pass:make(record)
   local accepted = self.state.accepted
   record.planned = {
     snapshot = record.snapshot, now = math.floor(clock.now()),
-    previous = accepted and { clusters = accepted.clusters, routes = accepted.routes } or nil,
+    -- `routes` is what an older agent kept instead of the listeners.
+    previous = accepted and { clusters = accepted.clusters, routes = accepted.routes,
+      listeners = accepted.plan_listeners } or nil,
   }
   local response, err, refusal = planner.run(record.planned, self.settings)
   if not response then
@@ -177,7 +180,7 @@ function pass:make(record)
   for name, hash in pairs(response.inputs) do
     record.inputs[name] = hash
   end
-  record.plan, record.memory = response.plan, difference.memory(response.plan)
+  record.plan, record.memory = response.plan, memory.of(response.plan)
   record.files, record.copies = response.files, response.copies
   record.has_shadow = response.has_shadow
   return record
