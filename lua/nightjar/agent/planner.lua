@@ -7,6 +7,7 @@ local messages = require "nightjar.text"
 local program = require "host.program"
 local sched = require "nightjar.agent.sched"
 local sources = require "nightjar.agent.sources"
+local zone = require "nightjar.agent.zone"
 
 local planner = {}
 
@@ -43,6 +44,7 @@ function planner.plan_settings(settings)
     service_member = settings.service_member,
     service_container_name = settings.service_container_name,
     envoy_base_id = settings.envoy_base_id, policies = settings.policies or {},
+    availability_zone = settings.availability_zone,
   }
 end
 
@@ -168,6 +170,7 @@ end
 function planner.run(input, settings)
   local read, err = sources.read(settings)
   if not read then return nil, "plan: " .. err end
+  zone.settle(settings)
   local text, problem = request_text(input, read, settings)
   if not text then return nil, "plan: request: " .. problem end
   local response, failure = execute(text, settings)
