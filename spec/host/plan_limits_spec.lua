@@ -173,6 +173,16 @@ describe("nightjar-plan: each policy and each template", function()
   end)
 end)
 
+describe("nightjar-plan: an example of a policy", function()
+  it("that loops is ended, and its line named", function()
+    local request = plan.request('return { about = "x", apply = function(mesh)\n' ..
+      "if #mesh.clusters == 0 then while true do end end\nreturn mesh end,\n" ..
+      "examples = { { given = {}, expect = {} } } }")
+    request.command = "examples"
+    assert_ended("policies/bad.lua:2" .. INSTRUCTIONS, plan.run(request))
+  end)
+end)
+
 describe("nightjar-plan: an error of a policy", function()
   it("is an answer, in one line without control characters", function()
     local result = run('error("\\27[31m\\nfake log line\\0")')

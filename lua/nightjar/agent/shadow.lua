@@ -4,6 +4,7 @@
 
 local difference = require("nightjar.agent.difference")
 local log = require("nightjar.log")
+local memory = require("nightjar.agent.memory")
 local planner = require("nightjar.agent.planner")
 
 local shadow = {}
@@ -26,20 +27,20 @@ end
 
 ---Plans the second list and says how it differs from what is in force. Called within sched.run.
 ---@param input { snapshot: table, now: integer, previous: table? } what the first was made of
----@param memory table what difference.memory made of the first
-function shadow:look(input, memory)
+---@param published table what memory.of made of the first
+function shadow:look(input, published)
   local response, err = planner.run({ snapshot = input.snapshot, now = input.now,
     previous = input.previous, list = "shadow" }, self.settings)
   if not response then
     return self:tell("warn", { reason = err })
   end
   local first = {}
-  for name, value in pairs(memory) do
+  for name, value in pairs(published) do
     first[name] = value
   end
   -- Clusters that linger are of the past, not of either list.
   first.lingering = nil
-  local lines = difference.between(first, difference.memory(response.plan), {})
+  local lines = difference.between(first, memory.of(response.plan), {})
   self:tell("info", { difference = #lines > 0 and table.concat(lines, "; ") or "none" })
 end
 

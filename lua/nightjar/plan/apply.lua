@@ -10,8 +10,9 @@ local why = require("nightjar.plan.why")
 
 local apply = {}
 
-local function fail(policy, message, field)
-  return nil, { policy = policy.name, file = policy.file, field = field,
+-- `line` is that of `apply`, for what it returned: no line of it is being run by then.
+local function fail(policy, message, field, line)
+  return nil, { policy = policy.name, file = policy.file, line = line, field = field,
     message = ("policy %s: %s"):format(policy.name, message) }
 end
 
@@ -65,7 +66,7 @@ end
 ---Runs a policy's `apply`. The mesh given is the policy's from then on: nobody
 ---else uses it, and the tables that come back are nobody else's either, since
 ---the policy does not run again (see schema.lua about tables in two places).
----@param policy table { name, file, box, record }
+---@param policy table { name, file, line of `apply`, box, record }
 ---@param mesh table checked
 ---@param given any the settings for this policy in the configuration
 ---@param context table { now, warnings, previous = { listeners, clusters }? }
@@ -87,11 +88,12 @@ function apply.run(policy, mesh, given, context)
     return nil, err
   end
   if result == nil then
-    return fail(policy, "apply returned nothing; end it with `return mesh`")
+    return fail(policy, "apply returned nothing; end it with `return mesh`",
+      nil, policy.line)
   end
   message, path = mesh_shape.check(result)
   if not message then message, path = check_listeners(before, result) end
-  if message then return fail(policy, message, path) end
+  if message then return fail(policy, message, path, policy.line) end
   given_attributes.take_back(result, own)
   take_warnings(policy, result, context.warnings)
   why.record(policy.name, before.routes, result)

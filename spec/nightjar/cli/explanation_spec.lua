@@ -80,6 +80,34 @@ listener private-8080: mesh m, port 8080, private
     assert.equal("green@m", facts.listeners[1].routes[1].clusters[1].cluster)
   end)
 
+  it("shows what a request must carry, what the choice follows, mirrors, limits, priorities",
+    function()
+      local one = made()
+      one.plan.listeners[1].removed = { { path = "/shop", cluster = "red@m", weight = 5,
+        match = { { header = "x-beta", values = { "yes" } } }, why = {} } }
+      local beta = { path = "/shop", match = { { header = "x-beta", values = { "yes" } } },
+        service = "web", audience = "public", why = {}, timeout = 0, idle_timeout = 2.5,
+        hash = { { header = "x-user" }, { cookie = "c", ttl = 60 } },
+        retries = { on = { "5xx", "reset" }, count = 3, per_try_timeout = 1 },
+        mirrors = { { cluster = "blue@m", percent = 0.5 } },
+        clusters = { share("green@m", "green", 1) } }
+      beta.clusters[1].cookie = { name = "color", value = "green", ttl = 0 }
+      table.insert(one.plan.listeners[1].routes, 2, beta)
+      one.plan.clusters[3].endpoints = { endpoint "healthy", { priority = 1 }, { priority = 1 },
+        { priority = 4, health = "unhealthy" } }
+      local text = explanation.text(explanation.gather(one, "/shop"))
+      assert.matches([[
+  /shop when x-beta is yes  (service web, public)
+    the choice follows header x-user, else cookie c (for 60 s)
+    mirrors 0.5 % to blue@m
+    timeout no limit; idle timeout 2.5 s; retries 3 on 5xx, reset, each within 1 s
+    green@m  green  weight 1  100.0 %  3 endpoints, 2 at priority 1, 1 unhealthy, ]]
+        .. [[sets cookie color=green for the session
+    not red@m, weight 5
+  /shop  (service web, public)
+]], text, 1, true)
+    end)
+
   it("takes a path as a client writes it", function()
     assert.equal("/a/b", explanation.path("/a//b/?x=1"))
     assert.equal("/", explanation.path("/"))

@@ -67,7 +67,7 @@ describe("attributes in the configuration", function()
       mirror = { attributes = { ["shop-green"] = { MIRROR = 12.5 } } },
       test_traffic = { attributes = { ["shop-green"] = { TEST_TRAFFIC = true } } } } })
     assert.equal(2, #shop.routes(plan))
-    assert.equal(12.5, shop.routes(plan)[1].mirrors[1].percent)
+    assert.equal(12.5, shop.routes(plan)[2].mirrors[1].percent)
   end)
 
   it("of a service that is not there are warned of", function()
