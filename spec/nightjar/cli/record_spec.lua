@@ -162,6 +162,23 @@ describe("nightjar record", function()
     assert.matches("127.0.0.9", got.stdout, 1, true)
   end)
 
+  it("holds the zone that the agent is in, so that no replay asks for another", function()
+    cli.write(folder .. "/policies/showing.lua", (SHOWING:gsub('"now %%d, word %%s"%):format%b()',
+      '"zone " .. (mesh.zone or "unknown"))')))
+    local function zone_of(zone, where)
+      assert.equal(0, run({ "record", "--discover", "--availability-zone", zone, "--output",
+        folder .. "/kept.json" }).status)
+      local got = run({ "explain", "/", "--snapshot", folder .. "/kept.json" }, where)
+      assert.same({ 0, "" }, { got.status, got.stderr })
+      return got.stdout:match("showing: zone (%S+)")
+    end
+    assert.equal("zone-a", zone_of("zone-a", elsewhere()))
+    assert.equal("zone-b", zone_of("zone-a", elsewhere { AVAILABILITY_ZONE = "zone-b" }))
+    -- There nobody would answer; a replay does not ask.
+    local mute = elsewhere { ECS_CONTAINER_METADATA_URI_V4 = "http://127.0.0.1:1" }
+    assert.equal("unknown", zone_of("", mute))
+  end)
+
   it("names the field of a record that is wrong", function()
     assert.equal(0, run({ "record", "--discover", "--output", folder .. "/kept.json" }).status)
     for field, case in pairs {
