@@ -115,11 +115,11 @@ end
 local Box = {}
 Box.__index = Box
 
--- An overflow of the parser passes the message handler of whoever called us, which adds a traceback
--- of ours.
+-- Within pcall, since an overflow of the parser passes the message handler that is in force, and
+-- that of our caller adds a traceback.
 local function compile(box, file)
-  local chunk, message = load(box.files[file], "@policies/" .. file, "t", box.globals)
-  return chunk, message and (match(message, "^(.-)\nstack traceback:") or message)
+  local _, chunk, message = pcall(load, box.files[file], "@policies/" .. file, "t", box.globals)
+  return chunk, message
 end
 
 local function require_function(box)
