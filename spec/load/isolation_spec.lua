@@ -88,7 +88,23 @@ describe("while a policy or template does harm:", function()
     return not lines and line:find(place, 1, true) ~= nil
   end
 
+  -- Seconds of processor time that the ended children of the agent have used (proc(5)).
+  local function used()
+    local text = assert(file.read(("/proc/%d/stat"):format(sidecar.agent.pid), 4096))
+    local user, system = text:match("^.*%) %a" .. (" %S+"):rep(12) .. " (%d+) (%d+)")
+    return (user + system) / 100
+  end
+
+  -- By the clock; if others had the processor meanwhile, by what the pass had of it.
+  local function check_time(text, processor)
+    local seconds = (time_of(text, "pass_failed") - time_of(text, "pass_requested")) % 86400
+    local waited = processor < 0.7 * seconds
+    assert.is_true((waited and processor or seconds) <= LONGEST,
+      ("%.3f s, %.2f s of the processor"):format(seconds, processor))
+  end
+
   local function check(case)
+    local before = used()
     local text = pass()
     local lines = loud_lines(text)
     assert.equal(1, #lines, text)
@@ -98,8 +114,7 @@ describe("while a policy or template does harm:", function()
     assert.is_nil(lines[1]:find("%c"), lines[1])
     assert.is_true(#lines[1] < 6000)
     assert.equal(published, file.read(sidecar.folder .. "/" .. sidecar.rds))
-    local seconds = (time_of(text, "pass_failed") - time_of(text, "pass_requested")) % 86400
-    assert.is_true(seconds <= LONGEST, ("%.3f s"):format(seconds))
+    check_time(text, used() - before)
   end
 
   setup(function()

@@ -120,7 +120,8 @@ harm.results = {
   file("a record with a metatable", "return setmetatable({}, { __index = { about = 'x' } })",
     "policies/bad.lua", "metatable"),
   file("an `about` that writes log lines",
-    'return { about = "a\\ntime=2026 level=error event=fake", ' .. "apply = function(mesh) return mesh end }", "policies/bad.lua", "about"),
+    'return { about = "a\\ntime=2026 level=error event=fake", '
+      .. "apply = function(mesh) return mesh end }", "policies/bad.lua", "about"),
   body("a warning that writes log lines", "mesh.warnings[1] = { code = 'x', message = "
     .. "'a\\ntime=2026 level=error event=fake' }", "1", "warnings%[1%]"),
 }

@@ -124,10 +124,10 @@ local function compile(box, file)
   local known, source, place = compiled[box.files] or {}, box.files[file], "@policies/" .. file
   compiled[box.files] = known
   if not known[file] or known[file].source ~= source then
-    local chunk, err = load(source, place, "t")
-    -- An overflow of the parser passes the message handler of whoever called us, which adds a
-    -- traceback of ours.
-    if not chunk then return nil, match(err, "^(.-)\nstack traceback:") or err end
+    -- Within pcall, since an overflow of the parser passes the message handler that is in force, and
+    -- that of our caller adds a traceback.
+    local _, chunk, message = pcall(load, source, place, "t")
+    if not chunk then return nil, message end
     known[file] = { source = source, code = string.dump(chunk) }
   end
   return load(known[file].code, place, "b", box.globals)

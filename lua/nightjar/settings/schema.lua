@@ -74,7 +74,7 @@ schema.entries = {
     about = "MiB that nightjar-plan may use for policies and templates" },
   { name = "PLAN_MAX_INSTRUCTIONS", type = "integer", default = 100000000, min = 100000,
     max = 1 << 53, about = "instructions that each policy and each template may execute" },
-  { name = "PLAN_MAX_CPU", type = "seconds", default = 1.5, min = 0.1, max = 3600,
+  { name = "PLAN_MAX_CPU", type = "seconds", default = 1, min = 0.1, max = 3600,
     about = "seconds of processor time that each policy and each template may use" },
   { name = "PLAN_DEADLINE", type = "seconds", default = 10, min = 0.1, max = 3600,
     about = "seconds after which nightjar-plan is killed" },
