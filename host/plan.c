@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 enum { STATUS_USAGE = 2, STATUS_LIMIT = 3, STATUS_INTERNAL = 70 };
@@ -30,22 +31,29 @@ struct options {
   long long memory_mib;
   long long instructions;
   long long seconds;
+  long long cpu_ms;
   bool sandbox;
 };
 
 /* For the signal handlers, which know nothing else. */
-static const struct budget *watched;
-static long long allowed_seconds;
+static struct budget *watched;
+static long long allowed_seconds, allowed_turn_ms;
 
 static const char usage[] =
     "usage: nightjar-plan --max-memory-mib N --max-instructions N\n"
-    "                     [--max-seconds N] [--no-sandbox]\n"
+    "                     [--max-cpu-ms N] [--max-seconds N] "
+    "[--no-sandbox]\n"
     "Reads one JSON request from standard input and writes one JSON answer "
     "to\n"
     "standard output. nightjar starts it; see docs for the protocol.\n"
     "  --max-memory-mib N    memory of the scripts, 1 to 65536 MiB\n"
-    "  --max-instructions N  instructions of the Lua machine\n"
-    "  --max-seconds N       seconds of processor time (60)\n"
+    "  --max-instructions N  instructions of the Lua machine, for each policy "
+    "and\n"
+    "                        each template\n"
+    "  --max-cpu-ms N        milliseconds of processor time, for each policy "
+    "and\n"
+    "                        each template (60000)\n"
+    "  --max-seconds N       seconds of processor time in all (60)\n"
     "  --no-sandbox          for valgrind and debuggers: limits of memory "
     "and\n"
     "                        instructions only\n";
@@ -67,7 +75,7 @@ static int read_number(
 }
 
 static int read_options(int argc, char **argv, struct options *options) {
-  *options = (struct options){.seconds = 60, .sandbox = true};
+  *options = (struct options){.seconds = 60, .cpu_ms = 60000, .sandbox = true};
   for (int i = 1; i < argc; i++) {
     const char *flag = argv[i];
     int status = 0;
@@ -80,6 +88,8 @@ static int read_options(int argc, char **argv, struct options *options) {
           read_number(flag, argv[++i], LLONG_MAX / 2, &options->instructions);
     else if (strcmp(flag, "--max-seconds") == 0)
       status = read_number(flag, argv[++i], 1000000, &options->seconds);
+    else if (strcmp(flag, "--max-cpu-ms") == 0)
+      status = read_number(flag, argv[++i], 1000000000, &options->cpu_ms);
     else
       status = wrong_use("unknown argument", flag, "expected a flag");
     if (status != 0)
@@ -117,6 +127,25 @@ static void on_time_up(int number) {
   snprintf(what, sizeof what, "used more than %lld seconds of processor time",
       allowed_seconds);
   budget_end(watched, what);
+}
+
+static void on_tick(int number) {
+  (void)number;
+  if (watched != NULL)
+    budget_tick(watched, allowed_turn_ms);
+}
+
+/* From here on each tick of processor time is counted. */
+static int start_ticks(struct error *error) {
+  static const struct timeval tick = {.tv_usec = BUDGET_TICK_MS * 1000};
+  struct itimerval timer = {.it_interval = tick, .it_value = tick};
+  struct sigaction action = {
+      .sa_handler = on_tick, .sa_flags = SA_ONSTACK | SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  if (sigaction(SIGPROF, &action, NULL) != 0 ||
+      setitimer(ITIMER_PROF, &timer, NULL) != 0)
+    return error_errno(error, "cannot count", "processor time", errno);
+  return 0;
 }
 
 #ifndef __SANITIZE_ADDRESS__
@@ -196,6 +225,7 @@ static int run(const struct options *options, const struct buf *request,
   budget_init(&budget, memory, options->instructions, STDOUT_FILENO);
   watched = &budget;
   allowed_seconds = options->seconds;
+  allowed_turn_ms = options->cpu_ms;
   struct state_options lua = {.modules = modules,
       .pure = true,
       .allocate = budget_allocate,
@@ -208,8 +238,11 @@ static int run(const struct options *options, const struct buf *request,
   /* Beside Lua's memory there are the request and cJSON's tree of it. */
   struct sandbox_limits limits = {.address_space = 2 * memory + (128U << 20),
       .cpu_seconds = (unsigned)options->seconds};
-  if (options->sandbox)
+  if (options->sandbox) {
+    if (start_ticks(&error) != 0)
+      return internal(&error);
     sandbox_enter(&limits, layers);
+  }
   int status = call_plan(state, request, layers);
 #ifdef __SANITIZE_ADDRESS__
   bool tidy = true;

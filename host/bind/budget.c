@@ -161,8 +161,31 @@ static void count(lua_State *L, lua_Debug *event) {
   end(budget->output, &place, what);
 }
 
+void budget_tick(struct budget *budget, long long limit_ms) {
+  budget->ticks++;
+  /* The first tick of a turn began before it. */
+  if ((budget->ticks - 1LL) * BUDGET_TICK_MS < limit_ms)
+    return;
+  char what[64];
+  snprintf(what, sizeof what, "used more than %g seconds of processor time",
+      (double)limit_ms / 1000);
+  budget_end(budget, what);
+}
+
+/* What each policy and each template may use starts anew. */
+static int begin_turn(lua_State *L) {
+  void *context;
+  (void)lua_getallocf(L, &context);
+  struct budget *budget = context;
+  budget->instructions_used = 0;
+  budget->ticks = 0;
+  return 0;
+}
+
 static int make_position(lua_State *L) {
   lua_newtable(L);
+  lua_pushcfunction(L, begin_turn);
+  lua_setfield(L, -2, "begin");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &position_key);
   lua_pushliteral(L, "file");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &file_key);

@@ -1,8 +1,10 @@
 /*
- * What a script may use: memory, and instructions of the Lua machine. Passing
- * a limit ends the *process*, since an error would be no end: pcall() in a
- * loop, a message handler of xpcall() or a __gc function outlive errors.
- * Free of lua.h, for the main of nightjar-plan.
+ * What a script may use: memory, and in each turn instructions of the Lua
+ * machine and processor time. A turn is one policy or one template: whoever
+ * runs them calls `begin` of the position table first. Passing a limit ends
+ * the *process*, since an error would be no end: pcall() in a loop, a message
+ * handler of xpcall() or a __gc function outlive errors. Free of lua.h, for
+ * the main of nightjar-plan.
  *
  *   struct budget budget;
  *   budget_init(&budget, bytes, instructions, STDOUT_FILENO);
@@ -15,8 +17,9 @@
  * line on `output`, "FILE:LINE: used more than N instructions" or
  * "FILE:LINE: needs more than N MiB". FILE:LINE is that of the innermost
  * function of a policy (chunk name "@policies/..."); else what the position
- * table says, {file = "templates/x", line = 3}, which a renderer keeps up to
- * date; else that of the innermost Lua function.
+ * table says, {file = "templates/x", line = 3, begin = a function}, whose file
+ * and line a renderer keeps up to date; else that of the innermost Lua
+ * function.
  *
  * Memory: a refused request makes Lua collect garbage and ask for the same
  * again; when that is refused too, or Lua asks for anything else instead, it
@@ -25,16 +28,18 @@
  * Instructions are counted in steps of 1,000, in each coroutine apart, so
  * policies must not have coroutines. A single C call (a backtracking pattern)
  * counts as one instruction: the processor limit and the agent's deadline are
- * for those.
+ * for those. Processor time is counted in ticks: a signal handler calls
+ * budget_tick() every BUDGET_TICK_MS of it.
  */
 #ifndef NIGHTJAR_BUDGET_H
 #define NIGHTJAR_BUDGET_H
 
 #include "error.h"
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { BUDGET_STATUS = 3 };
+enum { BUDGET_STATUS = 3, BUDGET_TICK_MS = 50 };
 
 struct lua_State;
 
@@ -49,11 +54,12 @@ struct budget {
   const void *refused_old; /* the request that was refused last: */
   size_t refused_size;     /* 0 when none is pending */
   struct budget_place refused_at;
-  long long instruction_limit;
-  long long instructions_used;
-  int interval;            /* instructions between two looks */
-  int output;              /* descriptor that the last line goes to */
-  struct lua_State *state; /* NULL before budget_watch() */
+  long long instruction_limit; /* of one turn */
+  long long instructions_used; /* in this turn */
+  volatile sig_atomic_t ticks; /* in this turn */
+  int interval;                /* instructions between two looks */
+  int output;                  /* descriptor that the last line goes to */
+  struct lua_State *state;     /* NULL before budget_watch() */
 };
 
 void budget_init(struct budget *budget, size_t memory_limit,
@@ -69,6 +75,13 @@ int budget_watch(
 
 /* The registry key of the position table, for state_registry(). */
 const void *budget_position(void);
+
+/*
+ * Counts one tick of the present turn. When it has used more than `limit_ms`,
+ * ends the process: "FILE:LINE: used more than N seconds of processor time".
+ * For a signal handler.
+ */
+void budget_tick(struct budget *budget, long long limit_ms);
 
 /*
  * Writes "FILE:LINE: " and `what` as one line and ends the process. Allocates

@@ -130,6 +130,59 @@ describe("nightjar-plan: the processor limit names", function()
   end)
 end)
 
+describe("nightjar-plan: each policy and each template", function()
+  -- So many policies of the same text, whose names say their place in the list.
+  local function policies(count, text)
+    local request, names = plan.request(""), {}
+    request.policies = {}
+    for i = 1, count do
+      names[i] = ('"p%d"'):format(i)
+      request.policies[i] = { name = ("p%d.lua"):format(i), text = text }
+    end
+    request.policies[count + 1] = { name = "init.lua",
+      text = "return { " .. table.concat(names, ", ") .. " }" }
+    return request
+  end
+
+  it("may use all the instructions", function()
+    local half = policy("for i = 1, 1000000 do end\nreturn mesh",
+      "for i = 1, 1000000 do end\n")
+    local result = plan.run(policies(8, half), { instructions = 2000000 })
+    assert.equal(0, result.status, result.output)
+    assert.is_true(result.response.ok, result.output)
+  end)
+
+  it("may use all the processor time", function()
+    local result = plan.run(policies(6, policy("local n = 0\n" ..
+      "for i = 1, 1000 do n = n + #('x'):rep(100000):reverse() end\nreturn mesh")),
+      { milliseconds = 1000 })
+    assert.equal(0, result.status, result.output)
+  end)
+
+  it("is ended by the processor time within one call of C", function()
+    local result = run('local s = ("a"):rep(40)\nreturn s:find(("a*"):rep(30) .. "b")',
+      { milliseconds = 200 })
+    assert_ended("policies/bad.lua:3: used more than 0.2 seconds of processor time", result)
+  end)
+
+  it("is named when checking what it returned takes too long", function()
+    local result = run("local routes = {}\nfor i = 1, 100000 do routes[i] = { path = '/' .. i," ..
+      " service = 's', audience = 'public', clusters = {}, why = {} } end\n" ..
+      "mesh.listeners[1].routes = routes\nreturn mesh", { instructions = 3000000, memory = 256 })
+    assert_ended("policies/bad.lua:1: used more than 3000000 instructions", result)
+  end)
+end)
+
+describe("nightjar-plan: an example of a policy", function()
+  it("that loops is ended, and its line named", function()
+    local request = plan.request('return { about = "x", apply = function(mesh)\n' ..
+      "if #mesh.clusters == 0 then while true do end end\nreturn mesh end,\n" ..
+      "examples = { { given = {}, expect = {} } } }")
+    request.command = "examples"
+    assert_ended("policies/bad.lua:2" .. INSTRUCTIONS, plan.run(request))
+  end)
+end)
+
 describe("nightjar-plan: an error of a policy", function()
   it("is an answer, in one line without control characters", function()
     local result = run('error("\\27[31m\\nfake log line\\0")')

@@ -37,8 +37,9 @@ local function run_text(text, options)
   local folder = cli.folder()
   cli.write(folder .. "/in", text)
   local words = { ("exec env %s'%s'"):format(options.environment or "", plan.executable) }
-  words[2] = options.arguments or ("--max-memory-mib %d --max-instructions %d --max-seconds %d")
-    :format(options.memory or 64, options.instructions or 20000000, options.seconds or 60)
+  words[2] = options.arguments or ("--max-memory-mib %d --max-instructions %d --max-seconds %d "
+    .. "--max-cpu-ms %d"):format(options.memory or 64, options.instructions or 20000000,
+    options.seconds or 60, options.milliseconds or 60000)
   words[3] = ("<%s/in 2>%s/err"):format(folder, folder)
   local pipe = assert(io.popen(table.concat(words, " "), "r"))
   local output = pipe:read("a")
@@ -50,8 +51,8 @@ local function run_text(text, options)
 end
 
 ---@param request table|string a request, or the bytes to send
----@param options? table memory (MiB), instructions, seconds, arguments (instead of these),
----       environment (`NAME=value ` words)
+---@param options? table memory (MiB), instructions, seconds (in all), milliseconds (for one policy
+---       or template), arguments (instead of these), environment (`NAME=value ` words)
 ---@return {status: integer, output: string, stderr: string, response: table?}
 function plan.run(request, options)
   local text = type(request) == "string" and request or assert(json.encode(request))

@@ -52,7 +52,7 @@ local function request_text(input, read, settings)
   local names = {}
   for i, copy in ipairs(read.copies) do names[i] = copy.path end
   return json.encode {
-    command = input.command or "plan", now = input.now,
+    command = input.command or "plan", list = input.list, now = input.now,
     settings = planner.plan_settings(settings),
     snapshot = input.snapshot, previous = input.previous or json.null,
     policies = json.array(read.policies), templates = json.array(read.templates),
@@ -75,6 +75,16 @@ local function inputs_of(read, settings)
     templates = json.hash(fingerprint(read.templates) .. fingerprint(read.copies)),
     settings = json.hash(assert(json.encode(planner.plan_settings(settings)))),
   }
+end
+
+---The hashes of what a plan is made of besides the snapshot, as `planner.run` returns them.
+---@param settings table
+---@return {policies: string, templates: string, settings: string}? inputs
+---@return string? err
+function planner.inputs(settings)
+  local read, err = sources.read(settings)
+  if not read then return nil, "plan: " .. err end
+  return inputs_of(read, settings)
 end
 
 -- How nightjar-plan ended, if not well.
@@ -118,6 +128,11 @@ local function decode(result)
   return response
 end
 
+-- Milliseconds for one policy or template.
+local function turn_milliseconds(settings)
+  return ("%d"):format(math.ceil(settings.plan_max_cpu * 1000))
+end
+
 -- Just before the deadline nightjar-plan ends itself, which names the line that
 -- a kill cannot.
 local function processor_seconds(settings)
@@ -131,6 +146,7 @@ local function execute(text, settings)
       program.directory .. "/nightjar-plan",
       "--max-memory-mib", tostring(settings.plan_max_memory),
       "--max-instructions", tostring(settings.plan_max_instructions),
+      "--max-cpu-ms", turn_milliseconds(settings),
       "--max-seconds", processor_seconds(settings),
     },
     env = environment, stderr = next(environment) and "inherit" or "null",
@@ -144,7 +160,8 @@ end
 
 ---Makes a plan and renders it, or runs the policies' examples.
 ---Called within sched.run, since it waits for a process.
----@param input {snapshot: table, previous?: table, now: integer, command?: "plan"|"examples"}
+---@param input {snapshot: table, previous?: table, now: integer, command?: "plan"|"examples",
+---  list?: "main"|"shadow"} `list`: which of the lists of init.lua
 ---@param settings table
 ---@return table? response of nightjar-plan; added: `copies` ({path, content}) and `inputs`, the
 ---  hashes of `policies`, `templates` and `settings`

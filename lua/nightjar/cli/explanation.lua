@@ -1,5 +1,6 @@
 -- What `nightjar explain` says about a plan: the facts, and their text. Pure.
 
+local chain = require "nightjar.cli.chain"
 local json = require "host.json"
 local report = require "nightjar.cli.report"
 local route_label = require "nightjar.route_label"
@@ -25,6 +26,10 @@ local function answers(route_path, path)
   return route_path == "/" or route_path == path
     or path:sub(1, #route_path + 1) == route_path .. "/"
 end
+
+---Whether a route of this path answers a request for that one.
+---@type fun(route_path: string, path: string): boolean
+explanation.answers = answers
 
 -- Healthy and unknown endpoints get traffic; unhealthy ones do not.
 local function endpoint_counts(cluster)
@@ -57,7 +62,7 @@ local function cluster_facts(entry, total, cluster)
     endpoints = usable, unhealthy = all - usable, priorities = waiting(priorities),
     cookie = entry.cookie,
     http2 = cluster.http2, stale = cluster.stale, age = cluster.age,
-    why = json.array(entry.why),
+    why = json.array(entry.why), chain = json.array(chain.of(entry.why, cluster)),
   }
 end
 
@@ -123,12 +128,15 @@ end
 ---The facts, ready for JSON.
 ---@param made {plan: table, origin: string, taken_at: integer, now: integer}
 ---@param path string? show only what answers this path
+---@param name string? show only the listener of this name
 ---@return table
-function explanation.gather(made, path)
+function explanation.gather(made, path, name)
   local clusters, listeners = {}, json.array {}
   for _, cluster in ipairs(made.plan.clusters) do clusters[cluster.name] = cluster end
-  for i, listener in ipairs(made.plan.listeners) do
-    listeners[i] = listener_facts(listener, clusters, path)
+  for _, listener in ipairs(made.plan.listeners) do
+    if not name or listener.name == name then
+      listeners[#listeners + 1] = listener_facts(listener, clusters, path)
+    end
   end
   return { snapshot = made.origin, taken_at = made.taken_at, now = made.now, path = path,
     listeners = listeners }
@@ -174,7 +182,7 @@ local function show_route(out, route)
   for line in report.columns(rows, "    "):gmatch("[^\n]+\n") do
     i = i + 1
     out[#out + 1] = line
-    why_lines(out, "        ", route.clusters[i].why)
+    why_lines(out, "        ", chain.lines(route.clusters[i].chain))
   end
   for _, item in ipairs(route.removed) do removed_text(out, "    ", item) end
 end

@@ -7,6 +7,7 @@ local json = require("host.json")
 local schema = require("nightjar.plan.schema")
 local seconds = require("nightjar.plan.seconds")
 local text = require("nightjar.text")
+local turn = require("nightjar.plan.turn")
 local warnings = require("nightjar.plan.warnings")
 
 local main = {}
@@ -20,7 +21,8 @@ end
 local FILE = schema.record({ name = schema.name(4096), text = schema.string(16 << 20) })
 
 local REQUEST = schema.record({
-  command = schema.one_of({ "plan", "examples" }), now = schema.integer(0, seconds.MAX),
+  command = schema.one_of({ "plan", "examples" }), ["list?"] = schema.one_of({ "main", "shadow" }),
+  now = schema.integer(0, seconds.MAX),
   settings = object, ["snapshot?"] = any, ["previous?"] = any,
   policies = schema.list(FILE, 10000), ["templates?"] = schema.list(FILE, 10000),
   ["copies?"] = schema.list(schema.name(4096), 100000),
@@ -83,7 +85,7 @@ end
 local function make_plan(request, collected, position)
   local context = {
     now = request.now, settings = request.settings, previous = request.previous,
-    policies = request.policies, templates = request.templates or {},
+    policies = request.policies, list = request.list, templates = request.templates or {},
     copies = request.copies or {}, position = position, warnings = collected,
   }
   local made = {}
@@ -92,13 +94,15 @@ local function make_plan(request, collected, position)
   request.snapshot = nil
   local files, err, stage = cycle.run(stages(), snapshot, context, function(name, output)
     made[name] = output
+    turn.begin(position)
   end)
   if not files then return failure(stage, err) end
-  return { ok = true, plan = mark_plan(made.policy), view = made.view, files = json.array(files) }
+  return { ok = true, plan = mark_plan(made.policy), view = made.view, files = json.array(files),
+    has_shadow = context.has_shadow }
 end
 
-local function run_examples(request)
-  local results, err = examples.run(request.policies)
+local function run_examples(request, position)
+  local results, err = examples.run(request.policies, position)
   if not results then return failure("policy", err) end
   return { ok = true, examples = json.array(results) }
 end
@@ -117,15 +121,15 @@ end
 local function respond(request_text, collected, position)
   local request, err = read_request(request_text)
   if not request then return failure("request", err) end
-  if request.command == "examples" then return run_examples(request) end
+  if request.command == "examples" then return run_examples(request, position) end
   add_snapshot_warnings(request.snapshot, collected)
   return make_plan(request, collected, position)
 end
 
 ---Answers one request.
 ---@param request_text string JSON
----@param position? table { file, line } that the renderer keeps up to date, for the limits'
----       messages
+---@param position? table { begin, file, line }, see turn.lua; the renderer keeps file and line up
+---       to date, for the limits' messages
 ---@param layers? string[] the layers of the sandbox that are in force
 ---@return string response JSON
 function main.run(request_text, position, layers)

@@ -66,7 +66,7 @@ local ENDPOINT = record({
   id = NAME, address = name(253), family = schema.one_of({ "ipv4", "ipv6", "host" }),
   port = PORT, ["zone?"] = NAME, health = schema.one_of({ "healthy", "unhealthy", "unknown" }),
   ["priority?"] = integer(0, 127), since = TIME, ["health_since?"] = TIME,
-  ["gone_since?"] = TIME, attributes = map(VALUE, 1024),
+  ["gone_since?"] = TIME, ["lent_by?"] = CLUSTER_NAME, attributes = map(VALUE, 1024),
 })
 
 mesh_shape.cluster = record({

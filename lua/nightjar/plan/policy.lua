@@ -5,8 +5,11 @@ local apply = require("nightjar.plan.apply")
 local finish = require("nightjar.plan.finish")
 local nearest = require("nightjar.nearest")
 local policy_folder = require("nightjar.plan.policy_folder")
+local policy_record = require("nightjar.plan.policy_record")
+local previous = require("nightjar.plan.previous")
 local sorted = require("nightjar.plan.sorted")
 local text = require("nightjar.text")
+local turn = require("nightjar.plan.turn")
 
 local policy = {}
 
@@ -24,19 +27,39 @@ local function warn_of_unknown(given, list, warnings)
   end
 end
 
+-- The names of all attributes that services carry; `TIMEOUT:/shop` counts as TIMEOUT.
+local function carried_attributes(mesh)
+  local carried = {}
+  for _, cluster in ipairs(mesh.clusters) do
+    for key in next, cluster.attributes do
+      carried[key:match("^([%u%d_]+):/") or key] = true
+    end
+  end
+  return carried
+end
+
 ---@param mesh table what the model made
----@param context table { policies = {{name, text}}, settings = { policies = {name = {}} }, now,
----       previous, warnings }
+---@param context table { policies = {{name, text}}, list = "shadow"?, now, previous, warnings,
+---       position?, settings = { policies = {name = {}} } }; gets `has_shadow`: init.lua names a
+---       second list
 ---@return table? plan
 ---@return table? err { policy?, file?, line?, field?, message }
 function policy.run(mesh, context)
-  local list, err = policy_folder.load(context.policies)
+  local list, err, has_shadow = policy_folder.load(context.policies, context.list,
+    context.position)
   if not list then return nil, err end
+  context.has_shadow = has_shadow
   local given = type(context.settings.policies) == "table" and context.settings.policies or {}
   warn_of_unknown(given, list, context.warnings)
+  local carried = carried_attributes(mesh)
+  local surroundings = { now = context.now, warnings = context.warnings,
+    previous = previous.read(context.previous, context.warnings) }
   for _, item in ipairs(list) do
-    mesh, err = apply.run(item, mesh, given[item.name], context)
-    if not mesh then return nil, err end
+    if not policy_record.is_idle(item.record, given[item.name], carried) then
+      turn.begin(context.position, item.file, item.line)
+      mesh, err = apply.run(item, mesh, given[item.name], surroundings)
+      if not mesh then return nil, err end
+    end
   end
   return finish.run(mesh, context)
 end

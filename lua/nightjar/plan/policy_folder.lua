@@ -7,6 +7,7 @@ local sandbox = require("nightjar.plan.sandbox")
 local schema = require("nightjar.plan.schema")
 local sorted = require("nightjar.plan.sorted")
 local text = require("nightjar.text")
+local turn = require("nightjar.plan.turn")
 
 local policy_folder = {}
 
@@ -32,16 +33,17 @@ local function policy_names(files)
   return names
 end
 
--- The list that init.lua returned, checked against the files that are there.
-local function check_order(order, files)
+-- One list of names, checked against the files that are there.
+local function check_order(order, files, step)
   local place = "policies/" .. INIT
   local message, path = schema.check(schema.list(schema.name(255), 1000), order)
   if message then
-    return fail(nil, place, place .. ": expected a list of names of policies: " .. message, path)
+    return fail(nil, place, ("%s: expected a list of names of policies: %s%s"):format(place, step,
+      message), step .. path)
   end
   local seen = {}
   for i, name in ipairs(order) do
-    local field = ("[%d]"):format(i)
+    local field = ("%s[%d]"):format(step, i)
     if not files[name .. ".lua"] then
       return fail(nil, place, ("%s: names %s, but there is no policies/%s.lua%s"):format(place,
         text.quote(name), text.clean(name, 255), nearest.hint(name, policy_names(files))), field)
@@ -54,9 +56,54 @@ local function check_order(order, files)
   return order
 end
 
+-- What init.lua returned, parted: the list, and the one in its field `shadow`.
+local function part(value)
+  if type(value) ~= "table" then return value, nil end
+  local order, shadow = {}, nil
+  for key, item in next, value do
+    if key == "shadow" then shadow = item else order[key] = item end
+  end
+  return order, shadow
+end
+
+-- Each name of two lists once, in their order.
+local function union(a, b)
+  local all, seen = {}, {}
+  for _, list in ipairs({ a, b }) do
+    for _, name in ipairs(list) do
+      if not seen[name] then
+        seen[name], all[#all + 1] = true, name
+      end
+    end
+  end
+  return all
+end
+
+---@param files table<string, string> the texts of the folder
+---@param position? table see turn.lua
+---@return table? orders { main = names, shadow = names or nil, both = names }
+---@return table? err
+local function read_orders(files, position)
+  if not files[INIT] then
+    return fail(nil, "policies/" .. INIT, "policies/init.lua: not there; it returns the list of "
+      .. "the policies' names")
+  end
+  turn.begin(position, "policies/" .. INIT, 1)
+  local value, err = sandbox.new(files):load(INIT)
+  if err then return nil, err end
+  local order, shadow = part(value)
+  order, err = check_order(order, files, "")
+  if not order then return nil, err end
+  if shadow == nil then return { main = order, both = order } end
+  shadow, err = check_order(shadow, files, ".shadow")
+  if not shadow then return nil, err end
+  return { main = order, shadow = shadow, both = union(order, shadow) }
+end
+
 ---Loads one policy in a box of its own.
-local function load_policy(name, files)
+local function load_policy(name, files, position)
   local file = "policies/" .. name .. ".lua"
+  turn.begin(position, file, 1)
   local box = sandbox.new(files)
   local record, err = box:load(name .. ".lua")
   if err then
@@ -65,28 +112,30 @@ local function load_policy(name, files)
   end
   local message, path = policy_record.check(record)
   if message then return fail(name, file, ("%s: the record: %s"):format(file, message), path) end
-  return { name = name, file = file, box = box, record = record }
+  local line = math.max(1, debug.getinfo(record.apply, "S").linedefined)
+  return { name = name, file = file, line = line, box = box, record = record }
 end
 
 ---@param policies table[] { name, text } as in the request
----@return table[]? list { name, file, box, record } in the order of init.lua
+---@param which? "main"|"shadow"|"both" which list of init.lua; "main" by default
+---@param position? table see turn.lua
+---@return table[]? list { name, file, line of `apply`, box, record } in the order of init.lua
 ---@return table? err { policy?, file, line?, field?, message }
-function policy_folder.load(policies)
+---@return boolean? has_shadow whether init.lua names a second list
+function policy_folder.load(policies, which, position)
   local files = texts(policies)
-  if not files[INIT] then
-    return fail(nil, "policies/" .. INIT, "policies/init.lua: not there; it returns the list of "
-      .. "the policies' names")
+  local orders, err = read_orders(files, position)
+  if not orders then return nil, err end
+  local order = orders[which or "main"]
+  if not order then
+    return fail(nil, "policies/" .. INIT, "policies/init.lua: names no list `shadow`")
   end
-  local order, err = sandbox.new(files):load(INIT)
-  if err then return nil, err end
-  order, err = check_order(order, files)
-  if not order then return nil, err end
   local list = {}
   for i, name in ipairs(order) do
-    list[i], err = load_policy(name, files)
+    list[i], err = load_policy(name, files, position)
     if not list[i] then return nil, err end
   end
-  return list
+  return list, nil, orders.shadow ~= nil
 end
 
 return policy_folder

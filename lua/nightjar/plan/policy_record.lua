@@ -1,5 +1,6 @@
 -- What a policy file returns, and how its settings are read.
 
+local given_attributes = require("nightjar.plan.given_attributes")
 local nearest = require("nightjar.nearest")
 local schema = require("nightjar.plan.schema")
 local sorted = require("nightjar.plan.sorted")
@@ -49,14 +50,31 @@ local function settings_shape(value, seen)
   end
 end
 
+local ATTRIBUTE = schema.record({ about = schema.name(4096), ["path?"] = schema.boolean })
+
+local function attributes_shape(value, seen)
+  if type(value) ~= "table" then
+    return "", "expected a table of attributes, got " .. text.show(value)
+  end
+  for key in next, value do
+    if type(key) ~= "string" or not key:find("^%u[%u%d_]*$") then
+      return "", 'expected names such as "RAMP_START" as keys, got ' .. text.show(key)
+    end
+  end
+  for key, item in sorted.pairs(value) do
+    local place, message = ATTRIBUTE(item, seen)
+    if message then return "." .. key .. place, message end
+  end
+end
+
 local EXAMPLE = schema.record({
-  ["about?"] = schema.name(4096), given = any, ["settings?"] = any, expect = any,
-  ["now?"] = schema.integer(0, 2 ^ 53 | 0),
+  ["about?"] = schema.name(4096), given = any, ["settings?"] = any, ["previous?"] = any,
+  expect = any, ["now?"] = schema.integer(0, 2 ^ 53 | 0),
 })
 
 local RECORD = schema.record({
   about = schema.name(4096), apply = schema.func, ["settings?"] = settings_shape,
-  ["examples?"] = schema.list(EXAMPLE, 1000),
+  ["attributes?"] = attributes_shape, ["examples?"] = schema.list(EXAMPLE, 1000),
 })
 
 local function bounds(declaration)
@@ -104,19 +122,40 @@ function policy_record.check(record)
   end
 end
 
+---Whether a policy has nothing to do: nobody asks for it. One that names the attributes it reads
+---is asked for by a service that carries one of them, or by settings of its own.
+---@param record table checked
+---@param given any what the configuration says for this policy; nil for nothing
+---@param carried table<string, true> names of the attributes in the mesh
+---@return boolean
+function policy_record.is_idle(record, given, carried)
+  if not record.attributes or given ~= nil then return false end
+  for name in next, record.attributes do
+    if carried[name] then return false end
+  end
+  return true
+end
+
 ---The settings that `apply` gets: those given, checked, over the defaults.
 ---@param record table checked
 ---@param given any what the configuration says for this policy; nil for nothing
 ---@return table? settings a table of its own
 ---@return string? message
 ---@return string? path of the setting
+---@return table? attributes of services, that the configuration gives (given_attributes.lua)
 function policy_record.settings(record, given)
   local declared, result = record.settings or {}, {}
   if given ~= nil and type(given) ~= "table" then
     return nil, "expected a table of settings, got " .. text.show(given), ""
   end
+  local attributes, message, path
+  if record.attributes and not declared.attributes then
+    attributes, message, path = given_attributes.read(record.attributes,
+      given and given.attributes)
+    if message then return nil, message, path end
+  end
   for name in sorted.pairs(given or {}) do
-    if not declared[name] then
+    if not declared[name] and not (name == "attributes" and attributes) then
       return nil, ("%s: unknown setting%s"):format(text.clean(name, 255),
         nearest.hint(name, sorted.keys(declared))), name
     end
@@ -131,7 +170,7 @@ function policy_record.settings(record, given)
     end
     result[name] = schema.plain(value)
   end
-  return result
+  return result, nil, nil, attributes
 end
 
 return policy_record

@@ -5,6 +5,7 @@ local mustache = require("nightjar.plan.mustache")
 local references = require("nightjar.plan.render.references")
 local new_targets = require("nightjar.plan.render.targets")
 local template_name = require("nightjar.template_name")
+local turn = require("nightjar.plan.turn")
 
 local render = {}
 
@@ -50,7 +51,7 @@ end
 local function render_file(job, target, element)
   local parsed, template = job.parsed, job.template
   local format = parsed.convert and "yaml" or document.format(target)
-  job.position.file, job.position.line = job.options.name, 1
+  turn.begin(job.position, job.options.name, 1)
   job.options.escape, job.options.element = format, element
   local text = template.text
   local err

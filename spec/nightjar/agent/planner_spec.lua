@@ -41,7 +41,8 @@ describe("planner", function()
       discovery = "file", gateway = true, policies = {}, environment = {
         SECRET = "s", ASAN_OPTIONS = os.getenv("ASAN_OPTIONS") },
       namespaces = { { ref = "NAMESPACE_0", namespace = "m", port = 9000 } },
-      plan_max_memory = 64, plan_max_instructions = 20000000, plan_deadline = 10 }
+      plan_max_memory = 64, plan_max_instructions = 20000000, plan_max_cpu = 1.5,
+      plan_deadline = 10 }
     cli.write(folder .. "/templates/envoy-config.yaml.mustache", "x: {{admin_port}}\n")
     cli.write(folder .. "/templates/static/a.bin", "\0\255")
     policy ""
@@ -72,15 +73,21 @@ describe("planner", function()
     refused "^plan: policies/one%.lua:3: used more than 20000000 instructions$"
   end)
 
+  it("names file and line of one call of C that does not return", function()
+    settings.plan_max_cpu = 0.3
+    policy 'string.find(("a"):rep(60), ("a?"):rep(60) .. ("a"):rep(60))'
+    refused "^plan: policies/one%.lua:3: used more than 0%.3 seconds of processor time$"
+  end)
+
   it("names file and line of a memory bomb", function()
     policy "local t = {} for i = 1, 1e9 do t[i] = { i } end"
     refused "^plan: policies/one%.lua:3: needs more than 64 MiB$"
   end)
 
-  it("stops what no instruction count can stop, at the deadline", function()
-    settings.plan_deadline = 0.5
+  it("stops all else at the deadline", function()
+    settings.plan_deadline = 0.3
     policy 'string.find(("a"):rep(60), ("a?"):rep(60) .. ("a"):rep(60))'
-    refused "^plan: not done within 0%.5 s %(PLAN_DEADLINE%)"
+    refused "^plan: not done within 0%.3 s %(PLAN_DEADLINE%)"
   end)
 
   it("names file and line of an error, once, and shows no control characters", function()

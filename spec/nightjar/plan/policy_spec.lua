@@ -119,6 +119,7 @@ describe("an error of a policy", function()
     assert.equal('policy foo: listeners[1].routes[1].clusters[1].weight: expected integer '
       .. '0..65535, got "x"', err.message)
     assert.same({ "foo", "listeners[1].routes[1].clusters[1].weight" }, { err.policy, err.field })
+    assert.equal(2, err.line, "where `apply` begins")
   end)
 
   local wrong = {

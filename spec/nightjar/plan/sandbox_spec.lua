@@ -20,6 +20,17 @@ describe("the sandbox of policies", function()
     assert.equal("7 x", run('return ("%d %s"):format(7, "x")'))
   end)
 
+  it("shows nothing of nightjar's own code when the parser gives up", function()
+    local _, message = run("return " .. ("("):rep(300) .. "1" .. (")"):rep(300))
+    assert.matches("^policies/x%.lua: [^\n]*overflow$", message)
+  end)
+
+  it("names the line of a function that is gone from the stack by a tail call", function()
+    local box = sandbox.new({ ["x.lua"] = "\nreturn function() return ('%9999d'):format(1) end" })
+    local _, err = box:call(assert(box:load("x.lua")))
+    assert.same({ "policies/x.lua", 2 }, { err.file, err.line })
+  end)
+
   for _, name in ipairs({ "os", "io", "debug", "coroutine", "package", "load", "loadstring",
     "loadfile", "dofile", "collectgarbage", "print", "warn", "_G", "host" }) do
     it("has no " .. name .. ", and says so with the line", function()
