@@ -124,8 +124,8 @@ local function compile(box, file)
   local known, source, place = compiled[box.files] or {}, box.files[file], "@policies/" .. file
   compiled[box.files] = known
   if not known[file] or known[file].source ~= source then
-    -- Within pcall, since an overflow of the parser passes the message handler that is in force, and
-    -- that of our caller adds a traceback.
+    -- Within pcall, since an overflow of the parser passes the message handler that is in force,
+    -- and that of our caller adds a traceback.
     local _, chunk, message = pcall(load, source, place, "t")
     if not chunk then return nil, message end
     known[file] = { source = source, code = string.dump(chunk) }
