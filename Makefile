@@ -34,8 +34,9 @@ AGENT_LIBS := $(shell pkg-config --libs lua5.4 libcurl libcrypto libcjson yaml-0
 PLAN_LIBS  := $(shell pkg-config --libs lua5.4 libcjson yaml-0.1 libseccomp 2>/dev/null) -lm
 
 ALL_LUA   = $(shell find lua/nightjar -name '*.lua' | LC_ALL=C sort)
-# The leaves that both programs share stand directly below lua/nightjar/.
-PLAN_LUA  = $(filter-out lua/nightjar/agent/% lua/nightjar/cli/%,$(ALL_LUA))
+# The leaves that both programs share stand directly below lua/nightjar/. The helpers for specs
+# (testing) are of the agent's program alone.
+PLAN_LUA  = $(filter-out lua/nightjar/agent/% lua/nightjar/cli/% lua/nightjar/testing%,$(ALL_LUA))
 AGENT_LUA = $(ALL_LUA)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(1)))

@@ -62,7 +62,8 @@ end
 local function give_share(listener, route, staying, leaving, total)
   for _, entry in ipairs(leaving) do
     table.insert(listener.removed, { path = route.path, cluster = entry.cluster,
-      audience = entry.audience, why = { "it has no usable endpoint; the others share" } })
+      audience = entry.audience, match = route.match, because = "no_endpoints",
+      why = { "it has no usable endpoint; the others share" } })
   end
   local rest = sum(staying)
   for _, entry in ipairs(staying) do

@@ -1,22 +1,114 @@
 -- README.md and docs/policies.md show policies and a menu; they must be true.
 
 local build = require("spec.support.mesh")
-local examples = require("nightjar.plan.examples")
+local cli = require("spec.support.cli")
+local cookbook = require("spec.support.cookbook")
+local policy_folder = require("nightjar.plan.policy_folder")
 local program = require("host.program")
 local sandbox = require("nightjar.plan.sandbox")
+local shop = require("spec.support.shop")
+local yaml = require("host.yaml")
 
 local guide = build.read(program.data_directory() .. "/docs/policies.md")
 
+-- The blocks of the guide in their order, before the cookbook: { language, text, file }. A block
+-- of Lua is for the file that was named last before it.
+local function blocks()
+  local list, from = {}, 1
+  local last = assert(guide:find("## Cookbook\n", 1, true))
+  while true do
+    local first, stop, language, text = guide:find("```(%l*)\n(.-)```\n", from)
+    if not first or first > last then return list end
+    local file
+    for name in guide:sub(from, first):gmatch("`(my%-policies/[%w_]+%.lua)`") do file = name end
+    list[#list + 1] = { language = language, text = text, file = file }
+    from = stop + 1
+  end
+end
+
+-- All that the guide asks its reader to do, as one script.
+local function walk(folder)
+  local script = { ("set -eu; cd '%s'; cp -R '%s/policies' '%s/examples' ."):format(folder,
+    program.data_directory(), program.data_directory()),
+    ("export PATH='%s':$PATH TMP_DIR='%s/tmp'"):format(program.directory, folder) }
+  for _, block in ipairs(blocks()) do
+    if block.language == "sh" then
+      script[#script + 1] = block.text
+    elseif block.language == "lua" and block.file and not block.text:find("^return") then
+      script[#script + 1] = ("cat >%s <<'END-OF-FILE'\n%sEND-OF-FILE"):format(block.file,
+        block.text)
+    end
+  end
+  cli.write(folder .. "/walk.sh", table.concat(script, "\n"))
+  local pipe = assert(io.popen(("bash '%s/walk.sh' 2>&1"):format(folder)))
+  local output = pipe:read("a")
+  return output, pipe:close()
+end
+
 describe("the guide for authors of policies", function()
-  it("shows a policy that works", function()
-    local text = assert(guide:match("```lua\n(.-)```"))
-    local results = assert(examples.run(build.policies({ friday = text })))
-    assert.equal(1, #results)
-    assert.is_true(results[1].ok, results[1].message)
+  it("can be followed to the letter, from the first line to a tested policy in force", function()
+    local folder = cli.folder()
+    local output, ok = walk(folder)
+    cli.remove(folder)
+    assert.is_true(ok, output)
+    for _, text in ipairs({ "policies: ok, %d+ examples\n", "quiet_night: 10 → 0 %(it is night%)",
+      "green +10 → 0", "2026%-11%-26T22:00:00Z +100.0 %% +0.0 %%", "2 successes / 0 failures" }) do
+      assert.matches(text, output)
+    end
+    assert.is_nil(output:find("nightjar: [%l ]*error"), output)
+  end)
+
+  it("shows a second list that works", function()
+    for _, block in ipairs(blocks()) do
+      if block.text:find("shadow =", 1, true) and block.language == "lua" then
+        local policies = build.shipped_policies()
+        for _, one in ipairs(policies) do
+          if one.name == "init.lua" then one.text = block.text end
+        end
+        policies[#policies + 1] = { name = "quiet_night.lua", text = build.policy("") }
+        assert.is_true(select(3, assert(policy_folder.load(policies))))
+        return
+      end
+    end
+    error("the guide shows none")
+  end)
+
+  it("shows settings that the policies take", function()
+    local seen = 0
+    for _, block in ipairs(blocks()) do
+      local said = block.language == "yaml" and assert(yaml.decode(block.text)).policies
+      if said then
+        seen, said.quiet_night = seen + 1, nil
+        shop.plan(shop.snapshot({ weight = 1 }, { weight = 1 }), { settings = said })
+      end
+    end
+    assert.equal(2, seen)
+  end)
+
+  for _, recipe in ipairs(cookbook.recipes(guide)) do
+    it("has a recipe that comes to what it says: " .. recipe.title, function()
+      local text, _, warned = cookbook.cook(recipe)
+      assert.equal(recipe.text, text)
+      assert.same({}, warned)
+    end)
+  end
+
+  it("names every shipped policy in the cookbook", function()
+    local page = guide:match("\n## Cookbook\n(.-)<!%-%- The rest")
+    for _, policy in ipairs(assert(policy_folder.load(build.shipped_policies()))) do
+      assert.is_truthy(page:find("`" .. policy.name .. "`", 1, true), policy.name)
+    end
+  end)
+
+  it("ends with what docs/policies.lua writes of the policies' records", function()
+    local path = package.path
+    local written = dofile("docs/policies.lua")
+    package.path = path
+    assert.equal(written, guide)
   end)
 
   it("lists the sandbox's menu, all of it and nothing else", function()
-    local menu = assert(guide:match("## What a policy can use\n\n```\n(.-)```"))
+    local menu = assert(guide:match("### What a policy can use\n\n```\n(.-)```"))
     local library, told = "", {}
     for line in menu:gmatch("[^\n]+") do
       local name, rest = line:match("^(%l+%d*)  +(.*)$")

@@ -3,6 +3,7 @@
 Usage: backend.py NAME=PORT [NAME=PORT ...]   (PORT 0: any free one)
 Prints one JSON object {name: port} once all of them listen, then serves until
 it is ended. `/slow` anywhere in the path waits three seconds before answering.
+A name that begins with `failing` answers 503.
 Keep-alive, so that a connection that Envoy closes is Envoy's doing.
 """
 
@@ -15,7 +16,8 @@ SLOW_SECONDS = 3
 
 async def serve(name, reader, writer):
     body = name.encode()
-    head = b"HTTP/1.1 200 OK\r\nx-backend: %s\r\ncontent-length: %d\r\n\r\n"
+    status = b"503 Busy" if name.startswith("failing") else b"200 OK"
+    head = b"HTTP/1.1 " + status + b"\r\nx-backend: %s\r\ncontent-length: %d\r\n\r\n"
     try:
         while True:
             request = await reader.readuntil(b"\r\n\r\n")

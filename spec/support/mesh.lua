@@ -2,7 +2,9 @@
 -- on them within this process.
 
 local cycle = require("nightjar.cycle")
+local file = require("host.file")
 local program = require("host.program")
+local sandbox = require("nightjar.plan.sandbox")
 local warnings = require("nightjar.plan.warnings")
 
 local mesh = {}
@@ -68,19 +70,45 @@ end
 ---@param path string
 ---@return string
 function mesh.read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
+  local handle = assert(io.open(path, "rb"))
+  local text = handle:read("a")
+  handle:close()
   return text
 end
 
+-- Every Lua file of a folder below policies/, by its name in a request.
+local function add_files(list, folder, prefix)
+  for _, entry in ipairs(assert(file.list(folder))) do
+    if entry.name:match("%.lua$") then
+      list[#list + 1] = { name = prefix .. entry.name,
+        text = mesh.read(folder .. "/" .. entry.name) }
+    end
+  end
+end
+
 ---The shipped policies, as a request carries them.
-function mesh.shipped_policies()
-  local list = {}
-  for i, name in ipairs({ "audience.lua", "init.lua", "own_service.lua", "weights.lua" }) do
-    list[i] = { name = name, text = mesh.read(program.data_directory() .. "/policies/" .. name) }
+---@param order? string[] names for init.lua instead of the shipped list
+function mesh.shipped_policies(order)
+  local list, folder = {}, program.data_directory() .. "/policies"
+  add_files(list, folder, "")
+  add_files(list, folder .. "/lib", "lib/")
+  table.sort(list, function(a, b) return a.name < b.name end)
+  for _, one in ipairs(list) do
+    if order and one.name == "init.lua" then
+      one.text = 'return { "' .. table.concat(order, '", "') .. '" }'
+    end
   end
   return list
+end
+
+---A file of policies/lib, loaded as policies load it.
+---@param name string
+---@return table
+function mesh.lib(name)
+  local files = {}
+  for _, one in ipairs(mesh.shipped_policies()) do files[one.name] = one.text end
+  local loaded, err = sandbox.new(files):load("lib/" .. name .. ".lua")
+  return loaded or error(err.message, 2)
 end
 
 ---Policies from texts: { name = text }, in the order of `order`.
@@ -104,7 +132,7 @@ end
 
 ---Runs model, policy and view.
 ---@param snapshot table
----@param options? table { policies, settings, previous, now, until_stage }
+---@param options? table { policies, list, settings, previous, now, until_stage }
 ---@return table? made { model?, policy, view, warnings }
 ---@return table? err
 function mesh.run(snapshot, options)
@@ -112,7 +140,8 @@ function mesh.run(snapshot, options)
   local collected, made, stages = warnings.new(), {}, {}
   local context = { now = options.now or mesh.NOW, warnings = collected, position = {},
     settings = options.settings or { envoy_admin_port = 9901, policies = {} },
-    previous = options.previous, policies = options.policies or mesh.shipped_policies() }
+    previous = options.previous, list = options.list,
+    policies = options.policies or mesh.shipped_policies() }
   for _, name in ipairs(cycle.pure) do
     if name == "render" then break end
     stages[#stages + 1] = { name = name, run = require("nightjar.plan." .. name).run }

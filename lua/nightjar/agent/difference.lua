@@ -1,75 +1,76 @@
 -- What changed from one accepted generation to the next, and what caused it, in lines for a person.
 
-local json = require("host.json")
+local memory = require("nightjar.agent.memory")
+local route_label = require("nightjar.route_label")
 
 local difference = {}
 
 local MOST = 20 -- lines; a count stands for the rest
-
----What is kept of a plan: for lingering (which route names which clusters, and those clusters) and
----to tell the next difference.
----@param plan table
----@return { listeners: string[], clusters: table[], routes: table[], lingering: string[] }
-function difference.memory(plan)
-  local named = {}
-  local memory = { listeners = json.array({}), clusters = json.array({}), routes = json.array({}),
-    lingering = json.array({}) }
-  for i, listener in ipairs(plan.listeners) do
-    memory.listeners[i] = listener.name
-    for _, route in ipairs(listener.routes) do
-      local names, weights = {}, {}
-      for j, share in ipairs(route.clusters) do
-        named[share.cluster], names[j], weights[j] = true, share.cluster, share.weight
-      end
-      memory.routes[#memory.routes + 1] = { listener = listener.name, path = route.path,
-        clusters = json.array(names), weights = json.array(weights) }
-    end
-  end
-  for _, cluster in ipairs(plan.clusters) do
-    if cluster.linger then
-      memory.lingering[#memory.lingering + 1] = cluster.name
-    end
-    if named[cluster.name] then
-      -- Its age grows with each pass; what is kept changes only when the mesh does.
-      local kept = {}
-      for key, value in pairs(cluster) do
-        kept[key] = value
-      end
-      kept.age = 0
-      memory.clusters[#memory.clusters + 1] = kept
-    end
-  end
-  return memory
-end
 
 -- Endpoints without traffic are none.
 local function addresses(cluster)
   local list = {}
   for _, endpoint in ipairs(cluster.endpoints or {}) do
     if endpoint.health ~= "unhealthy" then
-      list[("%s:%s"):format(endpoint.address, endpoint.port)] = true
+      local priority = endpoint.priority or 0
+      list[("%s:%s%s"):format(endpoint.address, endpoint.port,
+        priority > 0 and " at priority " .. priority or "")] = true
     end
   end
   return list
 end
 
+-- A number as people write it: `0.5`, `30`.
+local function plain(number)
+  return ("%.14g"):format(number)
+end
+
+local function hash_text(hash)
+  local names = {}
+  for i, item in ipairs(hash) do
+    names[i] = item.header or "cookie " .. item.cookie
+  end
+  return table.concat(names, ", ")
+end
+
+local function retries_text(retries)
+  return ("%d on %s%s"):format(retries.count, table.concat(retries.on, ","),
+    retries.per_try_timeout and (" within %s s each"):format(plain(retries.per_try_timeout)) or "")
+end
+
+-- What a route says, word by word.
+local function route_facts(route, into)
+  for _, entry in ipairs(route.clusters) do
+    into[entry.cluster] = entry.weight or true
+    local cookie = entry.cookie
+    if cookie then
+      into[("cookie of %s"):format(entry.cluster)] = ("%s=%s"):format(cookie.name, cookie.value)
+    end
+  end
+  for _, mirror in ipairs(route.mirrors or {}) do
+    into["mirror " .. mirror.cluster] = plain(mirror.percent) .. "%"
+  end
+  into.timeout = route.timeout and plain(route.timeout)
+  into.idle_timeout = route.idle_timeout and plain(route.idle_timeout)
+  into.hash = route.hash and hash_text(route.hash)
+  into.retries = route.retries and retries_text(route.retries)
+end
+
 -- The memory as groups of facts: what a line is about → key → value.
-local function facts(memory)
+local function facts(kept)
   local groups = {}
   local function group(name)
     groups[name] = groups[name] or {}
     return groups[name]
   end
-  for _, name in ipairs(memory.listeners or {}) do
+  for _, name in ipairs(kept.listeners or {}) do
     group("listener " .. name)[""] = true
   end
-  for _, route in ipairs(memory.routes or {}) do
-    local one = group(("route %s %s"):format(route.listener, route.path))
-    for i, name in ipairs(route.clusters) do
-      one[name] = (route.weights or {})[i] or true
-    end
-  end
-  for _, cluster in ipairs(memory.clusters or {}) do
+  memory.each_route(kept, function(listener, route)
+    route_facts(route,
+      group(("route %s %s"):format(listener, route_label.of(route.path, route.match))))
+  end)
+  for _, cluster in ipairs(kept.clusters or {}) do
     local one = group("cluster " .. cluster.name)
     for address in pairs(addresses(cluster)) do
       one[address] = true
@@ -116,7 +117,7 @@ local function line(name, before, after)
 end
 
 ---What differs between two memories. A generation whose plan is equal differs in its files only.
----@param before table? what `difference.memory` returned; nil: this is the first
+---@param before table? what `memory.of` returned; nil: this is the first
 ---@param after table
 ---@param changed string[] paths of the files that differ
 ---@return string[] lines

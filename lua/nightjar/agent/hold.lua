@@ -4,6 +4,7 @@
 local clock = require("host.clock")
 local file = require("host.file")
 local log = require("nightjar.log")
+local memory = require("nightjar.agent.memory")
 local pin = require("nightjar.agent.pin")
 local rollback = require("nightjar.agent.rollback")
 local sched = require("nightjar.agent.sched")
@@ -59,24 +60,24 @@ function hold:look()
     return nil, ("%s: generation %s is not in the history; `nightjar resume` ends the pin")
       :format(pin.path(self.settings.state_dir), pinned.generation)
   end
-  local files, memory = self.state.history:read(entry)
+  local files, kept = self.state.history:read(entry)
   if not files then
-    return nil, memory --[[@as string]]
+    return nil, kept --[[@as string]]
   end
-  self.held = { generation = pinned.generation, files = files, memory = memory }
+  self.held = { generation = pinned.generation, files = files, memory = kept }
   return self.held
 end
 
 -- Clusters that the routes in force name: they must not leave before these routes have.
 local function named_in_force(accepted)
   local names, seen = {}, {}
-  for _, route in ipairs(accepted and accepted.routes or {}) do
-    for _, name in ipairs(route.clusters) do
+  memory.each_route(accepted, function(_, route)
+    for _, name in ipairs(memory.named(route)) do
       if not seen[name] then
         names[#names + 1], seen[name] = name, true
       end
     end
-  end
+  end)
   return names
 end
 

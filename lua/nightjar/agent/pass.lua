@@ -9,10 +9,12 @@ local hold = require("nightjar.agent.hold")
 local inotify = require("nightjar.agent.inotify")
 local json = require("host.json")
 local log = require("nightjar.log")
+local memory = require("nightjar.agent.memory")
 local planner = require("nightjar.agent.planner")
 local publish = require("nightjar.agent.publish")
 local reason = require("nightjar.agent.reason")
 local sched = require("nightjar.agent.sched")
+local shadow = require("nightjar.agent.shadow")
 local staleness = require("nightjar.agent.staleness")
 local task_bootstrap = require("nightjar.agent.task_bootstrap")
 
@@ -33,7 +35,7 @@ function pass.new(settings, state, supervisor)
     settings = settings, state = state, supervisor = supervisor,
     told = {},  -- warnings that are in the log already
     hold = hold.new(settings, state), inotify = inotify.watch(),
-    task_bootstrap = task_bootstrap.new(settings),
+    task_bootstrap = task_bootstrap.new(settings), shadow = shadow.new(settings),
     refused_at = sched.now(),
     counts = { passes = 0, failures = 0, warnings = 0 },
   }, pass)
@@ -162,10 +164,13 @@ end
 -- What today's mesh, policies and templates make.
 function pass:make(record)
   local accepted = self.state.accepted
-  local response, err, refusal = planner.run({
+  record.planned = {
     snapshot = record.snapshot, now = math.floor(clock.now()),
-    previous = accepted and { clusters = accepted.clusters, routes = accepted.routes } or nil,
-  }, self.settings)
+    -- `routes` is what an older agent kept instead of the listeners.
+    previous = accepted and { clusters = accepted.clusters, routes = accepted.routes,
+      listeners = accepted.plan_listeners } or nil,
+  }
+  local response, err, refusal = planner.run(record.planned, self.settings)
   if not response then
     self:warnings(refusal and refusal.warnings or {})
     return nil, err
@@ -175,8 +180,9 @@ function pass:make(record)
   for name, hash in pairs(response.inputs) do
     record.inputs[name] = hash
   end
-  record.plan, record.memory = response.plan, difference.memory(response.plan)
+  record.plan, record.memory = response.plan, memory.of(response.plan)
   record.files, record.copies = response.files, response.copies
+  record.has_shadow = response.has_shadow
   return record
 end
 
@@ -340,6 +346,16 @@ function pass:finish(record, started)
   end
 end
 
+---The second list of policies is looked at when the first is in force. What is pinned is of another
+---time than either.
+function pass:look_at_shadow(record)
+  if record.has_shadow and not record.held then
+    self.shadow:look(record.planned, record.memory)
+  else
+    self.shadow:rest()
+  end
+end
+
 ---Make one pass. A failure leaves the last accepted generation in force.
 ---@return true? ok
 ---@return string? err
@@ -360,6 +376,7 @@ function pass:run()
     return nil, err
   end
   self:finish(record, started)
+  self:look_at_shadow(record)
   return true
 end
 

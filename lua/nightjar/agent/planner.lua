@@ -7,6 +7,7 @@ local messages = require "nightjar.text"
 local program = require "host.program"
 local sched = require "nightjar.agent.sched"
 local sources = require "nightjar.agent.sources"
+local zone = require "nightjar.agent.zone"
 
 local planner = {}
 
@@ -43,6 +44,7 @@ function planner.plan_settings(settings)
     service_member = settings.service_member,
     service_container_name = settings.service_container_name,
     envoy_base_id = settings.envoy_base_id, policies = settings.policies or {},
+    availability_zone = settings.availability_zone,
   }
 end
 
@@ -50,7 +52,7 @@ local function request_text(input, read, settings)
   local names = {}
   for i, copy in ipairs(read.copies) do names[i] = copy.path end
   return json.encode {
-    command = input.command or "plan", now = input.now,
+    command = input.command or "plan", list = input.list, now = input.now,
     settings = planner.plan_settings(settings),
     snapshot = input.snapshot, previous = input.previous or json.null,
     policies = json.array(read.policies), templates = json.array(read.templates),
@@ -73,6 +75,16 @@ local function inputs_of(read, settings)
     templates = json.hash(fingerprint(read.templates) .. fingerprint(read.copies)),
     settings = json.hash(assert(json.encode(planner.plan_settings(settings)))),
   }
+end
+
+---The hashes of what a plan is made of besides the snapshot, as `planner.run` returns them.
+---@param settings table
+---@return {policies: string, templates: string, settings: string}? inputs
+---@return string? err
+function planner.inputs(settings)
+  local read, err = sources.read(settings)
+  if not read then return nil, "plan: " .. err end
+  return inputs_of(read, settings)
 end
 
 -- How nightjar-plan ended, if not well.
@@ -148,7 +160,8 @@ end
 
 ---Makes a plan and renders it, or runs the policies' examples.
 ---Called within sched.run, since it waits for a process.
----@param input {snapshot: table, previous?: table, now: integer, command?: "plan"|"examples"}
+---@param input {snapshot: table, previous?: table, now: integer, command?: "plan"|"examples",
+---  list?: "main"|"shadow"} `list`: which of the lists of init.lua
 ---@param settings table
 ---@return table? response of nightjar-plan; added: `copies` ({path, content}) and `inputs`, the
 ---  hashes of `policies`, `templates` and `settings`
@@ -157,6 +170,7 @@ end
 function planner.run(input, settings)
   local read, err = sources.read(settings)
   if not read then return nil, "plan: " .. err end
+  zone.settle(settings)
   local text, problem = request_text(input, read, settings)
   if not text then return nil, "plan: request: " .. problem end
   local response, failure = execute(text, settings)

@@ -114,7 +114,7 @@ function state:keep_snapshot(snapshot)
 end
 
 ---Keep what was accepted: what the next pass must know of it, and the published paths.
----@param accepted table `generation`, `paths`, what `difference.memory` returned, …
+---@param accepted table `generation`, `paths`, what `memory.of` returned, …
 function state:keep_accepted(accepted)
   self.claimed = self.claimed or owner.claim(self.directory)
   accepted.format = 1

@@ -23,8 +23,8 @@ local main = {}
 
 ---The commands in the order of `nightjar help`.
 main.commands = {
-  "run", "once", "ready", "history", "rollback", "resume", "discover", "render", "check", "explain",
-  "test", "config", "version", "help",
+  "run", "once", "ready", "history", "rollback", "resume", "discover", "record", "render", "check",
+  "explain", "diff", "simulate", "test", "config", "version", "help",
 }
 
 local HELP = { name = "help", short = "h", about = "show this text" }

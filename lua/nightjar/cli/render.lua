@@ -2,6 +2,7 @@
 -- snapshot, policies and templates give the same bytes everywhere.
 
 local output = require "nightjar.cli.output"
+local replay = require "nightjar.cli.replay"
 
 local function by_path(a, b)
   return a.path < b.path
@@ -48,22 +49,18 @@ local function write_files(files, directory)
   return true
 end
 
-local function plan(taken, now, settings)
-  local planner = require "nightjar.agent.planner"
-  local sched = require "nightjar.agent.sched"
-  return sched.run(planner.run, { snapshot = taken, now = now }, settings)
+-- Within sched.run: nightjar-plan is waited for.
+local function plan(settings, args, time)
+  local input, err = replay.find(settings, { snapshot = args.snapshot or "-" }, time)
+  if not input then return nil, err end
+  return replay.plan(input)
 end
 
 local function run(settings, args)
-  local report = require "nightjar.cli.report"
-  local snapshot = require "nightjar.cli.snapshot"
-  local now, wrong = report.time(args.now)
+  local time, wrong = replay.time(args)
   if wrong then return 2, wrong end
-  local taken, err = snapshot.read(args.snapshot or "-")
-  if not taken then return nil, err end
-  local response, problem, refusing = plan(taken, now or taken.taken_at, settings)
-  report.warnings((response or refusing or {}).warnings)
-  if not response then return nil, problem end
+  local response, err = require("nightjar.agent.sched").run(plan, settings, args, time)
+  if not response then return nil, err end
   local files = all_files(response)
   if not args.output then
     print_files(files)
@@ -74,17 +71,17 @@ local function run(settings, args)
   return 0
 end
 
+local flags = replay.flags("the snapshot or record; - (the default): standard input")
+flags[#flags + 1] = { name = "output", value = "FOLDER",
+  about = "write the files there instead of printing them" }
+
 return {
   about = "make the files of a snapshot, touching nothing else",
-  usage = "nightjar render [--snapshot FILE] [--output FOLDER] [--now SECONDS] [settings]",
-  flags = {
-    { name = "snapshot", value = "FILE", about = "the snapshot; - (the default): standard input" },
-    { name = "output", value = "FOLDER", about = "write the files there instead of printing them" },
-    { name = "now", value = "SECONDS",
-      about = "unix time that policies see; by default the time of the snapshot" },
-  },
+  usage = "nightjar render [--snapshot FILE] [--at TIME] [--output FOLDER] [settings]",
+  flags = flags,
   details = [[
-Runs the policies and templates on a snapshot (see `nightjar discover`) in
-nightjar-plan, just as the agent does. Warnings go to standard error.]],
+Runs the policies and templates on a snapshot (see `nightjar discover`) or a record
+(`nightjar record`) in nightjar-plan, just as the agent does. Warnings go to standard
+error. Policies see the time of the snapshot or record, or that of --at.]],
   run = run,
 }

@@ -1,4 +1,4 @@
--- What several commands print: warnings, columns, and the time they are given.
+-- What several commands print: warnings, and columns.
 
 local messages = require "nightjar.text"
 
@@ -17,17 +17,6 @@ end
 ---@return string
 function report.plain(text)
   return messages.clean(tostring(text))
-end
-
----A point in time as given on the command line.
----@param text string?
----@return integer? seconds nil when none was given
----@return string? err
-function report.time(text)
-  if not text then return nil end
-  local now = text:match("^%d+$") and #text <= 12 and math.tointeger(tonumber(text))
-  if now then return now end
-  return nil, ('--now: expected unix seconds, got "%s"'):format(report.plain(text))
 end
 
 local function width(text)

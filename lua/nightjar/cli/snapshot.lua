@@ -1,23 +1,39 @@
 -- Where the commands get a snapshot from: a file, standard input, the agent's
--- state, or the world.
+-- state, or the world. A file may be a record (`nightjar record`), which holds a
+-- snapshot and all else that a pass decides from.
 
 local file = require "host.file"
 local json = require "host.json"
+local record = require "nightjar.cli.record_file"
 
 local snapshot = {}
 
 local MAX_SNAPSHOT = 256 * 1024 * 1024 -- bytes; the agent's state has the same limit
+
+local function is_snapshot(value)
+  return type(value) == "table" and value.format == 1 and type(value.meshes) == "table"
+end
 
 ---Checks what is needed to go on; nightjar-plan checks the rest.
 ---@param text string
 ---@param name string for messages
 ---@return table? snapshot
 ---@return string? err
+---@return table? kept the record that holds it, if it is one (see record_file.lua)
 function snapshot.parse(text, name)
   local value, err = json.decode(text, { max_bytes = MAX_SNAPSHOT })
   if value == nil then return nil, ("%s: %s"):format(name, err) end
-  if type(value) ~= "table" or value.format ~= 1 or type(value.meshes) ~= "table" then
-    return nil, name .. ": expected a snapshot of format 1, as `nightjar discover` prints it"
+  if record.is(value) then
+    local fault = record.check(value)
+    if not fault and not is_snapshot(value.snapshot) then
+      fault = "snapshot: expected a snapshot of format 1"
+    end
+    if fault then return nil, ("%s: %s"):format(name, fault) end
+    return value.snapshot, nil, value
+  end
+  if not is_snapshot(value) then
+    return nil, name .. ": expected a snapshot of format 1, as `nightjar discover` prints it, or "
+      .. "a record"
   end
   return value
 end
@@ -29,10 +45,11 @@ local function read_standard_input()
   return not err and text or nil, err
 end
 
----Reads a snapshot from a file, or from standard input for "-".
+---Reads a snapshot or record from a file, or from standard input for "-".
 ---@param path string
 ---@return table? snapshot
 ---@return string? err
+---@return table? kept the record that holds it, if it is one
 function snapshot.read(path)
   if path == "-" then
     local text, err = read_standard_input()

@@ -69,7 +69,23 @@ PATH is a spec file, or a folder in which every *_spec.lua is run; without one,
   nightjar test -- --help          busted's own options
 
 A spec may `require "host.json"`, `require "nightjar.plan.mustache"` and all
-else of this program. Exit status: 0 when every spec passed, 1 otherwise.]],
+else of this program. `require "nightjar.testing"` makes plans with the policies of
+POLICY_DIR, of meshes written in two lines:
+
+  local t = require "nightjar.testing"
+
+  it("shares by weight", function()
+    local plan = t.plan { ["/shop"] = { blue = 90, green = { 10, endpoints = 0 } } }
+    assert.same({ blue = 90 }, plan:weights "/shop")
+    assert.matches("no usable endpoint", plan:why("/shop", "green"))
+  end)
+
+`t.policy "friday"` is one policy alone: `t.policy "friday" { now = t.time
+"2026-11-27", settings = { color = "red" }, ["/shop"] = { red = 1, blue = 9 } }`.
+A plan has the methods weights, shares, route, routes, why, removed, cluster,
+endpoints, warnings and warning; `plan:on "partner"` looks at another listener.
+
+Exit status: 0 when every spec passed, 1 otherwise.]],
   raw = true,
   run = run,
 }

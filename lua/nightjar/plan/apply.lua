@@ -1,6 +1,7 @@
 -- Applies one policy to a mesh: its own data, its own settings, a fixed `now`,
 -- and a check of what comes back.
 
+local given_attributes = require("nightjar.plan.given_attributes")
 local mesh_shape = require("nightjar.plan.mesh_shape")
 local policy_record = require("nightjar.plan.policy_record")
 local schema = require("nightjar.plan.schema")
@@ -45,6 +46,17 @@ local function take_warnings(policy, mesh, warnings)
   mesh.warnings = nil
 end
 
+-- The attributes that the configuration gives, for as long as the policy runs.
+local function lay_attributes(policy, mesh, attributes, warnings)
+  if not attributes then return {} end
+  local own, unknown = given_attributes.lay(mesh, attributes)
+  for _, name in ipairs(unknown) do
+    warnings:add("unknown_service", ("settings policies.%s.attributes.%s: no such service")
+      :format(policy.name, name), { policy = policy.name })
+  end
+  return own
+end
+
 -- A copy of what is in force, for a policy that asks for it by a fourth parameter.
 local function previous_for(policy, previous)
   if not previous or debug.getinfo(policy.record.apply, "u").nparams < 4 then return nil end
@@ -61,11 +73,12 @@ end
 ---@return table? mesh checked
 ---@return table? err { policy, file, line?, field?, message }
 function apply.run(policy, mesh, given, context)
-  local settings, message, path = policy_record.settings(policy.record, given)
+  local settings, message, path, attributes = policy_record.settings(policy.record, given)
   if not settings then
     path = ("policies.%s.%s"):format(policy.name, path):gsub("%.$", "")
     return fail(policy, ("settings policies.%s.%s"):format(policy.name, message), path)
   end
+  local own = lay_attributes(policy, mesh, attributes, context.warnings)
   local before = prepare(mesh)
   local result, err = policy.box:call(policy.record.apply, mesh, settings, context.now,
     previous_for(policy, context.previous))
@@ -81,6 +94,7 @@ function apply.run(policy, mesh, given, context)
   message, path = mesh_shape.check(result)
   if not message then message, path = check_listeners(before, result) end
   if message then return fail(policy, message, path, policy.line) end
+  given_attributes.take_back(result, own)
   take_warnings(policy, result, context.warnings)
   why.record(policy.name, before.routes, result)
   return result

@@ -18,6 +18,9 @@ local function list(value)
 end
 
 local function fill_entry(entry, route)
+  if type(entry.cookie) == "table" then
+    fill(entry.cookie, { name = "color", value = entry.color or "default", ttl = 0 })
+  end
   return fill(entry, { service = entry.cluster, color = "default", weight = 1,
     audience = route.audience or "public", why = {} })
 end
@@ -25,6 +28,11 @@ end
 local function fill_route(route)
   route.clusters = route.clusters or {}
   for _, entry in ipairs(list(route.clusters)) do fill_entry(entry, route) end
+  for _, item in ipairs(list(route.hash)) do
+    if type(item) == "table" and item.cookie then fill(item, { ttl = 0 }) end
+  end
+  for _, mirror in ipairs(list(route.mirrors)) do fill(mirror, { percent = 100 }) end
+  if type(route.retries) == "table" then fill(route.retries, { on = { "5xx" }, count = 1 }) end
   local first = list(route.clusters)[1]
   return fill(route, { path = "/", service = first and first.service or "service",
     audience = "public", why = {} })
@@ -57,16 +65,17 @@ end
 local function add_named_clusters(mesh)
   local known = {}
   for _, cluster in ipairs(mesh.clusters) do known[cluster.name] = true end
+  local function add(item)
+    local name = type(item) == "table" and item.cluster
+    if not name or known[name] then return end
+    known[name] = true
+    mesh.clusters[#mesh.clusters + 1] = fill_cluster({ name = name, service = item.service,
+      color = item.color, endpoints = { {} } })
+  end
   for _, listener in ipairs(list(mesh.listeners)) do
     for _, route in ipairs(list(listener.routes)) do
-      for _, entry in ipairs(list(route.clusters)) do
-        if entry.cluster and not known[entry.cluster] then
-          known[entry.cluster] = true
-          local cluster = fill_cluster({ name = entry.cluster, service = entry.service,
-            color = entry.color, endpoints = { {} } })
-          mesh.clusters[#mesh.clusters + 1] = cluster
-        end
-      end
+      for _, entry in ipairs(list(route.clusters)) do add(entry) end
+      for _, mirror in ipairs(list(route.mirrors)) do add(mirror) end
     end
   end
 end

@@ -3,6 +3,7 @@
 
 local linger = require("nightjar.plan.linger")
 local mesh_shape = require("nightjar.plan.mesh_shape")
+local route_label = require("nightjar.route_label")
 local route_service = require("nightjar.plan.route_service")
 local text = require("nightjar.text")
 local why = require("nightjar.plan.why")
@@ -24,9 +25,11 @@ local function drop_weightless(listener, warnings)
       kept[#kept + 1] = route
     else
       local reason = #route.clusters == 0 and "no cluster is left in it" or "all weights are 0"
-      listener.removed[#listener.removed + 1] = { path = route.path, why = { reason } }
+      listener.removed[#listener.removed + 1] = { path = route.path, match = route.match,
+        why = { reason } }
       warnings:add("route_without_weight", ("listener %s: route %s is not published: %s")
-        :format(text.quote(listener.name), text.quote(route.path), reason),
+        :format(text.quote(listener.name), text.quote(route_label.of(route.path, route.match)),
+          reason),
         { listener = listener.name, mesh = listener.mesh, path = route.path })
     end
   end
@@ -43,10 +46,17 @@ local function describe(route)
 end
 
 -- Envoy takes the first route that matches: the longest path first, so that
--- `/` hides nothing (defect 9).
-local function route_order(a, b)
-  if #a.path ~= #b.path then return #a.path > #b.path end
-  return a.path < b.path
+-- `/` hides nothing (defect 9); of one path the routes with conditions in the
+-- order that the policies gave them, then the one that takes what is left.
+local function sort_routes(routes)
+  local place = {}
+  for i, route in ipairs(routes) do place[route] = i end
+  table.sort(routes, function(a, b)
+    if #a.path ~= #b.path then return #a.path > #b.path end
+    if a.path ~= b.path then return a.path < b.path end
+    if (a.match == nil) ~= (b.match == nil) then return a.match ~= nil end
+    return place[a] < place[b]
+  end)
 end
 
 local function entry_order(a, b)
@@ -72,7 +82,7 @@ end
 local function sort(plan)
   table.sort(plan.listeners, listener_order)
   for _, listener in ipairs(plan.listeners) do
-    table.sort(listener.routes, route_order)
+    sort_routes(listener.routes)
     for _, route in ipairs(listener.routes) do table.sort(route.clusters, entry_order) end
   end
   table.sort(plan.clusters, by_name)
@@ -85,6 +95,7 @@ local function named_clusters(plan)
   for _, listener in ipairs(plan.listeners) do
     for _, route in ipairs(listener.routes) do
       for _, entry in ipairs(route.clusters) do named[entry.cluster] = true end
+      for _, mirror in ipairs(route.mirrors or {}) do named[mirror.cluster] = true end
     end
   end
   for _, cluster in ipairs(plan.clusters) do
@@ -95,7 +106,7 @@ end
 
 ---Turns a checked mesh into the plan, in place.
 ---@param mesh table
----@param context table { previous = table?, warnings = Warnings }
+---@param context table { previous = what is in force (see linger.add)?, warnings = Warnings }
 ---@return table? plan
 ---@return table? err { message, field }
 function finish.run(mesh, context)

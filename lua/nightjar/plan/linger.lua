@@ -4,6 +4,7 @@
 -- so that each step of a publication is a valid configuration.
 
 local mesh_shape = require("nightjar.plan.mesh_shape")
+local route_label = require("nightjar.route_label")
 local schema = require("nightjar.plan.schema")
 local text = require("nightjar.text")
 
@@ -16,33 +17,48 @@ local function usable(cluster)
   return false
 end
 
-local function key(listener, path, cluster)
-  return listener .. "\0" .. path .. "\0" .. cluster
+local function list(value)
+  return type(value) == "table" and value or {}
 end
 
--- Which route names which cluster now.
-local function named_by(plan)
-  local named = {}
-  for _, listener in ipairs(plan.listeners) do
-    for _, route in ipairs(listener.routes) do
-      for _, entry in ipairs(route.clusters) do
-        named[key(listener.name, route.path, entry.cluster)] = true
+-- Calls `visit(key, cluster)` for each cluster that a route names, as a choice or as a mirror; a
+-- key tells which route of which listener names which cluster. What an agent kept is checked
+-- nowhere else, so nothing of it is trusted.
+local function each_name(listeners, visit)
+  for _, listener in ipairs(listeners) do
+    for _, route in ipairs(list(list(listener).routes)) do
+      local ok, place = pcall(route_label.key, route.path, route.match)
+      local key = ("%s\0%s\0"):format(tostring(listener.name), tostring(ok and place or nil))
+      for _, field in ipairs({ "clusters", "mirrors" }) do
+        for _, item in ipairs(list(route[field])) do
+          local cluster = tostring(list(item).cluster)
+          visit(key .. cluster, cluster)
+        end
       end
     end
   end
-  return named
+end
+
+-- An agent that knew no conditions kept `routes`: { listener, path, clusters = names }.
+local function older_listeners(previous)
+  local listeners = {}
+  for _, route in ipairs(list(previous.routes)) do
+    local clusters = {}
+    for i, name in ipairs(list(route.clusters)) do clusters[i] = { cluster = name } end
+    listeners[#listeners + 1] = { name = route.listener, routes = {
+      { path = tostring(route.path), clusters = clusters } } }
+  end
+  return listeners
 end
 
 -- The clusters that some route named in the last plan and does not name in this one.
-local function leavers(previous, named)
-  local leaving = {}
-  for _, route in ipairs(type(previous.routes) == "table" and previous.routes or {}) do
-    for _, cluster in ipairs(type(route.clusters) == "table" and route.clusters or {}) do
-      if not named[key(tostring(route.listener), tostring(route.path), tostring(cluster))] then
-        leaving[cluster] = true
-      end
-    end
-  end
+local function leavers(previous, plan)
+  local named, leaving = {}, {}
+  each_name(plan.listeners, function(key) named[key] = true end)
+  local listeners = previous.listeners or older_listeners(previous)
+  each_name(list(listeners), function(key, cluster)
+    if not named[key] then leaving[cluster] = true end
+  end)
   return leaving
 end
 
@@ -64,14 +80,14 @@ end
 
 ---Adds to `plan.clusters`, which the plan's routes name, those that linger.
 ---@param plan table
----@param previous table? { clusters = …, routes = { { listener, path, clusters = names } … } }:
----       the clusters that the last accepted plan's routes named, and which route named which
+---@param previous table? { clusters, listeners = { { name, routes } … } }: what the agent kept of
+---       the last accepted plan: the clusters that its routes named, and its routes
 ---@param warnings Warnings
 function linger.add(plan, previous, warnings)
   if type(previous) ~= "table" or type(previous.clusters) ~= "table" then return end
   local known = {}
   for _, cluster in ipairs(plan.clusters) do known[cluster.name] = cluster end
-  local leaving = leavers(previous, named_by(plan))
+  local leaving = leavers(previous, plan)
   for i, cluster in ipairs(previous.clusters) do
     local item, message = lingering(cluster, known, leaving)
     if item then

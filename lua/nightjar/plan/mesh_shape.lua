@@ -5,6 +5,8 @@
 local address = require("nightjar.plan.address")
 local nearest = require("nightjar.nearest")
 local path_key = require("nightjar.plan.path_key")
+local route_label = require("nightjar.route_label")
+local route_shape = require("nightjar.plan.route_shape")
 local schema = require("nightjar.plan.schema")
 local seconds = require("nightjar.plan.seconds")
 local text = require("nightjar.text")
@@ -39,16 +41,20 @@ end, 'a name of at most 100 letters, digits, ".", "_" and "-"')
 
 local ENTRY = record({
   cluster = CLUSTER_NAME, service = NAME, color = NAME, weight = WEIGHT,
-  audience = AUDIENCE, why = WHY,
+  audience = AUDIENCE, ["cookie?"] = route_shape.cookie, why = WHY,
 })
 
 local ROUTE = record({
-  path = PATH, service = SERVICES, audience = AUDIENCE, clusters = list(ENTRY, MANY), why = WHY,
+  path = PATH, ["match?"] = route_shape.match, service = SERVICES, audience = AUDIENCE,
+  clusters = list(ENTRY, MANY), ["hash?"] = route_shape.hash,
+  ["mirrors?"] = route_shape.mirrors(CLUSTER_NAME), ["timeout?"] = route_shape.limit,
+  ["idle_timeout?"] = route_shape.limit, ["retries?"] = route_shape.retries, why = WHY,
 })
 
 local REMOVED = record({
-  path = PATH, ["cluster?"] = CLUSTER_NAME, ["service?"] = SERVICES, ["color?"] = NAME,
-  ["weight?"] = WEIGHT, ["audience?"] = AUDIENCE, why = WHY,
+  path = PATH, ["match?"] = route_shape.match, ["cluster?"] = CLUSTER_NAME,
+  ["service?"] = SERVICES, ["color?"] = NAME, ["weight?"] = WEIGHT, ["audience?"] = AUDIENCE,
+  ["because?"] = name(100), why = WHY,
 })
 
 local LISTENER = record({
@@ -59,7 +65,8 @@ local LISTENER = record({
 local ENDPOINT = record({
   id = NAME, address = name(253), family = schema.one_of({ "ipv4", "ipv6", "host" }),
   port = PORT, ["zone?"] = NAME, health = schema.one_of({ "healthy", "unhealthy", "unknown" }),
-  since = TIME, ["health_since?"] = TIME, attributes = map(VALUE, 1024),
+  ["priority?"] = integer(0, 127), since = TIME, ["health_since?"] = TIME,
+  ["gone_since?"] = TIME, ["lent_by?"] = CLUSTER_NAME, attributes = map(VALUE, 1024),
 })
 
 mesh_shape.cluster = record({
@@ -78,6 +85,7 @@ local MESH = record({
   ["member?"] = record({
     mesh = NAME, service = NAME, color = NAME, cloudmap_service = NAME,
   }),
+  ["zone?"] = NAME,
   listeners = list(LISTENER, 1000),
   clusters = list(mesh_shape.cluster, MANY),
   ["warnings?"] = list(WARNING, 1000),
@@ -92,27 +100,49 @@ local function unique(taken, value, place, what)
   taken[value] = place
 end
 
+-- A fault when no cluster has the name that `item` gives.
+local function named(item, here, clusters)
+  if clusters.known[item.cluster] then return nil end
+  local path = here .. ".cluster"
+  return ("%s: no cluster has the name %s%s"):format(path, text.quote(item.cluster),
+    nearest.hint(item.cluster, clusters.names)), path
+end
+
 local function check_entries(route, place, clusters)
   local taken = {}
   for i, entry in ipairs(route.clusters) do
     local here = ("%s.clusters[%d]"):format(place, i)
-    if not clusters.known[entry.cluster] then
-      local path = here .. ".cluster"
-      return ("%s: no cluster has the name %s%s"):format(path, text.quote(entry.cluster),
-        nearest.hint(entry.cluster, clusters.names)), path
-    end
-    local message, path = unique(taken, entry.cluster .. "\0" .. entry.audience, here, "")
+    local message, path = named(entry, here, clusters)
+    if message then return message, path end
+    message, path = unique(taken, entry.cluster .. "\0" .. entry.audience, here, "")
     if message then
       return ("%s: the route names %s twice"):format(here, text.quote(entry.cluster)), path
     end
   end
+  for i, mirror in ipairs(route.mirrors or {}) do
+    local message, path = named(mirror, ("%s.mirrors[%d]"):format(place, i), clusters)
+    if message then return message, path end
+  end
+end
+
+-- A path stands once, or several times with different conditions.
+local function check_identity(route, here, taken)
+  local key = route_label.key(route.path, route.match)
+  if taken[key] then
+    local path = here .. (route.match and ".match" or ".path")
+    return ("%s: %s stands at %s too"):format(path,
+      text.quote(route_label.of(route.path, route.match)), taken[key]), path
+  end
+  taken[key] = here
+  local fault = route_shape.variants_fault(route.match)
+  if fault then return ("%s.match: %s"):format(here, fault), here .. ".match" end
 end
 
 local function check_routes(listener, place, clusters)
   local taken = {}
   for i, route in ipairs(listener.routes) do
     local here = ("%s.routes[%d]"):format(place, i)
-    local message, path = unique(taken, route.path, here, "path")
+    local message, path = check_identity(route, here, taken)
     if not message then message, path = check_entries(route, here, clusters) end
     if message then return message, path end
   end

@@ -220,8 +220,14 @@ local function make_listener(mesh, services)
   }
 end
 
+-- Where this container is, for policies; empty where nobody knows.
+local function own_zone(settings)
+  local zone = settings and settings.availability_zone
+  return text.is_name(zone) and zone or nil
+end
+
 ---@param snapshot table what discovery knows; shapes within it may be wrong anywhere
----@param context table { now = unix seconds, warnings = Warnings }
+---@param context table { now = unix seconds, warnings = Warnings, settings? }
 ---@return table? mesh
 ---@return table? err { message, field? }
 function model.run(snapshot, context)
@@ -247,6 +253,7 @@ function model.run(snapshot, context)
   end
   return {
     member = read_member(snapshot, own, context.warnings),
+    zone = own_zone(context.settings),
     listeners = listeners,
     clusters = clusters,
   }

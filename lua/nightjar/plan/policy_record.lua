@@ -1,5 +1,6 @@
 -- What a policy file returns, and how its settings are read.
 
+local given_attributes = require("nightjar.plan.given_attributes")
 local nearest = require("nightjar.nearest")
 local schema = require("nightjar.plan.schema")
 local sorted = require("nightjar.plan.sorted")
@@ -141,13 +142,20 @@ end
 ---@return table? settings a table of its own
 ---@return string? message
 ---@return string? path of the setting
+---@return table? attributes of services, that the configuration gives (given_attributes.lua)
 function policy_record.settings(record, given)
   local declared, result = record.settings or {}, {}
   if given ~= nil and type(given) ~= "table" then
     return nil, "expected a table of settings, got " .. text.show(given), ""
   end
+  local attributes, message, path
+  if record.attributes and not declared.attributes then
+    attributes, message, path = given_attributes.read(record.attributes,
+      given and given.attributes)
+    if message then return nil, message, path end
+  end
   for name in sorted.pairs(given or {}) do
-    if not declared[name] then
+    if not declared[name] and not (name == "attributes" and attributes) then
       return nil, ("%s: unknown setting%s"):format(text.clean(name, 255),
         nearest.hint(name, sorted.keys(declared))), name
     end
@@ -162,7 +170,7 @@ function policy_record.settings(record, given)
     end
     result[name] = schema.plain(value)
   end
-  return result
+  return result, nil, nil, attributes
 end
 
 return policy_record

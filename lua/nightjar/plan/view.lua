@@ -5,8 +5,11 @@
 -- stay a list.
 
 local json = require("host.json")
+local view_route = require("nightjar.plan.view_route")
 
 local view = {}
+
+local LAST_PRIORITY = 127 -- as mesh_shape has it
 
 local function map_list(list, f)
   local result = json.array({})
@@ -14,26 +17,22 @@ local function map_list(list, f)
   return result
 end
 
-local function view_entry(entry)
-  return { cluster_name = entry.cluster, route_weight = entry.weight, service = entry.service,
-    color = entry.color }
+local function view_routes(listener)
+  local routes = json.array({})
+  for _, route in ipairs(listener.routes) do view_route.add(route, routes) end
+  return routes
 end
 
-local function view_route(route)
-  local total = 0
-  for _, entry in ipairs(route.clusters) do total = total + entry.weight end
-  return {
-    route_path = route.path,
-    is_root = route.path == "/",
-    has_one_cluster = #route.clusters == 1,
-    has_many_clusters = #route.clusters > 1,
-    total_cluster_weight = total,
-    service = route.service,
-    clusters = map_list(route.clusters, view_entry),
-  }
+-- Whether a retry may have to leave a priority behind.
+local function has_priorities(listener, tiered)
+  for _, route in ipairs(listener.routes) do
+    for _, entry in ipairs(route.clusters) do
+      if tiered[entry.cluster] then return true end
+    end
+  end
 end
 
-local function view_listener(listener)
+local function view_listener(listener, tiered)
   return {
     name = listener.name,
     mesh = listener.mesh,
@@ -42,7 +41,8 @@ local function view_listener(listener)
     audience = listener.audience,
     is_private = listener.audience == "private",
     has_routes = #listener.routes > 0,
-    routes = map_list(listener.routes, view_route),
+    has_priorities = has_priorities(listener, tiered),
+    routes = view_routes(listener),
   }
 end
 
@@ -70,8 +70,26 @@ local function usable_endpoints(cluster)
   return result, is_dns
 end
 
+-- The endpoints by priority, with the gaps closed; nothing where there is but one.
+local function tiers(cluster)
+  local by_priority, list = {}, json.array({})
+  for _, endpoint in ipairs(cluster.endpoints) do
+    if endpoint.health ~= "unhealthy" then
+      local priority = endpoint.priority or 0
+      by_priority[priority] = by_priority[priority] or json.array({})
+      table.insert(by_priority[priority], view_endpoint(endpoint))
+    end
+  end
+  for priority = 0, LAST_PRIORITY do
+    local endpoints = by_priority[priority]
+    if endpoints then list[#list + 1] = { priority = #list, tier_endpoints = endpoints } end
+  end
+  return #list > 1 and list or nil
+end
+
 local function view_cluster(cluster)
   local endpoints, is_dns = usable_endpoints(cluster)
+  local priorities = tiers(cluster)
   return {
     name = cluster.name,
     mesh = cluster.mesh,
@@ -81,6 +99,8 @@ local function view_cluster(cluster)
     is_dns = is_dns,
     has_endpoints = #endpoints > 0,
     endpoints = endpoints,
+    has_tiers = priorities and true,
+    tiers = priorities,
   }
 end
 
@@ -102,7 +122,9 @@ end
 ---@param context table { settings }
 ---@return table view
 function view.run(plan, context)
-  local settings = context.settings
+  local settings, clusters = context.settings, map_list(plan.clusters, view_cluster)
+  local tiered = {}
+  for _, cluster in ipairs(clusters) do tiered[cluster.name] = cluster.has_tiers end
   return {
     network_name = network_name(plan),
     service_member = service_member(plan, settings),
@@ -112,10 +134,12 @@ function view.run(plan, context)
     admin_port = settings.envoy_admin_port,
     config_dir = settings.config_dir or "",
     ping_path = settings.ping_path or "/ping",
-    listeners = map_list(plan.listeners, view_listener),
+    listeners = map_list(plan.listeners, function(listener)
+      return view_listener(listener, tiered)
+    end),
     has_clusters = #plan.clusters > 0,
     cluster_count = #plan.clusters,
-    clusters = map_list(plan.clusters, view_cluster),
+    clusters = clusters,
   }
 end
 

@@ -7,6 +7,8 @@
 -- that it appends to `removed`. What stood in a `why` before stays, whatever a
 -- policy makes of it.
 
+local route_label = require("nightjar.route_label")
+local schema = require("nightjar.plan.schema")
 local sorted = require("nightjar.plan.sorted")
 local text = require("nightjar.text")
 
@@ -26,6 +28,11 @@ local function entry_key(entry)
   return entry.cluster .. "\0" .. entry.audience
 end
 
+-- What makes it the same route before and after a policy.
+local function key_of(route)
+  return route_label.key(route.path, route.match)
+end
+
 local function note_entry(entry)
   return {
     cluster = entry.cluster, service = entry.service, color = entry.color,
@@ -36,8 +43,9 @@ end
 local function note_route(route)
   local entries = {}
   for _, entry in ipairs(route.clusters) do entries[entry_key(entry)] = note_entry(entry) end
-  return { path = route.path, service = route.service, audience = route.audience,
-    why = copy_list(route.why), entries = entries }
+  -- A policy may change a list in its place.
+  return { path = route.path, match = schema.copy(route.match), service = route.service,
+    audience = route.audience, why = copy_list(route.why), entries = entries }
 end
 
 ---Notes what the routes of a mesh are, before a policy gets it.
@@ -47,7 +55,7 @@ function why.note(mesh)
   local before = {}
   for _, listener in ipairs(mesh.listeners) do
     local routes = {}
-    for _, route in ipairs(listener.routes) do routes[route.path] = note_route(route) end
+    for _, route in ipairs(listener.routes) do routes[key_of(route)] = note_route(route) end
     -- Taken away from the policy, so that it can only add to them.
     before[listener.name] = { routes = routes, removed = listener.removed or {} }
     listener.removed = {}
@@ -108,51 +116,63 @@ local function record_route(policy, old, route)
   route.why = continue(old.why, policy, change, added(route.why, old.why))
 end
 
--- The reasons that the policy gave in `removed`, by path and cluster. A reason
--- without a cluster is about the whole route.
+-- What the policy said in `removed`, by route and cluster. An item without a
+-- cluster is about the whole route, one without conditions about every route of
+-- its path.
 local function given_reasons(removed)
-  local reasons = {}
+  local given = {}
   for _, item in ipairs(removed) do
-    local key = item.path .. "\0" .. (item.cluster or "")
+    local key = key_of(item) .. "\0" .. (item.cluster or "")
     if item.cluster and item.audience then key = key .. "\0" .. item.audience end
-    reasons[key] = item.why
+    given[key] = item
   end
-  return reasons
+  return given
 end
 
-local function reasons_for(reasons, path, entry)
-  local key = path .. "\0"
-  return reasons[key .. entry_key(entry)] or reasons[key .. entry.cluster] or reasons[key] or {}
+local NOTHING = { why = {} }
+
+local function given_for(given, route, entry)
+  for _, key in ipairs({ key_of(route), route.path }) do
+    key = key .. "\0"
+    local item = entry and (given[key .. entry_key(entry)] or given[key .. entry.cluster])
+      or given[key]
+    if item then return item end
+  end
+  return NOTHING
 end
 
 -- Appends to `list` what of one route is no longer there.
-local function record_removed(policy, old, route, reasons, list)
+local function record_removed(policy, old, route, given, list)
   local present = {}
   for _, entry in ipairs(route and route.clusters or {}) do present[entry_key(entry)] = true end
   for key, entry in sorted.pairs(old.entries) do
     if not present[key] then
+      local item = given_for(given, old, entry)
       list[#list + 1] = {
-        path = old.path, cluster = entry.cluster, service = entry.service, color = entry.color,
-        weight = entry.weight, audience = entry.audience,
-        why = continue(entry.why, policy, "removed", reasons_for(reasons, old.path, entry)),
+        path = old.path, match = old.match, cluster = entry.cluster, service = entry.service,
+        color = entry.color, weight = entry.weight, audience = entry.audience,
+        because = item.because, why = continue(entry.why, policy, "removed", item.why),
       }
     end
   end
   if not route and not next(old.entries) then
-    list[#list + 1] = { path = old.path, service = old.service, audience = old.audience,
-      why = continue(old.why, policy, "removed", reasons[old.path .. "\0"] or {}) }
+    local item = given_for(given, old)
+    list[#list + 1] = { path = old.path, match = old.match, service = old.service,
+      audience = old.audience, because = item.because,
+      why = continue(old.why, policy, "removed", item.why) }
   end
 end
 
 local function record_listener(policy, old, listener)
   local routes, removed = {}, copy_list(old.removed)
-  local reasons = given_reasons(listener.removed or {})
+  local given = given_reasons(listener.removed or {})
   for _, route in ipairs(listener.routes) do
-    routes[route.path] = route
-    record_route(policy, old.routes[route.path], route)
+    local key = key_of(route)
+    routes[key] = route
+    record_route(policy, old.routes[key], route)
   end
-  for path, route in sorted.pairs(old.routes) do
-    record_removed(policy, route, routes[path], reasons, removed)
+  for key, route in sorted.pairs(old.routes) do
+    record_removed(policy, route, routes[key], given, removed)
   end
   listener.removed = removed
 end

@@ -1,6 +1,7 @@
 -- What is told of the step from one generation to the next.
 
 local difference = require("nightjar.agent.difference")
+local memory = require("nightjar.agent.memory")
 
 local function plan(routes, clusters)
   local listener, list = { name = "l", routes = {} }, {}
@@ -22,7 +23,7 @@ local function plan(routes, clusters)
 end
 
 local function between(old, new, changed)
-  return difference.between(old and difference.memory(old), difference.memory(new), changed or {})
+  return difference.between(old and memory.of(old), memory.of(new), changed or {})
 end
 
 describe("difference.between", function()
@@ -34,6 +35,50 @@ describe("difference.between", function()
   it("shows a weight as old→new, and which colors joined or left", function()
     assert.same({ "route l /x a 10→20 +b=1 -c" },
       between(plan { ["/x"] = { a = 10, c = 5 } }, plan { ["/x"] = { a = 20, b = 1 } }))
+  end)
+
+  it("tells routes of one path apart by what a request must carry", function()
+    local function made(weight)
+      local one = plan { ["/x"] = { a = 1 } }
+      table.insert(one.listeners[1].routes, 1, { path = "/x",
+        match = { { header = "x-beta", values = { "yes" } } },
+        clusters = { { cluster = "b", weight = weight } } })
+      return one
+    end
+    assert.same({ "route l /x when x-beta is yes b 1→2" }, between(made(1), made(2)))
+    assert.same({ "-route l /x when x-beta is yes" },
+      between(made(1), plan { ["/x"] = { a = 1 } }))
+  end)
+
+  it("shows what else a route says", function()
+    local function made(fields)
+      local one = plan { ["/x"] = { a = 1 } }
+      for name, value in pairs(fields) do one.listeners[1].routes[1][name] = value end
+      return one
+    end
+    assert.same({ "route l /x +hash=x-user, cookie c +idle_timeout=60 +mirror b=0.5% "
+      .. "+retries=2 on 5xx,reset within 0.25 s each +timeout=1.5" }, between(made {}, made {
+        hash = { { header = "x-user" }, { cookie = "c", ttl = 0 } }, idle_timeout = 60,
+        mirrors = { { cluster = "b", percent = 0.5 } }, timeout = 1.5,
+        retries = { on = { "5xx", "reset" }, count = 2, per_try_timeout = 0.25 } }))
+    assert.same({ "route l /x timeout 1→2" }, between(made { timeout = 1 }, made { timeout = 2 }))
+    assert.same({ "route l /x +cookie of a=color=a" }, between(made {}, made { clusters = {
+      { cluster = "a", weight = 1, cookie = { name = "color", value = "a", ttl = 0 } } } }))
+  end)
+
+  it("shows an endpoint that changed its priority", function()
+    local routes = { ["/x"] = { a = 1 } }
+    local moved = plan(routes, { a = { "1.1.1.1" } })
+    moved.clusters[1].endpoints[1].priority = 1
+    assert.same({ "cluster a -1.1.1.1:80 +1.1.1.1:80 at priority 1" },
+      between(plan(routes, { a = { "1.1.1.1" } }), moved))
+  end)
+
+  it("reads what an older agent kept", function()
+    local older = { listeners = { "l" }, routes = { { listener = "l", path = "/x",
+      clusters = { "a" }, weights = { 10 } } }, clusters = {} }
+    assert.same({ "route l /x a 10→20" },
+      difference.between(older, memory.of(plan { ["/x"] = { a = 20 } }), {}))
   end)
 
   it("shows endpoints that came and went", function()

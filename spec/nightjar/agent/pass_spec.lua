@@ -49,9 +49,11 @@ describe("pass", function()
   it("publishes, and keeps what the next pass must know", function()
     assert.is_true(run())
     local accepted = kept.accepted
-    assert.same({ { listener = "public-9000", path = "/web", clusters = { "web@m.local" },
-      weights = { 1 } } },
-      json.decode(json.encode(accepted.routes)))
+    assert.same({ { name = "public-9000", mesh = "m.local", port = 9000, audience = "public",
+      routes = { { path = "/web", service = "web", audience = "public", clusters = {
+        { cluster = "web@m.local", service = "web", color = "default", weight = 1,
+          audience = "public" } } } }, removed = {} } },
+      json.decode(json.encode(accepted.plan_listeners)))
     assert.equal("web@m.local", accepted.clusters[1].name)
     assert.equal(5, #accepted.paths)
     assert.is_nil(file.stat(settings.state_dir .. "/undo.json"))

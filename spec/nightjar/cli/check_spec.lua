@@ -44,7 +44,8 @@ describe("nightjar check", function()
     assert.equal(0, got.status, got.stderr)
     assert.equal("", got.stderr)
     assert.matches("^settings: ok\npolicies: ok, %d+ examples\nsnapshot: .*/examples/mesh.yaml\n"
-      .. "templates: ok, %d+ files, %d+ copied\nenvoy: ", got.stdout)
+      .. "plan: ok, 1 listener, %d+ routes, %d+ clusters\n"
+      .. "templates: ok, %d+ files, %d+ copied\nenvoy: [^\n]*\nresult: ok\n$", got.stdout)
     assert.equal("policies\ntemplates\n", leftovers())
   end)
 
@@ -93,7 +94,8 @@ describe("nightjar check", function()
     local got = run {}
     assert.equal(1, got.status)
     assert.matches("policies: 1 of 1 examples failed\n", got.stdout, 1, true)
-    assert.matches("^nightjar: policy: one: example 1 %(loses every listener%): ", got.stderr)
+    assert.matches("^nightjar: policy: policies/one.lua:2: example 1 %(loses every listener%): ",
+      got.stderr)
   end)
 
   it("names template and line", function()

@@ -17,7 +17,7 @@ local function made()
       { path = "/shop/cart", service = "cart", audience = "private", why = {},
         clusters = { share("cart@m", "default", 1) } },
       { path = "/shop", service = "web", audience = "public", why = { "weights: joined" },
-        clusters = { share("blue@m", "blue", 90, { 'service-settings "/shop"', "weights: 9 → 90" }),
+        clusters = { share("blue@m", "blue", 90, { 'key "/shop": 9', "weights: 9 → 90" }),
           share("green@m", "green", 30) } },
     },
     removed = {
@@ -27,7 +27,7 @@ local function made()
     } }
   local clusters = {
     { name = "cart@m", endpoints = {}, http2 = true, stale = true, age = 40 },
-    { name = "blue@m",
+    { name = "blue@m", cloudmap_service = "web-blue", since = { ["/shop"] = 0 },
       endpoints = { endpoint "healthy", endpoint "unknown", endpoint "unhealthy" } },
     { name = "green@m", endpoints = { endpoint "healthy" } },
   }
@@ -46,7 +46,7 @@ listener private-8080: mesh m, port 8080, private
   /shop  (service web, public)
       weights: joined
     blue@m   blue   weight 90  75.0 %  2 endpoints, 1 unhealthy
-        service-settings "/shop"
+        service web-blue: key "/shop": 9, since 1970-01-01T00:00:00Z
         weights: 9 → 90
     green@m  green  weight 30  25.0 %  1 endpoint
     not red@m, weight 5
@@ -69,6 +69,44 @@ listener private-8080: mesh m, port 8080, private
     assert.is_nil(text:find("/own", 1, true))
     assert.matches("not me@m", explanation.text(explanation.gather(made(), "/own/x")), 1, true)
   end)
+
+  it("shows every route of the path that answers: one for each condition", function()
+    local several = made()
+    table.insert(several.plan.listeners[1].routes, 2, { path = "/shop", service = "web",
+      audience = "public", match = { { header = "x-beta" } }, why = {},
+      clusters = { share("green@m", "green", 1) } })
+    local facts = explanation.gather(several, "/shop/x")
+    assert.equal(2, #facts.listeners[1].routes)
+    assert.equal("green@m", facts.listeners[1].routes[1].clusters[1].cluster)
+  end)
+
+  it("shows what a request must carry, what the choice follows, mirrors, limits, priorities",
+    function()
+      local one = made()
+      one.plan.listeners[1].removed = { { path = "/shop", cluster = "red@m", weight = 5,
+        match = { { header = "x-beta", values = { "yes" } } }, why = {} } }
+      local beta = { path = "/shop", match = { { header = "x-beta", values = { "yes" } } },
+        service = "web", audience = "public", why = {}, timeout = 0, idle_timeout = 2.5,
+        hash = { { header = "x-user" }, { cookie = "c", ttl = 60 } },
+        retries = { on = { "5xx", "reset" }, count = 3, per_try_timeout = 1 },
+        mirrors = { { cluster = "blue@m", percent = 0.5 } },
+        clusters = { share("green@m", "green", 1) } }
+      beta.clusters[1].cookie = { name = "color", value = "green", ttl = 0 }
+      table.insert(one.plan.listeners[1].routes, 2, beta)
+      one.plan.clusters[3].endpoints = { endpoint "healthy", { priority = 1 }, { priority = 1 },
+        { priority = 4, health = "unhealthy" } }
+      local text = explanation.text(explanation.gather(one, "/shop"))
+      assert.matches([[
+  /shop when x-beta is yes  (service web, public)
+    the choice follows header x-user, else cookie c (for 60 s)
+    mirrors 0.5 % to blue@m
+    timeout no limit; idle timeout 2.5 s; retries 3 on 5xx, reset, each within 1 s
+    green@m  green  weight 1  100.0 %  3 endpoints, 2 at priority 1, 1 unhealthy, ]]
+        .. [[sets cookie color=green for the session
+    not red@m, weight 5
+  /shop  (service web, public)
+]], text, 1, true)
+    end)
 
   it("takes a path as a client writes it", function()
     assert.equal("/a/b", explanation.path("/a//b/?x=1"))

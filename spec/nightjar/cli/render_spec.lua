@@ -96,7 +96,9 @@ describe("snapshot commands", function()
       { "standard input: expected a snapshot", 1, { "explain", "--snapshot", "-" }, "" },
       { "cannot read: " .. folder .. "/none: No such file", 1,
         { "render", "--snapshot", folder .. "/none" } },
-      { '--now: expected unix seconds, got "soon"', 2, { "render", "--now", "soon" } },
+      { "--at: expected unix seconds, a time such as", 2, { "render", "--at", "soon" } },
+      { "--now: expected unix seconds, a time such as", 2, { "render", "--now", "soon" } },
+      { "--now is an older name of --at", 2, { "explain", "--now", "1", "--at", "2" } },
       { 'x: expected a path that begins with "/"', 2, { "explain", "x" } },
     }
     for _, case in ipairs(cases) do
@@ -133,6 +135,64 @@ describe("snapshot commands", function()
     assert.equal(0.9, clusters[1].share)
     assert.equal("/me", facts.listeners[1].removed[1].path)
     assert.matches("own_service", facts.listeners[1].removed[1].why[2])
+  end)
+
+  it("policies see the time of the snapshot, or that of --at", function()
+    cli.write(folder .. "/clock/init.lua", 'return { "clock" }')
+    cli.write(folder .. "/clock/clock.lua", [[
+      local function apply(mesh, settings, now)
+        for _, listener in ipairs(mesh.listeners) do
+          for _, route in ipairs(listener.routes) do table.insert(route.why, "now " .. now) end
+        end
+        return mesh
+      end
+      return { about = "tells the time", apply = apply }]])
+    local taken_at = assert(json.decode(snapshot)).taken_at
+    local function now_of(...)
+      local got = run("explain", "/", "--snapshot", "-", "--policy-dir", folder .. "/clock", ...)
+      assert.equal(0, got.status, got.stderr)
+      return math.tointeger(tonumber(got.stdout:match("clock: now (%d+)")))
+    end
+    assert.equal(taken_at, now_of())
+    assert.equal(1795687200, now_of("--at", "2026-11-26T11:00:00+01:00"))
+    assert.equal(1795687200, now_of("--now", "1795687200"))
+    assert.equal(taken_at + 7200, now_of("--at", "+2h"))
+    assert.equal(taken_at - 1800, now_of("--at", "-30m"))
+  end)
+
+  it("explain follows a weight from the attribute that set it through each policy", function()
+    cli.write(folder .. "/halving/init.lua", 'return { "halve" }')
+    cli.write(folder .. "/halving/halve.lua", [[
+      local function apply(mesh)
+        for _, route in ipairs(mesh.listeners[1].routes) do
+          for _, entry in ipairs(route.clusters) do
+            entry.weight = (entry.weight + 1) // 2
+            table.insert(entry.why, "half is enough")
+          end
+        end
+        return mesh
+      end
+      return { about = "halves weights", apply = apply }]])
+    local dir = "--policy-dir=" .. folder .. "/halving"
+    local got = run("explain", "/", "--snapshot", "-", dir)
+    assert.matches('\n        service web%-blue: key "/": 90, since %d+%-%d+%-%d+T[%d:]+Z\n'
+      .. "        halve: 90 → 45 %(half is enough%)\n", got.stdout)
+    local facts = assert(json.decode(run("explain", "/", "--snapshot", "-", dir, "--json").stdout))
+    local chain = facts.listeners[1].routes[1].clusters[1].chain
+    assert.same({ "service web-blue", "/", 90 }, { chain[1].by, chain[1].key, chain[1].to })
+    assert.same({ by = "halve", from = 90, to = 45, reason = "half is enough",
+      text = "90 → 45 (half is enough)" }, chain[2])
+  end)
+
+  it("explain shows one listener, or names those that there are", function()
+    local got = run("explain", "--snapshot", "-", "--listener", "private-18080")
+    assert.equal(0, got.status, got.stderr)
+    assert.matches("listener private-18080:", got.stdout, 1, true)
+    got = run("explain", "--snapshot", "-", "--listener", "private-1808")
+    assert.equal(2, got.status)
+    assert.equal("", got.stdout)
+    assert.equal('nightjar: explain: --listener: no listener "private-1808"; did you mean '
+      .. '"private-18080"?; there is private-18080\n', got.stderr)
   end)
 
   it("explain takes the agent's last snapshot, else discovers", function()

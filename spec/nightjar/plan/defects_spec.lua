@@ -153,8 +153,7 @@ describe("defect 5: audiences", function()
 
   it("fail closed when the policy that parts them is left out", function()
     local snapshot = build.snapshot({ build.namespace("NAMESPACE_0", "n", 9000, services) })
-    local policies = build.shipped_policies()
-    policies[2].text = 'return { "own_service", "weights" }'
+    local policies = build.shipped_policies({ "own_service", "weights" })
     local made, err = build.run(snapshot, { policies = policies })
     assert.is_nil(made)
     assert.matches('is private and public%-9000 is a public listener; does policies/init.lua '
@@ -460,7 +459,8 @@ describe("defect 18: a weight", function()
     assert.same({ 'key "/shop": 90', "weights: its share goes from 90 of 100 to 90 of 90, as "
       .. "color green has no usable endpoint" }, route.clusters[1].why)
     assert.same({ { path = "/shop", cluster = "shop-green@example.local", service = "shop",
-      color = "green", weight = 10, audience = "public", why = { 'key "/shop": 10',
+      color = "green", weight = 10, audience = "public", because = "no_endpoints",
+      why = { 'key "/shop": 10',
         "weights: removed (it has no usable endpoint; the others share)" } } },
       plan.listeners[1].removed)
   end)

@@ -43,12 +43,7 @@ local function request()
         ["/a b"] = "1", ["/c d"] = "1", ["/e f"] = "1" }, 3)
     end
   end
-  local policies = build.shipped_policies()
-  for _, policy in ipairs(policies) do
-    if policy.name == "init.lua" then
-      policy.text = 'return { "own_service", "audience", "weights", "curious" }'
-    end
-  end
+  local policies = build.shipped_policies({ "own_service", "audience", "weights", "curious" })
   policies[#policies + 1] = { name = "curious.lua", text = CURIOUS }
   local names = { "cds.json.yaml.mustache", "envoy-config.yaml.mustache",
     "lds.json.yaml.mustache", "rds/@listeners.json.yaml.mustache" }

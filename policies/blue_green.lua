@@ -1,0 +1,75 @@
+-- A switch: one attribute says which color of a service is active. It gets all
+-- of the service's traffic, whatever the weights of its paths say; take the
+-- attribute away, and the weights count again. Nobody is sent to a color that
+-- has no endpoint to answer.
+
+local attributes = require("lib.attributes")
+local example = require("lib.example")
+local shares = require("lib.shares")
+local walk = require("lib.walk")
+
+local COLOR = { expected = "a color", read = function(value) return value end }
+
+local function find(group, color)
+  for _, entry in ipairs(group.entries) do
+    if entry.color == color then return entry end
+  end
+end
+
+local function switch(route, group, color, clusters)
+  local active = find(group, color)
+  local lacks = not active and "key for this path"
+    or walk.usable(clusters[active.cluster]) == 0 and "usable endpoint"
+  if lacks then
+    table.insert(route.why, ("ACTIVE_COLOR is %s, which has no %s: the weights count"):format(color,
+      lacks))
+    return
+  end
+  if group.total == 0 then return end
+  shares.give(route, group, { [active] = 1 })
+  for _, entry in ipairs(group.entries) do
+    table.insert(entry.why, ("ACTIVE_COLOR of %s is %s"):format(group.service, color))
+  end
+end
+
+local function apply(mesh)
+  local active, clusters = attributes.by_service(mesh, "ACTIVE_COLOR", COLOR), walk.clusters(mesh)
+  for listener, route in walk.routes(mesh) do
+    for _, group in ipairs(walk.services(route)) do
+      local color = active[listener.mesh .. "/" .. group.service]
+      if color then switch(route, group, color, clusters) end
+    end
+  end
+  return mesh
+end
+
+local function says(blue, green, color)
+  return example.shop(blue, green, nil, { attributes = { ACTIVE_COLOR = color } })
+end
+
+return {
+  about = "The color that ACTIVE_COLOR names gets all traffic of its service.",
+  attributes = {
+    ACTIVE_COLOR = { about = "the color that gets all traffic; any color of the service says it" },
+  },
+  apply = apply,
+  examples = {
+    {
+      about = "the active color gets everything",
+      given = says(90, 10, "green"), expect = example.weights(0, 100),
+    },
+    {
+      about = "a color that does not exist changes nothing",
+      given = says(90, 10, "purple"), expect = example.weights(90, 10),
+    },
+    {
+      about = "nobody is sent to a color that cannot answer",
+      given = example.shop(90, 10, { endpoints = {} }, { attributes = { ACTIVE_COLOR = "green" } }),
+      expect = example.weights(90, 10),
+    },
+    {
+      about = "a path that is switched off stays off",
+      given = says(0, 0, "green"), expect = example.weights(0, 0),
+    },
+  },
+}

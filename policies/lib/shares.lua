@@ -1,0 +1,113 @@
+-- Arithmetic of weights: a policy thinks in parts of 1, Envoy takes integers.
+
+local shares = {}
+
+-- Percent where that is exact, hundredths of a percent otherwise.
+local COARSE, FINE = 100, 10000
+
+---Integers that sum up to `total`, in proportion to `parts` (largest remainder).
+---@param parts number[] not negative, not all 0
+---@param total integer
+---@return integer[]
+function shares.round(parts, total)
+  local sum, given = 0, 0
+  for _, part in ipairs(parts) do sum = sum + part end
+  local result, order = {}, {}
+  for i, part in ipairs(parts) do
+    local exact = part / sum * total
+    result[i] = math.floor(exact + 1e-9)
+    order[i] = { index = i, rest = exact - result[i] }
+    given = given + result[i]
+  end
+  table.sort(order, function(a, b) return a.rest > b.rest + 1e-9 end)
+  for i = 1, total - given do
+    local index = order[(i - 1) % #order + 1].index
+    result[index] = result[index] + 1
+  end
+  return result
+end
+
+local function is_coarse(parts, sum)
+  for _, part in ipairs(parts) do
+    local percent = part / sum * COARSE
+    if math.abs(percent - math.floor(percent + 0.5)) > 1e-6 then return false end
+  end
+  return true
+end
+
+local function is_as_before(entries, parts, sum)
+  local total = 0
+  for _, entry in ipairs(entries) do total = total + entry.weight end
+  for i, entry in ipairs(entries) do
+    if total == 0 or math.abs(parts[i] / sum - entry.weight / total) > 1e-9 then return false end
+  end
+  return true
+end
+
+---Gives the entries weights in proportion to `parts`. Where they have that
+---proportion already, their weights stay.
+---@param entries Entry[]
+---@param parts number[] as many
+function shares.set(entries, parts)
+  local sum = 0
+  for _, part in ipairs(parts) do sum = sum + part end
+  if sum <= 0 or is_as_before(entries, parts, sum) then return end
+  local weights = shares.round(parts, is_coarse(parts, sum) and COARSE or FINE)
+  for i, entry in ipairs(entries) do entry.weight = weights[i] end
+end
+
+---Moves weight within one service of a route: the wanted entries get their part
+---of what the service has, the others share the rest as they did before.
+---@param route Route
+---@param group { entries: Entry[], total: integer } of walk.services
+---@param wanted table<Entry, number> part of 1 by entry, together at most 1
+---@return boolean moved false when nobody is there to take the rest
+function shares.give(route, group, wanted)
+  local taken, rest = 0, 0
+  for _, entry in ipairs(group.entries) do
+    if wanted[entry] then taken = taken + wanted[entry] else rest = rest + entry.weight end
+  end
+  if taken < 1 - 1e-9 and rest == 0 then return false end
+  local of_group = {}
+  for _, entry in ipairs(group.entries) do
+    of_group[entry] = wanted[entry] or rest > 0 and (1 - taken) * entry.weight / rest or 0
+  end
+  local parts = {}
+  for i, entry in ipairs(route.clusters) do
+    parts[i] = of_group[entry] and of_group[entry] * group.total or entry.weight
+  end
+  shares.set(route.clusters, parts)
+  return true
+end
+
+---Keeps entries at or below their most; what they may not have goes to the
+---others in proportion of their weights.
+---@param route Route
+---@param group { entries: Entry[], total: integer } of walk.services
+---@param most table<Entry, number> part of 1 by entry
+---@return table<Entry, boolean>? limited those that were held back; nil when none was
+function shares.limit(route, group, most)
+  if group.total == 0 then return nil end
+  local limited, any = {}, false
+  -- Each round may push another entry over its own limit.
+  for _ = 1, #group.entries do
+    local held, free = 0, 0
+    for _, entry in ipairs(group.entries) do
+      if limited[entry] then held = held + most[entry] else free = free + entry.weight end
+    end
+    local more = false
+    for _, entry in ipairs(group.entries) do
+      local part = free > 0 and entry.weight / free * (1 - held) or 0
+      if not limited[entry] and most[entry] and part > most[entry] + 1e-9 then
+        limited[entry], more, any = true, true, true
+      end
+    end
+    if not more then break end
+  end
+  if not any then return nil end
+  local wanted = {}
+  for _, entry in ipairs(group.entries) do wanted[entry] = limited[entry] and most[entry] end
+  return shares.give(route, group, wanted) and limited or nil
+end
+
+return shares

@@ -1,0 +1,37 @@
+-- Text of people, as it may stand in a warning: one line, cut, in quotes.
+
+local text = {}
+
+local LONGEST = 80
+
+---@param value string
+---@return string
+function text.quote(value)
+  local shown = value:gsub("%c", "?")
+  if #shown > LONGEST then
+    local last = utf8.offset(shown, 0, LONGEST)
+    shown = shown:sub(1, last - 1) .. "…"
+  end
+  return '"' .. shown .. '"'
+end
+
+---@param value string
+---@return string without blanks at its ends
+function text.trim(value)
+  return value:match("^%s*(.-)%s*$")
+end
+
+---The parts between separators, trimmed; empty ones are left out.
+---@param value string
+---@param separator string one character
+---@return string[]
+function text.split(value, separator)
+  local parts = {}
+  for part in value:gmatch("[^" .. separator .. "]+") do
+    part = text.trim(part)
+    if part ~= "" then parts[#parts + 1] = part end
+  end
+  return parts
+end
+
+return text

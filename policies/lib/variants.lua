@@ -1,0 +1,90 @@
+-- Further routes of a path, for requests that carry something: a header, a
+-- cookie. Envoy tries them before the plain route of that path, in the order in
+-- which they were added.
+
+local variants = {}
+
+local function key(match)
+  local parts = {}
+  for i, condition in ipairs(match) do
+    parts[i] = table.concat({ condition.header or "", condition.cookie or "",
+      tostring(condition.invert or false), condition.values and "=" or "",
+      table.concat(condition.values or {}, "\1") }, "\2")
+  end
+  return table.concat(parts, "\3")
+end
+
+local function position(listener, route)
+  for i, item in ipairs(listener.routes) do
+    if item == route then return i end
+  end
+  return #listener.routes + 1
+end
+
+---Adds a route that sends what matches to one entry's cluster.
+---@param listener Listener
+---@param route Route the plain one; its own route stays as it is
+---@param match Condition[]
+---@param entry Entry of that route
+---@param reason string
+---@return Route? variant nil when a route with this match is there already
+function variants.add(listener, route, match, entry, reason)
+  for _, other in ipairs(listener.routes) do
+    if other.path == route.path and other.match and key(other.match) == key(match) then
+      return nil
+    end
+  end
+  local variant = {
+    path = route.path, service = entry.service, audience = entry.audience, match = match,
+    clusters = { { cluster = entry.cluster, service = entry.service, color = entry.color,
+      weight = 1, audience = entry.audience, why = { reason } } },
+    why = {},
+  }
+  table.insert(listener.routes, position(listener, route), variant)
+  return variant
+end
+
+-- What names of headers and cookies consist of (RFC 9110, `token`, without what
+-- has a meaning in Envoy's own formats).
+local TOKEN, LONGEST = "^[%w!#$&*+.^_|~-]+$", 256
+
+---@param text string
+---@return boolean whether it can be the name of a header or a cookie
+function variants.is_token(text)
+  return #text <= LONGEST and text:find(TOKEN) ~= nil
+end
+
+---@param text string
+---@return boolean whether it can be a header's value
+function variants.is_header_value(text)
+  return #text > 0 and #text <= 1024 and not text:find('[^\32-\126]') and not text:find('["\\]')
+end
+
+---@param text string
+---@return boolean whether it can be a cookie's value (RFC 6265)
+function variants.is_cookie_value(text)
+  return variants.is_header_value(text) and not text:find("[%s,;]")
+end
+
+---Reads one condition as people write it: `x-beta`, `x-beta=yes`, `x-beta=yes|on`,
+---`cookie:beta=yes`.
+---@param text string
+---@return Condition?
+function variants.read_condition(text)
+  local name, values = text:match("^([^=]*)=(.*)$")
+  name = (name or text):match("^%s*(.-)%s*$")
+  local cookie = name:match("^cookie:(.*)$")
+  if not variants.is_token(cookie or name) then return nil end
+  local condition = cookie and { cookie = cookie } or { header = name:lower() }
+  if not values then return condition end
+  condition.values = {}
+  for value in values:gmatch("[^|]+") do
+    value = value:match("^%s*(.-)%s*$")
+    local fits = cookie and variants.is_cookie_value or variants.is_header_value
+    if not fits(value) then return nil end
+    table.insert(condition.values, value)
+  end
+  return #condition.values > 0 and condition or nil
+end
+
+return variants

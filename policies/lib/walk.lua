@@ -1,0 +1,85 @@
+-- Ways through a mesh that most policies need: its routes, its clusters by name,
+-- the colors of one service within a route.
+
+local walk = {}
+
+---Every route: `for listener, route in walk.routes(mesh) do`. The list is taken
+---at the start, so routes may be added and removed on the way.
+---@param mesh Mesh
+---@return fun(): Listener?, Route?
+function walk.routes(mesh)
+  local pairs_of, i = {}, 0
+  for _, listener in ipairs(mesh.listeners) do
+    for _, route in ipairs(listener.routes) do
+      pairs_of[#pairs_of + 1] = { listener, route }
+    end
+  end
+  return function()
+    i = i + 1
+    if pairs_of[i] then return pairs_of[i][1], pairs_of[i][2] end
+  end
+end
+
+---@param mesh Mesh
+---@return table<string, Cluster>
+function walk.clusters(mesh)
+  local by_name = {}
+  for _, cluster in ipairs(mesh.clusters) do by_name[cluster.name] = cluster end
+  return by_name
+end
+
+---The entries of a route, parted by service: a path that several services claim
+---is shared by all of them, and a policy moves weight within one service only.
+---@param route Route
+---@return { service: string, entries: Entry[], total: integer }[] in the order of the route
+function walk.services(route)
+  local groups, by_service = {}, {}
+  for _, entry in ipairs(route.clusters) do
+    local group = by_service[entry.service]
+    if not group then
+      group = { service = entry.service, entries = {}, total = 0 }
+      by_service[entry.service], groups[#groups + 1] = group, group
+    end
+    table.insert(group.entries, entry)
+    group.total = group.total + entry.weight
+  end
+  return groups
+end
+
+---How many endpoints may get traffic: the healthy, and those nobody checks.
+---@param cluster Cluster
+---@return integer usable
+---@return integer all
+function walk.usable(cluster)
+  local count = 0
+  for _, endpoint in ipairs(cluster.endpoints) do
+    if endpoint.health ~= "unhealthy" then count = count + 1 end
+  end
+  return count, #cluster.endpoints
+end
+
+---Takes entries out of every route and says why.
+---@param mesh Mesh
+---@param reason_against fun(listener: Listener, route: Route, entry: Entry): string? nil: it stays
+function walk.remove(mesh, reason_against)
+  for _, listener in ipairs(mesh.listeners) do
+    local routes = {}
+    for _, route in ipairs(listener.routes) do
+      local kept = {}
+      for _, entry in ipairs(route.clusters) do
+        local reason = reason_against(listener, route, entry)
+        if reason then
+          table.insert(listener.removed, { path = route.path, match = route.match,
+            cluster = entry.cluster, audience = entry.audience, why = { reason } })
+        else
+          kept[#kept + 1] = entry
+        end
+      end
+      route.clusters = kept
+      if #kept > 0 then routes[#routes + 1] = route end
+    end
+    listener.routes = routes
+  end
+end
+
+return walk

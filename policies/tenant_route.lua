@@ -1,0 +1,90 @@
+-- Tenants go to the color that lists them, one color for many of them. Who the
+-- tenant is stands in a header, or in a cookie.
+
+local attributes = require("lib.attributes")
+local example = require("lib.example")
+local parse = require("lib.parse")
+local text = require("lib.text")
+local variants = require("lib.variants")
+local walk = require("lib.walk")
+
+local function check(settings)
+  for _, name in ipairs({ "header", "cookie" }) do
+    if settings[name] ~= "" and not variants.is_token(settings[name]) then
+      error(("settings: %s: expected the name of a %s"):format(name, name), 0)
+    end
+  end
+end
+
+-- The tenants of each color. One that two colors list is the first one's.
+local function read_tenants(mesh)
+  local listed, taken = attributes.collect(mesh, "TENANTS", parse.names), {}
+  for _, cluster in ipairs(mesh.clusters) do
+    local service, kept = cluster.mesh .. "/" .. cluster.service, {}
+    for _, tenant in ipairs(listed[cluster.name] or {}) do
+      local owner = taken[service .. " " .. tenant]
+      if not variants.is_cookie_value(tenant) then
+        attributes.warn(mesh, cluster, "TENANTS", text.quote(tenant) .. " cannot stand in a header")
+      elseif not owner then
+        taken[service .. " " .. tenant] = cluster
+        kept[#kept + 1] = tenant
+      elseif owner ~= cluster then
+        attributes.warn(mesh, cluster, "TENANTS", ("color %s lists one of them too")
+          :format(owner.color))
+      end
+    end
+    listed[cluster.name] = #kept > 0 and kept or nil
+  end
+  return listed
+end
+
+local function apply(mesh, settings)
+  check(settings)
+  local tenants = read_tenants(mesh)
+  for listener, route in walk.routes(mesh) do
+    for _, entry in ipairs(route.clusters) do
+      local values = not route.match and tenants[entry.cluster]
+      if values then
+        local reason = ("TENANTS of color %s"):format(entry.color)
+        if settings.header ~= "" then
+          variants.add(listener, route, { { header = settings.header:lower(), values = values } },
+            entry, reason)
+        end
+        if settings.cookie ~= "" then
+          variants.add(listener, route, { { cookie = settings.cookie, values = values } }, entry,
+            reason)
+        end
+      end
+    end
+  end
+  return mesh
+end
+
+local function shop(green, blue)
+  return example.shop(100, 0, { attributes = { TENANTS = green } },
+    { attributes = { TENANTS = blue } })
+end
+
+return {
+  about = "Tenants, known by a header or a cookie, go to the color that lists them.",
+  attributes = { TENANTS = { about = "the tenants of this color: acme, globex" } },
+  settings = {
+    header = { type = "string", default = "x-tenant", about = "the header that names the tenant" },
+    cookie = { type = "string", default = "", about = "a cookie that names the tenant" },
+  },
+  apply = apply,
+  examples = {
+    { about = "listed tenants have a route of their own", given = shop("acme, globex"),
+      expect = example.routes({ match = { { header = "x-tenant", values = { "acme", "globex" } } },
+        clusters = { { cluster = "green" } } },
+        { clusters = { { weight = 100 }, { weight = 0 } } }) },
+    { about = "a cookie may name them too", settings = { header = "", cookie = "tenant" },
+      given = shop("acme"),
+      expect = example.routes({ match = { { cookie = "tenant", values = { "acme" } } } }, {}) },
+    { about = "a tenant belongs to one color", given = shop("acme, globex", "acme"),
+      expect = example.warned(example.routes(
+        { match = { { values = { "acme" } } }, clusters = { { cluster = "blue" } } },
+        { match = { { values = { "globex" } } }, clusters = { { cluster = "green" } } }, {}),
+        "TENANTS") },
+  },
+}

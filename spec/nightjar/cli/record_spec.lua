@@ -1,0 +1,181 @@
+-- Specs of `nightjar record`, and of replaying what it wrote.
+local cli = require "spec.support.cli"
+local json = require "host.json"
+
+local MESH = [[
+member: me
+namespaces:
+  - name: example.local
+    own: true
+    services:
+      - {name: me, attributes: {"/me": 1}}
+      - name: web-blue
+        attributes: {SERVICE: web, COLOR: blue, "/": %d}
+        instances: [{id: a, ipv4: 127.0.0.1, port: 9001}]
+      - name: web-green
+        attributes: {SERVICE: web, COLOR: green, "/": 10}
+        instances: [{id: b, ipv4: 127.0.0.1, port: 9002}]
+]]
+
+-- A policy that shows all that it decides from.
+local SHOWING = [[
+local function apply(mesh, settings, now)
+  local route = mesh.listeners[1].routes[1]
+  table.insert(route.why, ("now %d, word %s"):format(now, settings.word))
+  return mesh
+end
+return { about = "shows", settings = { word = { type = "string", default = "none" } },
+  apply = apply }]]
+
+describe("nightjar record", function()
+  local folder
+
+  -- Beside the agent, or elsewhere: with another TMP_DIR and mesh.
+  local function run(words, where)
+    words.environment = where or { MESH_FILE = folder .. "/mesh.yaml", TMP_DIR = folder .. "/tmp",
+      SERVICE_PORT = 18080, POLICY_DIR = folder .. "/policies",
+      NIGHTJAR_CONFIG = folder .. "/config.yaml" }
+    return cli.run(words)
+  end
+
+  local function elsewhere(more)
+    local environment = { TMP_DIR = folder .. "/elsewhere", POLICY_DIR = folder .. "/policies" }
+    for name, value in pairs(more or {}) do environment[name] = value end
+    return environment
+  end
+
+  local function keep(name, value)
+    cli.write(folder .. "/tmp/nightjar-state/" .. name, assert(json.encode(value)))
+  end
+
+  local function snapshot_now()
+    local got = run { "discover" }
+    assert(got.status == 0, got.stderr)
+    return assert(json.decode(got.stdout))
+  end
+
+  before_each(function()
+    folder = cli.folder()
+    cli.write(folder .. "/mesh.yaml", MESH:format(90))
+    cli.write(folder .. "/policies/init.lua", 'return { "own_service", "audience", "showing" }')
+    cli.write(folder .. "/policies/showing.lua", SHOWING)
+    for _, name in ipairs { "own_service", "audience" } do
+      os.execute(("cp '%s/policies/%s.lua' %s/policies"):format(
+        require("host.program").data_directory(), name, folder))
+    end
+    cli.write(folder .. "/config.yaml", "policies: {showing: {word: kept}}\n")
+  end)
+  after_each(function() cli.remove(folder) end)
+
+  it("writes down snapshot, time, settings and hashes, and nothing in force where nothing is",
+    function()
+      keep("snapshot.json", snapshot_now())
+      local before = os.time()
+      local got = run { "record" }
+      assert.equal(0, got.status, got.stderr)
+      assert.equal("", got.stderr)
+      local kept = assert(json.decode(got.stdout))
+      assert.same({ 1, "nightjar-record" }, { kept.format, kept.kind })
+      assert.is_true(kept.at >= before and kept.at <= os.time())
+      assert.equal("example.local", kept.snapshot.meshes[1].name)
+      assert.same({ word = "kept" }, kept.settings.policies.showing)
+      assert.is_nil(kept.previous)
+      for _, name in ipairs { "policies", "templates", "settings" } do
+        assert.matches("^%x+$", kept.inputs[name])
+      end
+    end)
+
+  it("holds no secret of the agent's environment", function()
+    keep("snapshot.json", snapshot_now())
+    local got = run({ "record" }, { MESH_FILE = folder .. "/mesh.yaml", TMP_DIR = folder .. "/tmp",
+      AWS_ACCESS_KEY_ID = "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY = "hush-hush" })
+    assert.equal(0, got.status, got.stderr)
+    assert.is_nil(got.stdout:find("AKIDEXAMPLE", 1, true) or got.stdout:find("hush", 1, true))
+  end)
+
+  it("writes a file that only its owner can read", function()
+    keep("snapshot.json", snapshot_now())
+    local got = run { "record", "--output", folder .. "/kept.json" }
+    assert.same({ 0, "", "" }, { got.status, got.stdout, got.stderr })
+    assert.equal(384, require("host.file").stat(folder .. "/kept.json").mode & 511)
+    got = run { "record", "--output", folder .. "/none/kept.json" }
+    assert.equal(1, got.status)
+    assert.matches("^nightjar: record: .*/none/kept.json", got.stderr)
+  end)
+
+  it("says where it looked when no agent has been there; --discover asks the world", function()
+    local got = run { "record" }
+    assert.equal(1, got.status)
+    assert.equal("nightjar: record: " .. folder .. "/tmp/nightjar-state: has no snapshot; expected "
+      .. "that of an agent with this TMP_DIR (--discover asks the world instead)\n", got.stderr)
+    got = run { "record", "--discover" }
+    assert.equal(0, got.status, got.stderr)
+    assert.equal("example.local", assert(json.decode(got.stdout)).snapshot.meshes[1].name)
+  end)
+
+  it("replays anywhere: the time and the policies' settings are the record's", function()
+    assert.equal(0, run({ "record", "--discover", "--output", folder .. "/kept.json" }).status)
+    local at = assert(json.decode(cli.read(folder .. "/kept.json"))).at
+    local words = { "explain", "/", "--snapshot", folder .. "/kept.json" }
+    local got = run(words, elsewhere())
+    assert.equal(0, got.status, got.stderr)
+    assert.matches(("showing: now %d, word kept\n"):format(at), got.stdout, 1, true)
+    assert.matches("^snapshot: .*/kept.json, a record, ", got.stdout)
+    words[5] = "--at=+1h"
+    assert.matches("word kept", run(words, elsewhere()).stdout, 1, true)
+  end)
+
+  it("gives the same files as the agent's own render", function()
+    assert.equal(0, run({ "record", "--discover", "--output", folder .. "/kept.json" }).status)
+    local words = { "render", "--snapshot", folder .. "/kept.json" }
+    local here, there = run(words), run(words, elsewhere { TMP_DIR = nil })
+    assert.equal(0, here.status, here.stderr)
+    assert.equal(here.stdout, run(words, { POLICY_DIR = folder .. "/policies" }).stdout)
+    -- Whoever names another folder gets files for that one.
+    assert.matches(folder .. "/elsewhere/active-envoy-config", there.stdout, 1, true)
+  end)
+
+  it("lets the settings that are given here win", function()
+    assert.equal(0, run({ "record", "--discover", "--output", folder .. "/kept.json" }).status)
+    cli.write(folder .. "/other.yaml", "policies: {showing: {word: given}}\n")
+    local got = run({ "explain", "/", "--snapshot", folder .. "/kept.json" },
+      elsewhere { NIGHTJAR_CONFIG = folder .. "/other.yaml" })
+    assert.matches("word given", got.stdout, 1, true)
+    got = run({ "render", "--snapshot", folder .. "/kept.json", "--envoy-admin-port", "7777" },
+      elsewhere())
+    assert.matches("7777", got.stdout, 1, true)
+  end)
+
+  it("holds what is in force, so that a cluster that leaves lingers in the replay too", function()
+    keep("snapshot.json", snapshot_now())
+    local gone = { name = "gone@example.local", mesh = "example.local", service = "gone",
+      color = "default", cloudmap_service = "gone", http2 = false, attributes = {}, since = {},
+      age = 0, stale = false, endpoints = { { id = "g", address = "127.0.0.9", family = "ipv4",
+        port = 9, health = "healthy", since = 1, attributes = {} } } }
+    keep("accepted.json", { format = 1, generation = "g1", paths = json.array {},
+      clusters = { gone }, routes = { { listener = "private-18080", path = "/gone",
+        clusters = { gone.name } } } })
+    assert.equal(0, run({ "record", "--output", folder .. "/kept.json" }).status)
+    local words = { "render", "--snapshot", folder .. "/kept.json" }
+    local got = run(words, elsewhere())
+    assert.equal(0, got.status, got.stderr)
+    assert.matches("127.0.0.9", got.stdout, 1, true)
+  end)
+
+  it("names the field of a record that is wrong", function()
+    assert.equal(0, run({ "record", "--discover", "--output", folder .. "/kept.json" }).status)
+    for field, case in pairs {
+      format = { 2, "format: expected 1, got 2" },
+      at = { "now", 'at: expected unix seconds, got "now"' },
+      previous = { 1, "previous: expected an object, got 1" },
+      snapshot = { 1, "snapshot: expected a snapshot of format 1" },
+      settings = { { ping_path = 7 }, "settings.ping_path: expected string, got 7" },
+    } do
+      local kept = assert(json.decode(cli.read(folder .. "/kept.json")))
+      kept[field] = case[1]
+      local got = cli.run { "explain", "--snapshot", "-", input = assert(json.encode(kept)) }
+      assert.equal(1, got.status)
+      assert.equal("nightjar: explain: standard input: " .. case[2] .. "\n", got.stderr)
+    end
+  end)
+end)

@@ -1,0 +1,38 @@
+-- The switch between colors, in the company of the other policies.
+
+local build = require("spec.support.mesh")
+local shop = require("spec.support.shop")
+
+describe("policies/blue_green.lua", function()
+  it("sends all traffic to the active color, and says who said so", function()
+    local plan = shop.plan(shop.snapshot({ weight = 90, ACTIVE_COLOR = "green" }, { weight = 10 }))
+    assert.same({ blue = 0, green = 100 }, shop.shares(plan))
+    assert.matches("blue_green: 10 → 100 (ACTIVE_COLOR of shop is green)",
+      shop.why(plan, "green"), 1, true)
+  end)
+
+  it("lets the weights count again when the attribute is taken away", function()
+    local plan = shop.plan(shop.snapshot({ weight = 90, ACTIVE_COLOR = "" }, { weight = 10 }))
+    assert.same({ blue = 90, green = 10 }, shop.shares(plan))
+  end)
+
+  it("takes the first color's word where two disagree, and warns", function()
+    local plan, warnings = shop.plan(shop.snapshot({ weight = 50, ACTIVE_COLOR = "blue" },
+      { weight = 50, ACTIVE_COLOR = "green" }))
+    assert.same({ blue = 100, green = 0 }, shop.shares(plan))
+    assert.same({ "bad_attribute" }, build.codes(warnings))
+    assert.equal("shop-green", warnings[1].service)
+  end)
+
+  it("does not send traffic to a color that cannot answer", function()
+    local plan = shop.plan(shop.snapshot({ weight = 90, ACTIVE_COLOR = "green" },
+      { weight = 10, endpoints = 2, unhealthy = 2 }))
+    assert.same({ blue = 100 }, shop.shares(plan))
+  end)
+
+  it("leaves another service on the same path its share", function()
+    local plan = shop.plan(shop.snapshot({ weight = 40, ACTIVE_COLOR = "green" }, { weight = 10 },
+      { build.service("other", { SERVICE = "other", COLOR = "red", ["/shop"] = "50" }) }))
+    assert.same({ blue = 0, green = 50, red = 50 }, shop.shares(plan))
+  end)
+end)
