@@ -1,19 +1,16 @@
 -- Keeps a client on its color: what it sends (a header) or got (a cookie that
 -- Envoy makes) is hashed, and the hash chooses among the colors. When weights
--- change, only as many clients move as must.
+-- change, only as many clients move as must: the templates scale hashed weights
+-- to one sum.
 --
 -- STICKY says by what: `cookie`, `cookie:NAME`, `cookie:NAME:1h`, `header:NAME`.
 
 local attributes = require("lib.attributes")
 local example = require("lib.example")
 local parse = require("lib.parse")
-local shares = require("lib.shares")
 local text = require("lib.text")
 local variants = require("lib.variants")
 local walk = require("lib.walk")
-
--- Clients keep their color as long as the sum of the weights stays the same.
-local TOTAL = 10000
 
 local LONGEST = 365 * 86400 -- seconds that a cookie may live
 
@@ -37,19 +34,6 @@ local function reader(settings)
   }
 end
 
-local function fix_total(route)
-  local weights, sum = {}, 0
-  for i, entry in ipairs(route.clusters) do
-    weights[i], sum = entry.weight, sum + entry.weight
-  end
-  if sum == 0 or sum == TOTAL then return end
-  for i, weight in ipairs(shares.round(weights, TOTAL)) do
-    local entry = route.clusters[i]
-    if entry.weight ~= weight then table.insert(entry.why, "of a fixed total") end
-    entry.weight = weight
-  end
-end
-
 local function apply(mesh, settings)
   local parser = reader(settings)
   local hashes = attributes.by_service(mesh, "STICKY", parser)
@@ -66,14 +50,13 @@ local function apply(mesh, settings)
       route.hash = { hash }
       table.insert(route.why, hash.header and ("clients stay by header %s"):format(hash.header)
         or ("clients stay by cookie %s"):format(hash.cookie))
-      fix_total(route)
     end
   end
   return mesh
 end
 
-local function shop(sticky, blue, green)
-  return example.shop(blue or 90, green or 10, nil, { attributes = { STICKY = sticky } })
+local function shop(sticky)
+  return example.shop(90, 10, nil, { attributes = { STICKY = sticky } })
 end
 
 local route = example.routes
@@ -93,13 +76,11 @@ return {
   examples = {
     { about = "a cookie that Envoy makes", given = shop("cookie"),
       expect = route({ hash = { { cookie = "nightjar-sticky", ttl = 0 } },
-        clusters = { { weight = 9000 }, { weight = 1000 } } }) },
+        clusters = { { weight = 90 }, { weight = 10 } } }) },
     { about = "with a name and a life of its own", given = shop("cookie:session:1h"),
       expect = route({ hash = { { cookie = "session", ttl = 3600 } } }) },
     { about = "a header", given = shop("header:X-User"),
       expect = route({ hash = { { header = "x-user" } } }) },
-    { about = "the total is always the same, so that few clients move",
-      given = shop("cookie", 2, 1), expect = example.weights(6667, 3333) },
     { about = "every service, by the settings", settings = { by = "header:x-user" },
       given = shop(""), expect = route({ hash = { { header = "x-user" } } }) },
     { about = "what is neither is warned of", given = shop("ip"),

@@ -39,7 +39,7 @@ describe("settings", function()
       envoy_log_level = "info", envoy_base_id = 0, service_container_name = "NOT_SET",
       discovery = "file", envoy_bin = "envoy", stop_timeout = 25, log_level = "info",
       log_format = "logfmt", ping_path = "/ping", plan_max_memory = 256,
-      plan_max_instructions = 100000000, plan_max_cpu = 1, plan_deadline = 10,
+      plan_max_instructions = 100000000, plan_max_cpu = 1, plan_deadline = 30,
       api_concurrency = 8, gateway = false,
     }
     for name, value in pairs(expected) do assert.same(value, got[name], name) end

@@ -76,7 +76,7 @@ schema.entries = {
     max = 1 << 53, about = "instructions that each policy and each template may execute" },
   { name = "PLAN_MAX_CPU", type = "seconds", default = 1, min = 0.1, max = 3600,
     about = "seconds of processor time that each policy and each template may use" },
-  { name = "PLAN_DEADLINE", type = "seconds", default = 10, min = 0.1, max = 3600,
+  { name = "PLAN_DEADLINE", type = "seconds", default = 30, min = 0.1, max = 3600,
     about = "seconds after which nightjar-plan is killed" },
   { name = "DEBUG_CONTAINER", type = "switch", default = false,
     about = "1: the image's entry point starts a shell instead (not read by nightjar itself)" },
