@@ -34,36 +34,23 @@ local SETTING = schema.record({
   ["min?"] = NUMBER, ["max?"] = NUMBER, ["values?"] = schema.list(schema.name(255), 1000),
 })
 
--- A map whose values are records: `schema.map` is for scalars.
-local function settings_shape(value, seen)
-  if type(value) ~= "table" then
-    return "", "expected a table of settings, got " .. text.show(value)
-  end
-  for key in next, value do
-    if type(key) ~= "string" then
-      return "", "expected names of settings as keys, got " .. text.show(key)
-    end
-  end
-  for key, item in sorted.pairs(value) do
-    local place, message = SETTING(item, seen)
-    if message then return "." .. key .. place, message end
-  end
-end
-
 local ATTRIBUTE = schema.record({ about = schema.name(4096), ["path?"] = schema.boolean })
 
-local function attributes_shape(value, seen)
-  if type(value) ~= "table" then
-    return "", "expected a table of attributes, got " .. text.show(value)
-  end
-  for key in next, value do
-    if type(key) ~= "string" or not key:find("^%u[%u%d_]*$") then
-      return "", 'expected names such as "RAMP_START" as keys, got ' .. text.show(key)
+-- A map whose values are records (`schema.map` is for scalars), with keys of one form.
+local function map_of(of, what, pattern, keys)
+  return function(value, seen)
+    if type(value) ~= "table" then
+      return "", ("expected a table of %s, got %s"):format(what, text.show(value))
     end
-  end
-  for key, item in sorted.pairs(value) do
-    local place, message = ATTRIBUTE(item, seen)
-    if message then return "." .. key .. place, message end
+    for key in next, value do
+      if type(key) ~= "string" or not key:find(pattern) then
+        return "", ("expected %s as keys, got %s"):format(keys, text.show(key))
+      end
+    end
+    for key, item in sorted.pairs(value) do
+      local place, message = of(item, seen)
+      if message then return "." .. key .. place, message end
+    end
   end
 end
 
@@ -73,8 +60,10 @@ local EXAMPLE = schema.record({
 })
 
 local RECORD = schema.record({
-  about = schema.name(4096), apply = schema.func, ["settings?"] = settings_shape,
-  ["attributes?"] = attributes_shape, ["examples?"] = schema.list(EXAMPLE, 1000),
+  about = schema.name(4096), apply = schema.func,
+  ["settings?"] = map_of(SETTING, "settings", "", "names of settings"),
+  ["attributes?"] = map_of(ATTRIBUTE, "attributes", "^%u[%u%d_]*$", 'names such as "RAMP_START"'),
+  ["examples?"] = schema.list(EXAMPLE, 1000),
 })
 
 local function bounds(declaration)

@@ -1,17 +1,10 @@
 -- The arithmetic of weights: what policies may rely on, on random splits.
 
 local build = require("spec.support.mesh")
+local generator = require("spec.support.random_mesh").generator
 
 local shares = build.lib("shares")
 local walk = build.lib("walk")
-
-local function generator(seed)
-  local state = seed
-  return function(n)
-    state = (state * 6364136223846793005 + 1442695040888963407)
-    return ((state >> 33) % n) + 1
-  end
-end
 
 local function route(weights, services)
   local entries = {}
