@@ -1,7 +1,8 @@
 -- Stops the line: while any service of a mesh carries FREEZE, the routes and
 -- weights of that mesh stay as they are in force, in every container. Endpoints
--- still move. What stands after this policy in init.lua still works: a color
--- without endpoints gives its share to the others, and gets it back.
+-- still move. What stands after this policy in init.lua still works: who may not
+-- see a path any more does not, and a color without endpoints gives its share to
+-- the others, and gets it back.
 --
 -- A container that starts meanwhile has nothing in force; it begins with what
 -- the mesh says.
@@ -42,15 +43,16 @@ local function entries_in_force(route, removed)
   return entries
 end
 
--- A route as it is in force, with the history that today's route has.
-local function hold(old, today, removed, clusters)
+-- A route as it is in force, with the history that today's route has. What is
+-- the own service today has no place in it.
+local function hold(old, today, removed, clusters, own)
   local route = {}
   for name, value in pairs(old) do route[name] = value end
   route.why, route.clusters = today and today.why or {}, {}
   local known = {}
   for _, entry in ipairs(today and today.clusters or {}) do known[entry.cluster] = entry end
   for _, entry in ipairs(entries_in_force(old, removed)) do
-    if clusters[entry.cluster] then
+    if clusters[entry.cluster] and entry.service ~= own then
       entry.why = known[entry.cluster] and known[entry.cluster].why or {}
       table.insert(route.clusters, entry)
     end
@@ -63,11 +65,11 @@ local function hold(old, today, removed, clusters)
   return route
 end
 
-local function freeze(listener, old, clusters)
+local function freeze(listener, old, clusters, own)
   local today, frozen = by_identity(listener.routes), by_identity(old.routes)
   local routes = {}
   for _, route in ipairs(old.routes) do
-    local held = hold(route, today[identity(route)], old.removed or {}, clusters)
+    local held = hold(route, today[identity(route)], old.removed or {}, clusters, own)
     if #held.clusters > 0 then routes[#routes + 1] = held end
   end
   for _, route in ipairs(listener.routes) do
@@ -99,7 +101,8 @@ local function apply(mesh, settings, _, previous)
     local before = old[listener.name]
     -- A listener that shows another mesh than before has nothing to hold.
     if frozen[listener.mesh] and before and before.mesh == listener.mesh then
-      freeze(listener, before, clusters)
+      freeze(listener, before, clusters,
+        mesh.member and listener.audience == "private" and mesh.member.service)
       for _, route in ipairs(listener.routes) do table.insert(route.why, "the mesh is frozen") end
     end
   end

@@ -6,7 +6,7 @@
 
 return {
   -- Who takes part, and who sees what.
-  "label_filter", "own_service", "audience", "access_list",
+  "label_filter", "own_service", "audience",
   -- Which endpoints count.
   "flap_damping", "refuse_empty",
   -- How traffic is split.
@@ -15,6 +15,10 @@ return {
   "test_traffic", "header_route", "tenant_route", "drain_color",
   -- What else a route does, and what holds it as it is.
   "capacity_cap", "mirror", "timeouts_retries", "freeze",
+  -- Nobody keeps seeing what is closed to him while a mesh is frozen.
+  "access_list",
   -- How the colors share that can answer, and which endpoints come first.
   "failover", "weights", "sticky", "zone_aware",
+  -- What is tried beside all of this.
+  "shadow",
 }

@@ -61,6 +61,16 @@ describe("policies/freeze.lua", function()
     assert.same({ blue = 90, green = 10 }, shop.shares(plan))
   end)
 
+  it("does not keep open what is closed meanwhile", function()
+    local function snapshot(access, frozen)
+      return build.snapshot({ build.namespace("NAMESPACE_0", "other.local", 9000,
+        { build.service("api", { ["/api"] = "5", ACCESS = access, FREEZE = frozen }) }) })
+    end
+    local before = shop.in_force((shop.plan(snapshot("*"))))
+    local plan = shop.plan(snapshot("none", "yes"), { previous = before })
+    assert.same({}, build.paths(plan, "public-9000"))
+  end)
+
   it("is set by any service of the mesh, one that serves nothing too", function()
     local plan = passes({ { weight = 90 }, { weight = 10 } },
       { { weight = 0 }, { weight = 100 }, more = control() })

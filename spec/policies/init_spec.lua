@@ -5,10 +5,10 @@ local examples = require("nightjar.plan.examples")
 local policy_folder = require("nightjar.plan.policy_folder")
 
 local ORDER = {
-  "label_filter", "own_service", "audience", "access_list", "flap_damping", "refuse_empty",
-  "blue_green", "schedule", "canary_ramp", "health_gate", "test_traffic", "header_route",
+  "label_filter", "own_service", "audience", "flap_damping", "refuse_empty", "blue_green",
+  "schedule", "canary_ramp", "health_gate", "test_traffic", "header_route",
   "tenant_route", "drain_color", "capacity_cap", "mirror", "timeouts_retries", "freeze",
-  "failover", "weights", "sticky", "zone_aware",
+  "access_list", "failover", "weights", "sticky", "zone_aware", "shadow",
 }
 
 describe("policies/init.lua", function()

@@ -38,18 +38,24 @@ local function carried_attributes(mesh)
   return carried
 end
 
+-- The second list, where the configuration names one (see policies/shadow.lua).
+local function second_list(given)
+  local list = type(given.shadow) == "table" and given.shadow.list
+  return type(list) == "table" and next(list) ~= nil and list or nil
+end
+
 ---@param mesh table what the model made
 ---@param context table { policies = {{name, text}}, list = "shadow"?, now, previous, warnings,
----       position?, settings = { policies = {name = {}} } }; gets `has_shadow`: init.lua names a
----       second list
+---       position?, settings = { policies = {name = {}} } }; gets `has_shadow`: there is a second
+---       list
 ---@return table? plan
 ---@return table? err { policy?, file?, line?, field?, message }
 function policy.run(mesh, context)
+  local given = type(context.settings.policies) == "table" and context.settings.policies or {}
   local list, err, has_shadow = policy_folder.load(context.policies, context.list,
-    context.position)
+    context.position, second_list(given))
   if not list then return nil, err end
   context.has_shadow = has_shadow
-  local given = type(context.settings.policies) == "table" and context.settings.policies or {}
   warn_of_unknown(given, list, context.warnings)
   local carried = carried_attributes(mesh)
   local surroundings = { now = context.now, warnings = context.warnings,

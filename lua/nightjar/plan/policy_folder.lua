@@ -34,8 +34,8 @@ local function policy_names(files)
 end
 
 -- One list of names, checked against the files that are there.
-local function check_order(order, files, step)
-  local place = "policies/" .. INIT
+local function check_order(order, files, step, place)
+  place = place or "policies/" .. INIT
   local message, path = schema.check(schema.list(schema.name(255), 1000), order)
   if message then
     return fail(nil, place, ("%s: expected a list of names of policies: %s%s"):format(place, step,
@@ -116,26 +116,37 @@ local function load_policy(name, files, position)
   return { name = name, file = file, line = line, box = box, record = record }
 end
 
+-- The names of the list that is asked for. A second list in the configuration takes the place of
+-- that in init.lua; what is wrong with it is the second list's trouble alone.
+local function choose(orders, which, second, files)
+  if which == "shadow" and second then
+    return check_order(second, files, "", "settings policies.shadow.list")
+  elseif not orders[which] then
+    return fail(nil, "policies/" .. INIT, "policies/init.lua: names no list `shadow`")
+  end
+  return orders[which]
+end
+
 ---@param policies table[] { name, text } as in the request
 ---@param which? "main"|"shadow"|"both" which list of init.lua; "main" by default
 ---@param position? table see turn.lua
----@return table[]? list { name, file, line of `apply`, box, record } in the order of init.lua
----@return table? err { policy?, file, line?, field?, message }
----@return boolean? has_shadow whether init.lua names a second list
-function policy_folder.load(policies, which, position)
+---@param second? string[] a second list that the configuration names
+---@return table[]? list { name, file, line of `apply`, box, record } in the order of the list
+---@return table? err { policy?, file?, line?, field?, message }
+---@return boolean? has_shadow whether there is a second list
+function policy_folder.load(policies, which, position, second)
   local files = texts(policies)
   local orders, err = read_orders(files, position)
   if not orders then return nil, err end
-  local order = orders[which or "main"]
-  if not order then
-    return fail(nil, "policies/" .. INIT, "policies/init.lua: names no list `shadow`")
-  end
+  local order
+  order, err = choose(orders, which or "main", second, files)
+  if not order then return nil, err end
   local list = {}
   for i, name in ipairs(order) do
     list[i], err = load_policy(name, files, position)
     if not list[i] then return nil, err end
   end
-  return list, nil, orders.shadow ~= nil
+  return list, nil, orders.shadow ~= nil or second ~= nil
 end
 
 return policy_folder

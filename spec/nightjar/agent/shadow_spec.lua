@@ -97,6 +97,13 @@ describe("a second list of policies", function()
     end)
   end
 
+  it("may stand in the configuration, by the policy `shadow`", function()
+    list(', "shadow"')
+    settings.policies = { shadow = { list = { "half" } } }
+    assert.equal(7, run())
+    assert.same({ "shadow: route public-9000 /web web@m.local 7→3" }, told)
+  end)
+
   it("that init.lua does not spell right fails the pass, as any error there does", function()
     list(', shadow = { "hlaf" }')
     local ok, err = sched.run(one.run, one)
