@@ -77,6 +77,26 @@ describe("nightjar.testing", function()
       .. 'mean "public-9001"?; there are private-8080, public-9001')
   end)
 
+  it("finds the routes of a path by their conditions", function()
+    local plan = t.plan { ["/shop"] = { blue = 90, green = { 10, HEADER_ROUTE = "x-beta=yes" } } }
+    assert.same({ "/shop when x-beta is yes", "/shop" }, plan:routes())
+    local beta = { header = "x-beta", values = { "yes" } }
+    assert.same({ green = 1 }, plan:weights("/shop", beta))
+    assert.equal("/shop", plan:route("/shop", { beta }).path)
+    assert.same({ blue = 90, green = 10 }, plan:weights "/shop")
+    assert.is_nil(plan:weights("/shop", { header = "x-other" }))
+  end)
+
+  it("puts the sidecar into a zone", function()
+    local plan = t.plan { zone = "b",
+      ["/shop"] = { blue = { 1, zones = { a = 1, b = 2 }, ZONE_AWARE = "yes" } } }
+    local priorities = {}
+    for i, endpoint in ipairs(plan:cluster("blue").endpoints) do
+      priorities[i] = endpoint.zone .. endpoint.priority
+    end
+    assert.same({ "a1", "b0", "b0" }, priorities)
+  end)
+
   it("tells why: of a weight, of a route, and of what is gone", function()
     local plan = t.plan { ["/a"] = { blue = 90, green = { 10, endpoints = 0 } },
       ["/b"] = { blue = { 1, endpoints = 0 } } }

@@ -78,10 +78,12 @@ local function inputs_of(read, settings)
 end
 
 ---The hashes of what a plan is made of besides the snapshot, as `planner.run` returns them.
+---Called within sched.run, since the zone is a setting that may have to be asked for.
 ---@param settings table
 ---@return {policies: string, templates: string, settings: string}? inputs
 ---@return string? err
 function planner.inputs(settings)
+  zone.settle(settings)
   local read, err = sources.read(settings)
   if not read then return nil, "plan: " .. err end
   return inputs_of(read, settings)

@@ -66,7 +66,8 @@ The snapshot is that of the agent with the same TMP_DIR, together with what it h
 in force; without one the mesh is discovered now.
 
 --json prints {snapshot, taken_at, now, path?, listeners: [{name, mesh, port, audience,
-routes: [{path, service, audience, why, clusters, removed}], removed}]}. An item of
+routes: [{path, match?, service, audience, why, clusters, removed}], removed}]}, with
+hash, mirrors, timeout, idle_timeout and retries of a route that has them. An item of
 `clusters` has cluster, service, color, weight, share (0..1), audience, endpoints
 (that get traffic), unhealthy, http2, stale, age, why (lines) and chain: [{by, text,
 key?, since?, from?, to?, reason?}]; `by` is "service NAME" or a policy's name.]],

@@ -11,6 +11,7 @@ local function gather(settings, args)
     return nil, err or settings.state_dir .. ": has no snapshot; expected that of an agent with "
       .. "this TMP_DIR (--discover asks the world instead)"
   end
+  -- This settles the zone too, which is a setting then.
   local inputs, problem = planner.inputs(settings)
   if not inputs then return nil, problem end
   return record_file.new { at = input.at, snapshot = input.snapshot, previous = input.previous,

@@ -58,21 +58,20 @@ local function moments(times, input)
   return list
 end
 
--- One plan for each moment. After the first failure no more are made.
+-- One plan for each moment. After the first failure no more are begun; of those that fail the
+-- earliest is told, whichever ended first.
 local function plan_all(input, list)
-  local failure
+  local failed
   local steps = require("nightjar.agent.sched").all(list, AT_ONCE, function(at)
-    if failure then return false end
+    if failed then return false end
     local one = { snapshot = input.snapshot, previous = input.previous, at = at,
       settings = input.settings }
     local response, err = replay.plan(one, true)
-    if not response then
-      failure = failure or ("at %s: %s"):format(moment.utc(at), err)
-      return false
-    end
-    return { at = at, plan = response.plan, warnings = response.warnings }
+    if response then return { at = at, plan = response.plan, warnings = response.warnings } end
+    if not failed or at < failed.at then failed = { at = at, err = err } end
+    return false
   end)
-  if failure then return nil, failure end
+  if failed then return nil, ("at %s: %s"):format(moment.utc(failed.at), failed.err) end
   return steps
 end
 

@@ -90,16 +90,17 @@ local function changes(series)
   return false
 end
 
--- Those that answer a request, of each listener: Envoy takes the longest path.
+-- Those that answer a request, of each listener: Envoy takes the longest path, and goes on to
+-- shorter ones for requests that fulfil no conditions there.
 local function answering(list, path)
-  local longest, kept = {}, json.array {}
+  local floor, kept = {}, json.array {}
   for _, one in ipairs(list) do
-    if explanation.answers(one.path, path) then
-      longest[one.listener] = math.max(longest[one.listener] or 0, #one.path)
+    if explanation.answers(one.path, path) and not one.match then
+      floor[one.listener] = math.max(floor[one.listener] or 0, #one.path)
     end
   end
   for _, one in ipairs(list) do
-    if explanation.answers(one.path, path) and #one.path == longest[one.listener] then
+    if explanation.answers(one.path, path) and #one.path >= (floor[one.listener] or 0) then
       kept[#kept + 1] = one
     end
   end

@@ -26,12 +26,13 @@ end
 -- nowhere else, so nothing of it is trusted.
 local function each_name(listeners, visit)
   for _, listener in ipairs(listeners) do
-    for _, route in ipairs(list(list(listener).routes)) do
+    for _, item in ipairs(list(list(listener).routes)) do
+      local route = list(item)
       local ok, place = pcall(route_label.key, route.path, route.match)
       local key = ("%s\0%s\0"):format(tostring(listener.name), tostring(ok and place or nil))
       for _, field in ipairs({ "clusters", "mirrors" }) do
-        for _, item in ipairs(list(route[field])) do
-          local cluster = tostring(list(item).cluster)
+        for _, named in ipairs(list(route[field])) do
+          local cluster = tostring(list(named).cluster)
           visit(key .. cluster, cluster)
         end
       end

@@ -77,6 +77,11 @@ local RECORD = schema.record({
   ["attributes?"] = attributes_shape, ["examples?"] = schema.list(EXAMPLE, 1000),
 })
 
+---The shapes of records by the names that policies/meta gives them.
+policy_record.records = {
+  Policy = RECORD, Setting = SETTING, Attribute = ATTRIBUTE, Example = EXAMPLE,
+}
+
 local function bounds(declaration)
   local parts = { declaration.type == "strings" and "list of strings" or declaration.type }
   if declaration.min and declaration.max then

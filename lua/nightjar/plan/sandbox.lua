@@ -126,8 +126,8 @@ local function compile(box, file)
   if not known[file] or known[file].source ~= source then
     -- Within pcall, since an overflow of the parser passes the message handler that is in force,
     -- and that of our caller adds a traceback.
-    local _, chunk, err = pcall(load, source, place, "t")
-    if not chunk then return nil, err end
+    local _, chunk, message = pcall(load, source, place, "t")
+    if not chunk then return nil, message end
     known[file] = { source = source, code = string.dump(chunk) }
   end
   return load(known[file].code, place, "b", box.globals)
@@ -155,6 +155,20 @@ local function require_function(box)
     box.loaded[name] = value == nil and true or value
     return box.loaded[name]
   end
+end
+
+---Every word of the menu: `assert`, `math.abs`. policies/meta tells editors of them.
+---@return string[] sorted
+function sandbox.words()
+  local menu, words = new_menu(), { "require" }
+  for name, value in next, menu do
+    if type(value) ~= "table" then words[#words + 1] = name end
+    for member in next, type(value) == "table" and value or {} do
+      words[#words + 1] = name .. "." .. member
+    end
+  end
+  table.sort(words)
+  return words
 end
 
 ---A new box.

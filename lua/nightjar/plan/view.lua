@@ -70,8 +70,16 @@ local function usable_endpoints(cluster)
   return result, is_dns
 end
 
+local function has_later_priority(cluster)
+  for _, endpoint in ipairs(cluster.endpoints) do
+    if (endpoint.priority or 0) > 0 then return true end
+  end
+  return false
+end
+
 -- The endpoints by priority, with the gaps closed; nothing where there is but one.
 local function tiers(cluster)
+  if not has_later_priority(cluster) then return nil end
   local by_priority, list = {}, json.array({})
   for _, endpoint in ipairs(cluster.endpoints) do
     if endpoint.health ~= "unhealthy" then

@@ -41,7 +41,7 @@ local MISTAKES = {
   { "a policy uses what there is not", one = policy "os.time()",
     expect = 'plan: policy: policy one: policies/one.lua:3: no global "os" in a policy' },
   { "a weight is no integer", one = policy "mesh.listeners[1].routes[1].clusters[1].weight = 4.5",
-    expect = "plan: policy: policies/one.lua: policy one: listeners[1].routes[1].clusters[1]"
+    expect = "plan: policy: policies/one.lua:2: policy one: listeners[1].routes[1].clusters[1]"
       .. ".weight: expected integer 0..65535, got 4.5 (math.floor makes an integer)" },
   { "a default is of another type",
     one = policy("", 'settings = { limit = { type = "integer", default = "5" } }'),

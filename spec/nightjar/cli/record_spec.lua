@@ -162,6 +162,41 @@ describe("nightjar record", function()
     assert.matches("127.0.0.9", got.stdout, 1, true)
   end)
 
+  it("holds the zone that the agent is in, so that no replay asks for another", function()
+    cli.write(folder .. "/policies/showing.lua", (SHOWING:gsub('"now %%d, word %%s"%):format%b()',
+      '"zone " .. (mesh.zone or "unknown"))')))
+    local function zone_of(zone, where)
+      assert.equal(0, run({ "record", "--discover", "--availability-zone", zone, "--output",
+        folder .. "/kept.json" }).status)
+      local got = run({ "explain", "/", "--snapshot", folder .. "/kept.json" }, where)
+      assert.same({ 0, "" }, { got.status, got.stderr })
+      return got.stdout:match("showing: zone (%S+)")
+    end
+    assert.equal("zone-a", zone_of("zone-a", elsewhere()))
+    assert.equal("zone-b", zone_of("zone-a", elsewhere { AVAILABILITY_ZONE = "zone-b" }))
+    -- There nobody would answer; a replay does not ask.
+    local mute = elsewhere { ECS_CONTAINER_METADATA_URI_V4 = "http://127.0.0.1:1" }
+    assert.equal("unknown", zone_of("", mute))
+  end)
+
+  it("gives policies what the agent has in force, as explain does where the agent runs", function()
+    cli.write(folder .. "/policies/showing.lua", [[
+local function apply(mesh, settings, now, previous)
+  local before = previous and previous.listeners[1].routes[1].clusters[1].weight or "nothing"
+  table.insert(mesh.listeners[1].routes[1].why, "before: " .. before)
+  return mesh
+end
+return { about = "shows what was", apply = apply, settings = { word = { type = "string" } } }]])
+    assert.matches("showing: before: nothing", run({ "explain", "/" }).stdout, 1, true)
+    local got = run { "once", "--envoy-bin=" }
+    assert.equal(0, got.status, got.stderr)
+    cli.write(folder .. "/mesh.yaml", MESH:format(50))
+    assert.matches("showing: before: 90", run({ "explain", "/" }).stdout, 1, true)
+    assert.equal(0, run({ "record", "--output", folder .. "/kept.json" }).status)
+    local replayed = run({ "explain", "/", "--snapshot", folder .. "/kept.json" }, elsewhere())
+    assert.matches("showing: before: 90", replayed.stdout, 1, true)
+  end)
+
   it("names the field of a record that is wrong", function()
     assert.equal(0, run({ "record", "--discover", "--output", folder .. "/kept.json" }).status)
     for field, case in pairs {
