@@ -8,6 +8,8 @@ local text = require("nightjar.text")
 
 local policy_record = {}
 
+local getmetatable = debug.getmetatable -- which `__metatable` does not mislead
+
 -- The types a setting can have, and what their values look like.
 local TYPES = {
   integer = function(value) return math.type(value) == "integer" end,
@@ -15,7 +17,7 @@ local TYPES = {
   boolean = function(value) return type(value) == "boolean" end,
   string = function(value) return type(value) == "string" end,
   strings = function(value)
-    if type(value) ~= "table" then return false end
+    if type(value) ~= "table" or getmetatable(value) ~= nil then return false end
     local count = 0
     for _, item in next, value do
       if type(item) ~= "string" then return false end
@@ -34,11 +36,20 @@ local SETTING = schema.record({
   ["min?"] = NUMBER, ["max?"] = NUMBER, ["values?"] = schema.list(schema.name(255), 1000),
 })
 
+-- What is wrong with a value that should be a plain table. A metatable would have code of the
+-- policy run while it is looked at, outside of its box.
+local function table_fault(what, value)
+  if type(value) ~= "table" then
+    return ("expected a table of %s, got %s"):format(what, text.show(value))
+  elseif getmetatable(value) ~= nil then
+    return ("expected a table of %s, got a table with a metatable"):format(what)
+  end
+end
+
 -- A map whose values are records: `schema.map` is for scalars.
 local function settings_shape(value, seen)
-  if type(value) ~= "table" then
-    return "", "expected a table of settings, got " .. text.show(value)
-  end
+  local fault = table_fault("settings", value)
+  if fault then return "", fault end
   for key in next, value do
     if type(key) ~= "string" then
       return "", "expected names of settings as keys, got " .. text.show(key)
@@ -53,9 +64,8 @@ end
 local ATTRIBUTE = schema.record({ about = schema.name(4096), ["path?"] = schema.boolean })
 
 local function attributes_shape(value, seen)
-  if type(value) ~= "table" then
-    return "", "expected a table of attributes, got " .. text.show(value)
-  end
+  local fault = table_fault("attributes", value)
+  if fault then return "", fault end
   for key in next, value do
     if type(key) ~= "string" or not key:find("^%u[%u%d_]*$") then
       return "", 'expected names such as "RAMP_START" as keys, got ' .. text.show(key)
