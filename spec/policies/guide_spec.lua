@@ -6,6 +6,7 @@ local cookbook = require("spec.support.cookbook")
 local policy_folder = require("nightjar.plan.policy_folder")
 local program = require("host.program")
 local sandbox = require("nightjar.plan.sandbox")
+local schema = require("nightjar.plan.schema")
 local shop = require("spec.support.shop")
 local yaml = require("host.yaml")
 
@@ -76,7 +77,7 @@ describe("the guide for authors of policies", function()
   it("shows settings that the policies take", function()
     local seen = 0
     for _, block in ipairs(blocks()) do
-      local said = block.language == "yaml" and assert(yaml.decode(block.text)).policies
+      local said = block.language == "yaml" and schema.plain(assert(yaml.decode(block.text))).policies
       if said then
         seen, said.quiet_night = seen + 1, nil
         shop.plan(shop.snapshot({ weight = 1 }, { weight = 1 }), { settings = said })

@@ -3,6 +3,7 @@
 
 local build = require("spec.support.mesh")
 local explanation = require("nightjar.cli.explanation")
+local schema = require("nightjar.plan.schema")
 local shop = require("spec.support.shop")
 local yaml = require("host.yaml")
 
@@ -52,7 +53,7 @@ end
 ---@return table plan
 ---@return table[] warnings
 function cookbook.cook(recipe)
-  local said = assert(yaml.decode(recipe.yaml))
+  local said = schema.plain(assert(yaml.decode(recipe.yaml)))
   local now = said.at and assert(calendar.read(said.at)) or build.NOW
   local plan, warnings = shop.plan(shop.snapshot(color(said.blue, 1), color(said.green, 2)),
     { settings = said.policies, now = now })

@@ -119,6 +119,12 @@ harm.results = {
   body("nothing at all", "return", "1", "apply returned nothing"),
   file("a record with a metatable", "return setmetatable({}, { __index = { about = 'x' } })",
     "policies/bad.lua", "metatable"),
+  file("attributes with a metatable", 'return { about = "x", apply = function(m) return m end, '
+    .. "attributes = setmetatable({}, { __index = function() while true do end end }) }",
+    "policies/bad.lua", "attributes: expected a table of attributes, got a table with a metatable"),
+  file("a default with a metatable", 'return { about = "x", apply = function(m) return m end, '
+    .. 'settings = { a = { type = "strings", default = setmetatable({}, { __len = function() '
+    .. "while true do end end }) } } }", "policies/bad.lua", "settings.a.default"),
   file("an `about` that writes log lines",
     'return { about = "a\\ntime=2026 level=error event=fake", '
       .. "apply = function(mesh) return mesh end }", "policies/bad.lua", "about"),

@@ -54,9 +54,10 @@ local function check_utf8(list, directory)
   return true
 end
 
--- Specs stand beside the policies they are about, and are not policies.
+-- Specs stand beside the policies they are about, and what editors read in meta/; neither is a
+-- policy.
 local function is_policy(name)
-  return name:match("%.lua$") ~= nil and not name:match("_spec%.lua$")
+  return name:match("%.lua$") ~= nil and not name:match("_spec%.lua$") and not name:match("^meta/")
 end
 
 ---The policies as nightjar-plan takes them.

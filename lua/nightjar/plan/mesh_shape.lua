@@ -81,15 +81,26 @@ local WARNING = record({
   ["path?"] = PATH, ["listener?"] = FILE_SAFE, ["attribute?"] = NAME, ["instance?"] = NAME,
 })
 
+local MEMBER = record({
+  mesh = NAME, service = NAME, color = NAME, cloudmap_service = NAME,
+})
+
 local MESH = record({
-  ["member?"] = record({
-    mesh = NAME, service = NAME, color = NAME, cloudmap_service = NAME,
-  }),
+  ["member?"] = MEMBER,
   ["zone?"] = NAME,
   listeners = list(LISTENER, 1000),
   clusters = list(mesh_shape.cluster, MANY),
   ["warnings?"] = list(WARNING, 1000),
 })
+
+---The shapes of records by the names that policies/meta gives them.
+mesh_shape.records = {
+  Mesh = MESH, Member = MEMBER, Listener = LISTENER, Route = ROUTE, Entry = ENTRY,
+  Removed = REMOVED, Cluster = mesh_shape.cluster, Endpoint = ENDPOINT, Warning = WARNING,
+  Cookie = route_shape.cookie, Retries = route_shape.retries,
+  Mirror = select(2, route_shape.mirrors(CLUSTER_NAME)),
+}
+for key, shape in next, route_shape.records do mesh_shape.records[key] = shape end
 
 -- Notes `value` in `taken`; a fault when it was there.
 local function unique(taken, value, place, what)

@@ -8,6 +8,8 @@ local text = require("nightjar.text")
 
 local policy_record = {}
 
+local getmetatable = debug.getmetatable -- which `__metatable` does not mislead
+
 -- The types a setting can have, and what their values look like.
 local TYPES = {
   integer = function(value) return math.type(value) == "integer" end,
@@ -15,7 +17,7 @@ local TYPES = {
   boolean = function(value) return type(value) == "boolean" end,
   string = function(value) return type(value) == "string" end,
   strings = function(value)
-    if type(value) ~= "table" then return false end
+    if type(value) ~= "table" or getmetatable(value) ~= nil then return false end
     local count = 0
     for _, item in next, value do
       if type(item) ~= "string" then return false end
@@ -36,12 +38,21 @@ local SETTING = schema.record({
 
 local ATTRIBUTE = schema.record({ about = schema.name(4096), ["path?"] = schema.boolean })
 
+-- What is wrong with a value that should be a plain table. A metatable would have code of the
+-- policy run while it is looked at, outside of its box.
+local function table_fault(what, value)
+  if type(value) ~= "table" then
+    return ("expected a table of %s, got %s"):format(what, text.show(value))
+  elseif getmetatable(value) ~= nil then
+    return ("expected a table of %s, got a table with a metatable"):format(what)
+  end
+end
+
 -- A map whose values are records (`schema.map` is for scalars), with keys of one form.
 local function map_of(of, what, pattern, keys)
   return function(value, seen)
-    if type(value) ~= "table" then
-      return "", ("expected a table of %s, got %s"):format(what, text.show(value))
-    end
+    local fault = table_fault(what, value)
+    if fault then return "", fault end
     for key in next, value do
       if type(key) ~= "string" or not key:find(pattern) then
         return "", ("expected %s as keys, got %s"):format(keys, text.show(key))
@@ -65,6 +76,11 @@ local RECORD = schema.record({
   ["attributes?"] = map_of(ATTRIBUTE, "attributes", "^%u[%u%d_]*$", 'names such as "RAMP_START"'),
   ["examples?"] = schema.list(EXAMPLE, 1000),
 })
+
+---The shapes of records by the names that policies/meta gives them.
+policy_record.records = {
+  Policy = RECORD, Setting = SETTING, Attribute = ATTRIBUTE, Example = EXAMPLE,
+}
 
 local function bounds(declaration)
   local parts = { declaration.type == "strings" and "list of strings" or declaration.type }

@@ -60,21 +60,28 @@ local function either(header, cookie)
   end
 end
 
-local CONDITION = either(
-  record({ header = HEADER, ["values?"] = some(HEADER_VALUE, 1000),
+---The shapes of records by the names that policies/meta gives them.
+route_shape.records = {
+  HeaderCondition = record({ header = HEADER, ["values?"] = some(HEADER_VALUE, 1000),
     ["invert?"] = schema.boolean }),
-  record({ cookie = COOKIE, ["values?"] = some(COOKIE_VALUE, 1000),
-    ["invert?"] = schema.boolean }))
+  CookieCondition = record({ cookie = COOKIE, ["values?"] = some(COOKIE_VALUE, 1000),
+    ["invert?"] = schema.boolean }),
+  HeaderHash = record({ header = HEADER }),
+  CookieHash = record({ cookie = COOKIE, ttl = integer(0, 10 * 366 * DAY),
+    ["path?"] = COOKIE_PATH }),
+}
+local records = route_shape.records
 
-route_shape.match = some(CONDITION, 16)
-
-route_shape.hash = some(either(record({ header = HEADER }),
-  record({ cookie = COOKIE, ttl = integer(0, 10 * 366 * DAY), ["path?"] = COOKIE_PATH })), 4)
+route_shape.match = some(either(records.HeaderCondition, records.CookieCondition), 16)
+route_shape.hash = some(either(records.HeaderHash, records.CookieHash), 4)
 
 ---@param cluster function the shape of a cluster's name
+---@return function mirrors the shape of the list
+---@return function mirror that of one
 function route_shape.mirrors(cluster)
-  return some(record({ cluster = cluster,
-    percent = number(0.0001, 100, "a number of percent from 0.0001 to 100") }), 4)
+  local mirror = record({ cluster = cluster,
+    percent = number(0.0001, 100, "a number of percent from 0.0001 to 100") })
+  return some(mirror, 4), mirror
 end
 
 route_shape.limit = LIMIT

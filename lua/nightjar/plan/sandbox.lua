@@ -157,6 +157,20 @@ local function require_function(box)
   end
 end
 
+---Every word of the menu: `assert`, `math.abs`. policies/meta tells editors of them.
+---@return string[] sorted
+function sandbox.words()
+  local menu, words = new_menu(), { "require" }
+  for name, value in next, menu do
+    if type(value) ~= "table" then words[#words + 1] = name end
+    for member in next, type(value) == "table" and value or {} do
+      words[#words + 1] = name .. "." .. member
+    end
+  end
+  table.sort(words)
+  return words
+end
+
 ---A new box.
 ---@param files table<string, string> the texts of the policy folder: `lib/names.lua`
 ---@return Box

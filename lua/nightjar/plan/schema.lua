@@ -236,6 +236,16 @@ local function lacks_any(value, names)
   return false
 end
 
+-- The fields of each record's shape, for `schema.fields`.
+local fields_of = setmetatable({}, { __mode = "k" })
+
+---The fields of a shape that `schema.record` made, as they were given: `port`, `zone?`.
+---@param shape function
+---@return string[] names sorted
+function schema.fields(shape)
+  return sorted.keys(fields_of[shape])
+end
+
 ---A table with exactly these fields. A name that ends in `?` may be missing.
 ---Endpoints are such tables, and there may be many: one walk in any order finds
 ---that all is well, and only when it is not a second one looks for the first fault.
@@ -243,7 +253,7 @@ end
 function schema.record(fields)
   local shapes, optional, required = split_fields(fields)
   local all = #sorted.keys(shapes)
-  return function(value, seen)
+  local function shape_of(value, seen)
     if type(value) ~= "table" or getmetatable(value) ~= nil then
       return enter("a table", value, seen)
     end
@@ -265,6 +275,8 @@ function schema.record(fields)
       return find_field(value, shapes, optional)
     end
   end
+  fields_of[shape_of] = fields
+  return shape_of
 end
 
 ---Checks `value` against a shape.

@@ -17,6 +17,8 @@ describe("sources", function()
     cli.write(folder .. "/policies/lib/x.lua", "return 1")
     cli.write(folder .. "/policies/init_spec.lua", "error()")
     cli.write(folder .. "/policies/README.md", "text")
+    cli.write(folder .. "/policies/meta/nightjar.lua", "---@meta")
+    cli.write(folder .. "/policies/.luarc.json", "{}")
     assert.same({ { name = "init.lua", text = "return {}" },
       { name = "lib/x.lua", text = "return 1" } }, assert(sources.read(settings)).policies)
   end)

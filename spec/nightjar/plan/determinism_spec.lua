@@ -2,11 +2,19 @@
 -- addresses are (RELIABILITY 3).
 
 local build = require("spec.support.mesh")
+local cli = require("spec.support.cli")
 local json = require("host.json")
+local policy_folder = require("nightjar.plan.policy_folder")
 local program = require("host.program")
+local random_mesh = require("spec.support.random_mesh")
+local sorted = require("nightjar.plan.sorted")
 
 local PLAN = program.directory .. "/nightjar-plan"
 local RUNS = 12
+-- MESHES says how many random meshes, SEED which one alone.
+local SEED = tonumber(os.getenv("SEED") or "")
+local FIRST = SEED or 1
+local LAST = SEED or tonumber(os.getenv("MESHES") or os.getenv("ASAN_OPTIONS") and 50 or 1000)
 
 -- Does all that would give itself away.
 local CURIOUS = [[
@@ -58,6 +66,49 @@ local function request()
       envoy_configuration_file = "envoy-config.yaml", service_member = "srv-1", policies = {} } }
 end
 
+-- JSON in which the fields of objects stand in a random order.
+local function scrambled(random, value)
+  if type(value) ~= "table" then return (assert(json.encode(value))) end
+  local parts = {}
+  if value[1] ~= nil or json.is_array(value) then
+    for i, item in ipairs(value) do parts[i] = scrambled(random, item) end
+    return "[" .. table.concat(parts, ",") .. "]"
+  end
+  for _, key in ipairs(random_mesh.shuffled(random, sorted.keys(value))) do
+    parts[#parts + 1] = json.encode(key) .. ":" .. scrambled(random, value[key])
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+-- What has no order in the world: services, instances, attributes, and the files of the folders.
+-- Meshes have one, that of the configuration; their warnings follow it.
+local function reordered(random, given)
+  local function mixed(list) return json.array(random_mesh.shuffled(random, list)) end
+  local copy = json.decode((json.encode(given)))
+  for _, mesh in ipairs(copy.snapshot.meshes) do
+    for _, service in ipairs(mesh.services) do service.instances = mixed(service.instances) end
+    mesh.services = mixed(mesh.services)
+  end
+  copy.policies, copy.templates = mixed(copy.policies), mixed(copy.templates)
+  return scrambled(random, copy)
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+end
+
+-- Runs each request of a folder, two at a time, and compares the answers to `N-a` and `N-b`.
+local COMPARE = [[cd '%s' && ls | sort -t- -k1n | xargs -P 2 -n 2 sh -c '
+  for name in "$1" "$2"; do
+    "$0" --max-memory-mib 256 --max-instructions 100000000 <"$name" >"$name.answer" ||
+      echo "$name failed"
+  done
+  grep -q "\"ok\":true" "$1.answer" && cmp "$1.answer" "$2.answer" >/dev/null ||
+    echo "$1 differs"
+' '%s' 2>&1]]
+
 local function run(path)
   local pipe = assert(io.popen(("'%s' --max-memory-mib 256 --max-instructions 500000000 <'%s'")
     :format(PLAN, path)))
@@ -81,5 +132,23 @@ describe("equal input", function()
     assert.matches("tabletablefunction", (first:gsub("tablefunctiontable", "tabletablefunction")))
     for i = 2, RUNS do assert.is_true(first == run(path), "run " .. i .. " differs") end
     os.remove(path)
+  end)
+
+  -- The second process gets the same in another order; both have seeds of their own.
+  it("gives equal bytes for random meshes, whatever order their parts come in", function()
+    local declared = random_mesh.declared(assert(policy_folder.load(build.shipped_policies())))
+    local folder = cli.folder()
+    finally(function() cli.remove(folder) end)
+    for seed = FIRST, LAST do
+      local maker, given = random_mesh.new(seed, declared), request()
+      given.policies = build.shipped_policies()
+      given.snapshot = maker:snapshot()
+      write(("%s/%d-a"):format(folder, seed), (assert(json.encode(given))))
+      write(("%s/%d-b"):format(folder, seed), reordered(maker.random, given))
+    end
+    local pipe = assert(io.popen(COMPARE:format(folder, PLAN)))
+    local output = pipe:read("a")
+    pipe:close()
+    assert.equal("", output, "SEED=N looks at one again")
   end)
 end)
