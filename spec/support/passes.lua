@@ -9,7 +9,7 @@ local strace = require("spec.support.strace")
 local passes = {}
 passes.__index = passes
 
-local TRIES = 6 -- until a fault meets the call that it is meant for
+local TRIES = 12 -- until a fault meets the call that it is meant for
 
 local function replaces(call)
   return call.line:find("O_CREAT", 1, true) or ({ write = true, fsync = true, close = true,
