@@ -32,6 +32,8 @@ local function switch(route, group, color, clusters)
   end
 end
 
+---@param mesh nightjar.Mesh
+---@return nightjar.Mesh
 local function apply(mesh)
   local active, clusters = attributes.by_service(mesh, "ACTIVE_COLOR", COLOR), walk.clusters(mesh)
   for listener, route in walk.routes(mesh) do

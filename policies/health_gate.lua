@@ -53,6 +53,9 @@ local function hold(route, group, gates, clusters, share)
   end
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@return nightjar.Mesh
 local function apply(mesh, settings)
   local gates, clusters = read_gates(mesh, settings), walk.clusters(mesh)
   for _, route in walk.routes(mesh) do

@@ -26,6 +26,8 @@ local function mirrors_of(route, parts, clusters)
   return #mirrors > 0 and mirrors or nil
 end
 
+---@param mesh nightjar.Mesh
+---@return nightjar.Mesh
 local function apply(mesh)
   local parts, clusters = attributes.collect(mesh, "MIRROR", parse.percent), walk.clusters(mesh)
   for _, route in walk.routes(mesh) do route.mirrors = mirrors_of(route, parts, clusters) end

@@ -4,7 +4,7 @@
 local in_force = {}
 
 ---An endpoint's place: a task that comes back under its old id elsewhere is new.
----@param endpoint Endpoint
+---@param endpoint nightjar.Endpoint
 ---@return string
 function in_force.place(endpoint)
   return endpoint.id .. " " .. endpoint.address .. " " .. endpoint.port
@@ -12,8 +12,8 @@ end
 
 ---The endpoints in force by cluster. Those that failover lent are left out, and
 ---clusters that linger for a moment because no route names them any more.
----@param previous table?
----@return table<string, Endpoint[]>
+---@param previous nightjar.Previous?
+---@return table<string, nightjar.Endpoint[]>
 function in_force.endpoints(previous)
   local by_cluster = {}
   for _, cluster in ipairs(previous and previous.clusters or {}) do
@@ -27,8 +27,8 @@ function in_force.endpoints(previous)
   return by_cluster
 end
 
----@param endpoints Endpoint[]
----@return table<string, Endpoint>
+---@param endpoints nightjar.Endpoint[]
+---@return table<string, nightjar.Endpoint>
 function in_force.by_place(endpoints)
   local index = {}
   for _, endpoint in ipairs(endpoints) do index[in_force.place(endpoint)] = endpoint end

@@ -46,7 +46,7 @@ end
 
 ---Gives the entries weights in proportion to `parts`. Where they have that
 ---proportion already, their weights stay.
----@param entries Entry[]
+---@param entries nightjar.Entry[]
 ---@param parts number[] as many
 function shares.set(entries, parts)
   local sum = 0
@@ -58,9 +58,9 @@ end
 
 ---Moves weight within one service of a route: the wanted entries get their part
 ---of what the service has, the others share the rest as they did before.
----@param route Route
----@param group { entries: Entry[], total: integer } of walk.services
----@param wanted table<Entry, number> part of 1 by entry, together at most 1
+---@param route nightjar.Route
+---@param group { entries: nightjar.Entry[], total: integer } of walk.services
+---@param wanted table<nightjar.Entry, number> part of 1 by entry, together at most 1
 ---@return boolean moved false when nobody is there to take the rest
 function shares.give(route, group, wanted)
   local taken, rest = 0, 0
@@ -82,10 +82,10 @@ end
 
 ---Keeps entries at or below their most; what they may not have goes to the
 ---others in proportion of their weights.
----@param route Route
----@param group { entries: Entry[], total: integer } of walk.services
----@param most table<Entry, number> part of 1 by entry
----@return table<Entry, boolean>? limited those that were held back; nil when none was
+---@param route nightjar.Route
+---@param group { entries: nightjar.Entry[], total: integer } of walk.services
+---@param most table<nightjar.Entry, number> part of 1 by entry
+---@return table<nightjar.Entry, boolean>? limited those that were held back; nil when none was
 function shares.limit(route, group, most)
   if group.total == 0 then return nil end
   local limited, any = {}, false

@@ -22,12 +22,12 @@ local function position(listener, route)
 end
 
 ---Adds a route that sends what matches to one entry's cluster.
----@param listener Listener
----@param route Route the plain one; its own route stays as it is
----@param match Condition[]
----@param entry Entry of that route
+---@param listener nightjar.Listener
+---@param route nightjar.Route the plain one; its own route stays as it is
+---@param match nightjar.Condition[]
+---@param entry nightjar.Entry of that route
 ---@param reason string
----@return Route? variant nil when a route with this match is there already
+---@return nightjar.Route? variant nil when a route with this match is there already
 function variants.add(listener, route, match, entry, reason)
   for _, other in ipairs(listener.routes) do
     if other.path == route.path and other.match and key(other.match) == key(match) then
@@ -69,7 +69,7 @@ end
 ---Reads one condition as people write it: `x-beta`, `x-beta=yes`, `x-beta=yes|on`,
 ---`cookie:beta=yes`.
 ---@param text string
----@return Condition?
+---@return nightjar.Condition?
 function variants.read_condition(text)
   local name, values = text:match("^([^=]*)=(.*)$")
   name = (name or text):match("^%s*(.-)%s*$")
