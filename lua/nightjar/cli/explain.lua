@@ -12,6 +12,7 @@ local report = require "nightjar.cli.report"
 local function make_plan(settings, args, time)
   local input, err = replay.find(settings, args, time)
   if not input then return nil, err end
+  input.plan_only = true
   local response, problem = replay.plan(input, true)
   if not response then return nil, problem end
   return { plan = response.plan, warnings = response.warnings, origin = input.origin,

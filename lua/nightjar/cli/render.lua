@@ -81,7 +81,8 @@ flags[#flags + 1] = { name = "output", value = "FOLDER",
 
 return {
   about = "make the files of a snapshot, touching nothing else",
-  usage = "nightjar render [--snapshot FILE] [--at TIME] [--list NAME] [--output FOLDER] [settings]",
+  usage = "nightjar render [--snapshot FILE] [--at TIME] [--list NAME] [--output FOLDER] "
+    .. "[settings]",
   flags = flags,
   details = [[
 Runs the policies and templates on a snapshot (see `nightjar discover`) or a record

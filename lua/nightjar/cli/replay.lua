@@ -18,6 +18,7 @@ local replay = {}
 ---@field at integer unix seconds that policies see
 ---@field settings table
 ---@field list? "main"|"shadow" which of the lists of init.lua; the first by default
+---@field plan_only? boolean make no files
 
 -- The lists that init.lua may name (docs/policies.md, "Composing").
 local LISTS = { main = true, shadow = true }
@@ -137,7 +138,8 @@ end
 function replay.plan(input, quiet)
   local planner = require "nightjar.agent.planner"
   local response, err, refusing = planner.run({ snapshot = input.snapshot,
-    previous = input.previous, now = input.at, list = input.list }, input.settings)
+    previous = input.previous, now = input.at, list = input.list,
+    plan_only = input.plan_only }, input.settings)
   if not quiet then report.warnings((response or refusing or {}).warnings) end
   return response, err
 end

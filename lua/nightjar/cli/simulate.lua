@@ -65,7 +65,7 @@ local function plan_all(input, list)
   local steps = require("nightjar.agent.sched").all(list, AT_ONCE, function(at)
     if failed then return false end
     local one = { snapshot = input.snapshot, previous = input.previous, at = at,
-      settings = input.settings, list = input.list }
+      settings = input.settings, list = input.list, plan_only = true }
     local response, err = replay.plan(one, true)
     if response then return { at = at, plan = response.plan, warnings = response.warnings } end
     if not failed or at < failed.at then failed = { at = at, err = err } end
