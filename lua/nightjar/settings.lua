@@ -145,9 +145,13 @@ local function warn_of_unknown(environment, warn)
   end
 end
 
--- Settings that this version checks and shows but does not act on yet: whoever sets one must not
--- believe that it works.
+-- Settings that have no effect here, some since this version does not act on them yet: whoever
+-- sets one must not believe that it works.
 local function warn_of_unread(result, sources, warn)
+  if result.discovery == "cloudmap" and sources.MESH_FILE ~= "default" then
+    warn(("MESH_FILE (%s): not read, as DISCOVERY is cloudmap where SERVICE_MEMBER is set; "
+      .. "DISCOVERY=file reads it"):format(sources.MESH_FILE))
+  end
   for _, name in ipairs { "STATUS_ADDRESS", "SNAPSHOT_STORE" } do
     if result[name:lower()] then
       warn(("%s (%s): this version does nothing with it yet"):format(name, sources[name]))

@@ -281,6 +281,14 @@ describe("settings that nobody knows", function()
       .. "got a list or mapping" }, errors({}, file { service_port = { 1 } }))
   end)
 
+  it("warns of a mesh file that is not read", function()
+    local got = assert(load { SERVICE_MEMBER = "srv-0123456789abcdef", MESH_FILE = "a.yaml" })
+    assert.equal("MESH_FILE (environment): not read, as DISCOVERY is cloudmap where "
+      .. "SERVICE_MEMBER is set; DISCOVERY=file reads it", got.warnings[1].message)
+    assert.same({}, assert(load { SERVICE_MEMBER = "-gateway-", MESH_FILE = "a.yaml",
+      DISCOVERY = "file" }).warnings)
+  end)
+
   it("takes the policies' settings from the file", function()
     local got = assert(load({}, file { policies = { weights = { floor = 2 }, audience = {} } }))
     assert.same({ weights = { floor = 2 }, audience = {} }, got.policies)

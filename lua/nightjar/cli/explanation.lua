@@ -9,7 +9,20 @@ local route_text = require "nightjar.cli.route_text"
 
 local explanation = {}
 
----A request's path as Envoy matches it: without query and closing slashes.
+-- `/shop/../cart` is `/cart`; above the root there is nothing.
+local function without_dots(path)
+  local parts = {}
+  for part in path:gmatch("[^/]+") do
+    if part == ".." then
+      parts[#parts] = nil
+    elseif part ~= "." then
+      parts[#parts + 1] = part
+    end
+  end
+  return "/" .. table.concat(parts, "/")
+end
+
+---A request's path as Envoy matches it: without query, dot segments and needless slashes.
 ---@param text string?
 ---@return string? path nil when none was given
 ---@return string? err
@@ -18,8 +31,7 @@ function explanation.path(text)
   if text:sub(1, 1) ~= "/" then
     return nil, ('%s: expected a path that begins with "/"'):format(report.plain(text))
   end
-  local path = text:gsub("[?#].*$", ""):gsub("//+", "/"):gsub("(.)/$", "%1")
-  return path
+  return without_dots((text:gsub("[?#].*$", ""):gsub("%%2[Ee]", ".")))
 end
 
 -- Whether a route answers a request: a prefix that ends at a path segment.

@@ -117,6 +117,9 @@ listener private-8080: mesh m, port 8080, private
 
   it("takes a path as a client writes it", function()
     assert.equal("/a/b", explanation.path("/a//b/?x=1"))
+    assert.equal("/b", explanation.path("/a/../../%2e/b"))
+    assert.equal("/a/...", explanation.path("/a/.../"))
+    assert.equal("/", explanation.path("//"))
     assert.equal("/", explanation.path("/"))
     assert.is_nil(explanation.path(nil))
     assert.equal('shop: expected a path that begins with "/"', select(2, explanation.path("shop")))
