@@ -78,8 +78,8 @@ function variants.read_condition(text)
   local condition = cookie and { cookie = cookie } or { header = name:lower() }
   if not values then return condition end
   condition.values = {}
-  for value in values:gmatch("[^|]+") do
-    value = value:match("^%s*(.-)%s*$")
+  for piece in values:gmatch("[^|]+") do
+    local value = piece:match("^%s*(.-)%s*$")
     local fits = cookie and variants.is_cookie_value or variants.is_header_value
     if not fits(value) then return nil end
     table.insert(condition.values, value)

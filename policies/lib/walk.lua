@@ -31,7 +31,7 @@ end
 ---The entries of a route, parted by service: a path that several services claim
 ---is shared by all of them, and a policy moves weight within one service only.
 ---@param route nightjar.Route
----@return { service: string, entries: nightjar.Entry[], total: integer }[] in their order there
+---@return { service: string, entries: nightjar.Entry[], total: integer }[] # in their order there
 function walk.services(route)
   local groups, by_service = {}, {}
   for _, entry in ipairs(route.clusters) do
