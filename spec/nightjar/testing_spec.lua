@@ -209,6 +209,17 @@ describe("a spec of an author's policy", function()
     assert.matches("ok 4 - ", got.stdout, 1, true)
   end)
 
+  it("fails with file and line where the policy never ends", function()
+    for _, endless in ipairs { "while true do end", "while true do pcall(error) end",
+      "string.find((\"a\"):rep(30000), (\".-\"):rep(9) .. \"b\")" } do
+      cli.write(folder .. "/policies/halve.lua",
+        (HALVE:gsub("local function apply%(.-%)\n", "%0  " .. endless:gsub("%%", "%%%%") .. "\n")))
+      local got = test()
+      assert.equal(1, got.status, endless)
+      assert.matches("policies/halve.lua:2: used more than", got.stdout, 1, true)
+    end
+  end)
+
   it("fails with the policy's file and line", function()
     cli.write(folder .. "/policies/halve.lua", (HALVE:gsub("// 2", "// nothing")))
     local got = test()

@@ -52,10 +52,12 @@ local function request_text(input, read, settings)
   local names = {}
   for i, copy in ipairs(read.copies) do names[i] = copy.path end
   return json.encode {
-    command = input.command or "plan", list = input.list, now = input.now,
+    command = input.command or "plan", list = input.list, plan_only = input.plan_only,
+    now = input.now,
     settings = planner.plan_settings(settings),
     snapshot = input.snapshot, previous = input.previous or json.null,
-    policies = json.array(read.policies), templates = json.array(read.templates),
+    policies = json.array(read.policies),
+    templates = json.array(input.plan_only and {} or read.templates),
     copies = json.array(names),
   }
 end
@@ -160,10 +162,22 @@ local function execute(text, settings)
   return decode(result)
 end
 
+---Has a fresh nightjar-plan answer one request (plan/main.lua). Called within sched.run.
+---@param request table
+---@param settings table the limits: `plan_max_memory` and so on; `environment`
+---@return table? response which may be a refusal: `ok` is false
+---@return string? err how the process ended, where a limit ended it with file and line
+function planner.ask(request, settings)
+  local text, problem = json.encode(request)
+  if not text then return nil, "request: " .. problem end
+  return execute(text, settings)
+end
+
 ---Makes a plan and renders it, or runs the policies' examples.
 ---Called within sched.run, since it waits for a process.
 ---@param input {snapshot: table, previous?: table, now: integer, command?: "plan"|"examples",
----  list?: "main"|"shadow"} `list`: which of the lists of init.lua
+---  list?: "main"|"shadow", plan_only?: boolean} `list`: which of the lists of init.lua;
+---  `plan_only`: make no files
 ---@param settings table
 ---@return table? response of nightjar-plan; added: `copies` ({path, content}) and `inputs`, the
 ---  hashes of `policies`, `templates` and `settings`
