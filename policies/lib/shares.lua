@@ -71,7 +71,7 @@ end
 ---@param route nightjar.Route
 ---@param group { entries: nightjar.Entry[], total: integer } of walk.services
 ---@param wanted table<nightjar.Entry, number> part of 1 by entry, together at most 1
----@param able? fun(entry: nightjar.Entry): boolean of walk.able: who can answer; without it everybody
+---@param able? fun(entry: nightjar.Entry): boolean of walk.able: who can answer; nil: everybody
 ---@return boolean moved false when nobody is there to take the rest
 ---@return string? reason why nothing was moved
 function shares.give(route, group, wanted, able)
