@@ -6,6 +6,7 @@
 local attributes = require("lib.attributes")
 local example = require("lib.example")
 local shares = require("lib.shares")
+local text = require("lib.text")
 local walk = require("lib.walk")
 
 local COLOR = { expected = "a color", read = function(value) return value end }
@@ -21,8 +22,8 @@ local function switch(route, group, color, clusters)
   local lacks = not active and "key for this path"
     or walk.usable(clusters[active.cluster]) == 0 and "usable endpoint"
   if lacks then
-    table.insert(route.why, ("ACTIVE_COLOR is %s, which has no %s: the weights count"):format(color,
-      lacks))
+    table.insert(route.why, ("ACTIVE_COLOR is %s, which has no %s: the weights count"):format(
+      text.quote(color), lacks))
     return
   end
   if group.total == 0 then return end

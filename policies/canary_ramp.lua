@@ -63,7 +63,7 @@ local function fit(wanted, group)
   end
 end
 
-local function ramp_up(route, group, ramps, now)
+local function ramp_up(route, group, ramps, now, able)
   local wanted, reasons = {}, {}
   for _, entry in ipairs(group.entries) do
     local ramp = ramps[entry.cluster]
@@ -75,9 +75,9 @@ local function ramp_up(route, group, ramps, now)
   end
   if #reasons == 0 or group.total == 0 then return end
   fit(wanted, group)
-  local moved = shares.give(route, group, wanted)
+  local moved, problem = shares.give(route, group, wanted, able)
   for _, item in ipairs(reasons) do
-    table.insert(item[1].why, item[2] .. (moved and "" or "; no other color has a weight"))
+    table.insert(item[1].why, item[2] .. (moved and "" or "; not in force: " .. problem))
   end
 end
 
@@ -98,9 +98,9 @@ end
 ---@return nightjar.Mesh
 local function apply(mesh, settings, now)
   check(settings)
-  local ramps = read_ramps(mesh, settings)
+  local ramps, able = read_ramps(mesh, settings), walk.able(mesh)
   for _, route in walk.routes(mesh) do
-    for _, group in ipairs(walk.services(route)) do ramp_up(route, group, ramps, now) end
+    for _, group in ipairs(walk.services(route)) do ramp_up(route, group, ramps, now, able) end
   end
   return mesh
 end

@@ -19,18 +19,18 @@ local function cookie_name(settings, service)
 end
 
 -- The drained get nothing of the plain route; whoever is left shares it.
-local function drain(route, group, deadlines, now)
+local function drain(route, group, deadlines, now, able)
   local wanted, drained = {}, {}
   for _, entry in ipairs(group.entries) do
     if deadlines[entry.cluster] then wanted[entry], drained[#drained + 1] = 0, entry end
   end
   if #drained == 0 or group.total == 0 then return end
-  local moved = shares.give(route, group, wanted)
+  local moved, problem = shares.give(route, group, wanted, able)
   for _, entry in ipairs(drained) do
     local deadline = deadlines[entry.cluster]
     local reason = ("drained; clients with its cookie %s %s"):format(
       now < deadline and "stay until" or "were let go at", calendar.write(deadline))
-    table.insert(entry.why, moved and reason or "not drained: no other color has a weight")
+    table.insert(entry.why, moved and reason or "not drained: " .. problem)
   end
 end
 
@@ -49,7 +49,7 @@ end
 local function apply_to(context, listener, route, group)
   local weights = {}
   for _, entry in ipairs(group.entries) do weights[entry] = entry.weight end
-  drain(route, group, context.deadlines, context.now)
+  drain(route, group, context.deadlines, context.now, context.able)
   if context.cookies[listener.mesh .. "/" .. group.service] ~= true then return end
   local name = cookie_name(context.settings, group.service)
   for _, entry in ipairs(group.entries) do
@@ -76,7 +76,7 @@ local function apply(mesh, settings, now)
   local context = {
     deadlines = attributes.collect(mesh, "DRAIN_UNTIL", parse.time), now = now,
     cookies = attributes.by_service(mesh, "COLOR_COOKIE", parse.switch),
-    clusters = walk.clusters(mesh), settings = settings,
+    clusters = walk.clusters(mesh), able = walk.able(mesh), settings = settings,
   }
   for listener, route in walk.routes(mesh) do
     if not route.match then

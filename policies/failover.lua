@@ -8,19 +8,28 @@
 
 local attributes = require("lib.attributes")
 local parse = require("lib.parse")
+local text = require("lib.text")
 local walk = require("lib.walk")
 
+-- Each target is a priority, of which there are 128, and zone_aware parts each in two.
+local MOST = 32
+
 local TARGETS = {
-  expected = 'a list such as "color:green, mesh:dr.local" or "zone:a, zone:b"',
+  expected = ('a list such as "color:green, mesh:dr.local" or "zone:a, zone:b" of at most %d')
+    :format(MOST),
   read = function(value)
-    local targets = {}
-    for i, word in ipairs(parse.names.read(value)) do
+    local targets, known = {}, {}
+    for _, word in ipairs(parse.names.read(value)) do
       local kind, name = word:match("^(%l+):(.+)$")
       if not kind then kind, name = "color", word end
       if kind ~= "color" and kind ~= "mesh" and kind ~= "zone" then return nil end
-      targets[i] = { kind = kind, name = name, text = word }
+      local key = kind .. ":" .. name
+      if not known[key] then
+        targets[#targets + 1] = { kind = kind, name = name, text = text.quote(word) }
+      end
+      known[key] = true
     end
-    return #targets > 0 and targets or nil
+    return #targets > 0 and #targets <= MOST and targets or nil
   end,
 }
 
@@ -71,7 +80,8 @@ local function lend(list, other, priority)
   for _, endpoint in ipairs(other.own) do
     local copy = {}
     for name, value in pairs(endpoint) do copy[name] = value end
-    copy.id, copy.priority, copy.lent_by = other.name .. "/" .. endpoint.id, priority, other.name
+    local id = other.name .. "/" .. endpoint.id
+    copy.id, copy.priority, copy.lent_by = #id <= 1024 and id or endpoint.id, priority, other.name
     list[#list + 1] = copy
   end
 end

@@ -10,18 +10,11 @@
 local attributes = require("lib.attributes")
 local example = require("lib.example")
 local parse = require("lib.parse")
+local variants = require("lib.variants")
 local walk = require("lib.walk")
 
-local function condition_key(condition)
-  return table.concat({ condition.header or "", condition.cookie or "", tostring(condition.invert),
-    table.concat(condition.values or { "\1" }, "\1") }, "\2")
-end
-
--- What makes a route that route: its path and what it matches.
 local function identity(route)
-  local parts = { route.path }
-  for _, condition in ipairs(route.match or {}) do parts[#parts + 1] = condition_key(condition) end
-  return table.concat(parts, "\3")
+  return variants.identity(route.path, route.match)
 end
 
 local function by_identity(routes)

@@ -12,25 +12,30 @@ local variants = require("lib.variants")
 local walk = require("lib.walk")
 
 local MOST = 16 -- conditions of one route
+local MOST_WAYS = 32 -- routes that one color asks for, on each of its paths
 
 local function read_match(value)
-  local match = {}
+  local match, combinations = {}, 1
   for i, part in ipairs(text.split(value, "&")) do
     match[i] = variants.read_condition(part)
     if not match[i] then return nil end
+    combinations = combinations * (match[i].values and #match[i].values or 1)
+    -- Each combination may become a route of Envoy's.
+    if combinations > variants.MOST_VALUES then return nil end
   end
   return #match > 0 and #match <= MOST and match or nil
 end
 
 local MATCHES = {
-  expected = 'conditions such as "x-beta=yes" or "cookie:beta=1"',
+  expected = ('conditions such as "x-beta=yes" or "cookie:beta=1", at most %d of them, with at '
+    .. "most %d values"):format(MOST_WAYS, variants.MOST_VALUES),
   read = function(value)
     local matches = {}
     for i, part in ipairs(text.split(value, ",")) do
       matches[i] = read_match(part)
       if not matches[i] then return nil end
     end
-    return #matches > 0 and matches or nil
+    return #matches > 0 and #matches <= MOST_WAYS and matches or nil
   end,
 }
 

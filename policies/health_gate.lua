@@ -34,21 +34,21 @@ local function closed(gate, cluster)
   return ("%d of %d endpoints are healthy, %d are wanted"):format(usable, all, wanted)
 end
 
-local function hold(route, group, gates, clusters, share)
+local function hold(route, group, gates, context)
   local most, reasons = {}, {}
   for _, entry in ipairs(group.entries) do
     local gate = gates[entry.cluster]
-    local reason = gate and entry.weight > 0 and closed(gate, clusters[entry.cluster])
-    if reason then most[entry], reasons[#reasons + 1] = share, { entry, reason } end
+    local reason = gate and entry.weight > 0 and closed(gate, context.clusters[entry.cluster])
+    if reason then most[entry], reasons[#reasons + 1] = context.share, { entry, reason } end
   end
   if #reasons == 0 then return end
-  local limited = shares.limit(route, group, most)
+  local limited, problem = shares.limit(route, group, most, context.able)
   for _, item in ipairs(reasons) do
     local entry, reason = item[1], item[2]
     if limited and limited[entry] then
       table.insert(entry.why, "held: " .. reason)
     elseif not limited then
-      table.insert(entry.why, reason .. "; not held: it has no more, or nobody else has a weight")
+      table.insert(entry.why, ("%s; not held: %s"):format(reason, problem or "it has no more"))
     end
   end
 end
@@ -57,10 +57,12 @@ end
 ---@param settings nightjar.Settings
 ---@return nightjar.Mesh
 local function apply(mesh, settings)
-  local gates, clusters = read_gates(mesh, settings), walk.clusters(mesh)
+  local gates = read_gates(mesh, settings)
+  local context = { clusters = walk.clusters(mesh), able = walk.able(mesh),
+    share = settings.hold / 100 }
   for _, route in walk.routes(mesh) do
     for _, group in ipairs(walk.services(route)) do
-      hold(route, group, gates, clusters, settings.hold / 100)
+      hold(route, group, gates, context)
     end
   end
   return mesh

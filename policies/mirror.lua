@@ -14,9 +14,10 @@ local MOST = 4 -- mirrors of one route
 
 -- The mirrors of a route. What goes to one color alone needs no copy there.
 local function mirrors_of(route, parts, clusters)
-  local mirrors = {}
+  local mirrors = route.mirrors or {}
   for _, entry in ipairs(#route.clusters > 1 and route.clusters or {}) do
-    local percent = (parts[entry.cluster] or 0) * 100
+    -- Without the noise of binary fractions: 28, not 28.000000000000004.
+    local percent = math.floor((parts[entry.cluster] or 0) * 1e6 + 0.5) / 1e4
     if percent >= LEAST and #mirrors < MOST and walk.usable(clusters[entry.cluster]) > 0 then
       mirrors[#mirrors + 1] = { cluster = entry.cluster, percent = percent }
       table.insert(route.why, ("%.4g %% of the requests are copied to color %s"):format(percent,

@@ -16,23 +16,35 @@ local function check(settings)
   end
 end
 
+-- Why a color cannot have a tenant, or nil.
+local function fault(tenant, owner, count)
+  if not variants.is_cookie_value(tenant) then
+    return text.quote(tenant) .. " cannot stand in a header"
+  end
+  if owner then return ("color %s lists %s too"):format(owner.color, text.quote(tenant)) end
+  if count == variants.MOST_VALUES then return ("more than %d tenants"):format(count) end
+end
+
+-- The tenants that a color keeps of those it lists, and the first fault of the others.
+local function keep(list, cluster, taken)
+  local kept, first_fault = {}, nil
+  for _, tenant in ipairs(list) do
+    local key = table.concat({ cluster.mesh, cluster.service, tenant }, "\1")
+    if taken[key] ~= cluster then
+      local problem = fault(tenant, taken[key], #kept)
+      first_fault = first_fault or problem
+      if not problem then kept[#kept + 1], taken[key] = tenant, cluster end
+    end
+  end
+  return kept, first_fault
+end
+
 -- The tenants of each color. One that two colors list is the first one's.
 local function read_tenants(mesh)
   local listed, taken = attributes.collect(mesh, "TENANTS", parse.names), {}
   for _, cluster in ipairs(mesh.clusters) do
-    local service, kept = cluster.mesh .. "/" .. cluster.service, {}
-    for _, tenant in ipairs(listed[cluster.name] or {}) do
-      local owner = taken[service .. " " .. tenant]
-      if not variants.is_cookie_value(tenant) then
-        attributes.warn(mesh, cluster, "TENANTS", text.quote(tenant) .. " cannot stand in a header")
-      elseif not owner then
-        taken[service .. " " .. tenant] = cluster
-        kept[#kept + 1] = tenant
-      elseif owner ~= cluster then
-        attributes.warn(mesh, cluster, "TENANTS", ("color %s lists one of them too")
-          :format(owner.color))
-      end
-    end
+    local kept, problem = keep(listed[cluster.name] or {}, cluster, taken)
+    if problem then attributes.warn(mesh, cluster, "TENANTS", problem) end
     listed[cluster.name] = #kept > 0 and kept or nil
   end
   return listed

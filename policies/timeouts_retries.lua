@@ -81,22 +81,23 @@ local function set_times(route, said, defaults)
     local value, source = value_for(route, name, said, defaults[name])
     if value ~= nil then
       route[name] = value
-      table.insert(route.why, ("%s %.4g s (%s)"):format(name:gsub("_", " "), value, source))
+      table.insert(route.why, ("%s %.6g s (%s)"):format(name:gsub("_", " "), value, source))
     end
   end
 end
 
 local function set_retries(route, said, defaults)
-  local count, source = value_for(route, "retries", said, defaults.retries)
-  local on = value_for(route, "retry_on", said, defaults.retry_on)
-  local each = value_for(route, "per_try_timeout", said, defaults.per_try_timeout)
+  local count, by = value_for(route, "retries", said, defaults.retries)
+  local on, on_by = value_for(route, "retry_on", said, defaults.retry_on)
+  local each, each_by = value_for(route, "per_try_timeout", said, defaults.per_try_timeout)
   if count == nil and on == nil and each == nil then return end
+  local source = count and by or on and on_by or each_by
   -- Nobody waits 0 seconds: it stands for no limit, as it does for Envoy.
   route.retries = { count = count or 2, on = on or SAFE,
     per_try_timeout = each and each > 0 and each or nil }
   table.insert(route.why, ("%d retries on %s%s (%s)"):format(route.retries.count,
     table.concat(route.retries.on, ", "),
-    route.retries.per_try_timeout and (", %.4g s each"):format(each) or "", source))
+    route.retries.per_try_timeout and (", %.6g s each"):format(each) or "", source))
 end
 
 ---@param mesh nightjar.Mesh

@@ -56,21 +56,36 @@ function shares.set(entries, parts)
   for i, entry in ipairs(entries) do entry.weight = weights[i] end
 end
 
+-- Whether traffic would go from colors that can answer to those alone that cannot.
+local function loses_all(group, parts, able)
+  local could = false
+  for _, entry in ipairs(group.entries) do
+    if able(entry) and parts[entry] > 0 then return false end
+    could = could or able(entry) and entry.weight > 0
+  end
+  return could
+end
+
 ---Moves weight within one service of a route: the wanted entries get their part
 ---of what the service has, the others share the rest as they did before.
 ---@param route nightjar.Route
 ---@param group { entries: nightjar.Entry[], total: integer } of walk.services
 ---@param wanted table<nightjar.Entry, number> part of 1 by entry, together at most 1
+---@param able? fun(entry: nightjar.Entry): boolean of walk.able: who can answer; nil: everybody
 ---@return boolean moved false when nobody is there to take the rest
-function shares.give(route, group, wanted)
+---@return string? reason why nothing was moved
+function shares.give(route, group, wanted, able)
   local taken, rest = 0, 0
   for _, entry in ipairs(group.entries) do
     if wanted[entry] then taken = taken + wanted[entry] else rest = rest + entry.weight end
   end
-  if taken < 1 - 1e-9 and rest == 0 then return false end
+  if taken < 1 - 1e-9 and rest == 0 then return false, "no other color has a weight" end
   local of_group = {}
   for _, entry in ipairs(group.entries) do
     of_group[entry] = wanted[entry] or rest > 0 and (1 - taken) * entry.weight / rest or 0
+  end
+  if able and loses_all(group, of_group, able) then
+    return false, "no color that would get the traffic has a usable endpoint"
   end
   local parts = {}
   for i, entry in ipairs(route.clusters) do
@@ -85,8 +100,10 @@ end
 ---@param route nightjar.Route
 ---@param group { entries: nightjar.Entry[], total: integer } of walk.services
 ---@param most table<nightjar.Entry, number> part of 1 by entry
+---@param able? fun(entry: nightjar.Entry): boolean as for `give`
 ---@return table<nightjar.Entry, boolean>? limited those that were held back; nil when none was
-function shares.limit(route, group, most)
+---@return string? reason why nobody was, where somebody has more than his most
+function shares.limit(route, group, most, able)
   if group.total == 0 then return nil end
   local limited, any = {}, false
   -- Each round may push another entry over its own limit.
@@ -107,7 +124,8 @@ function shares.limit(route, group, most)
   if not any then return nil end
   local wanted = {}
   for _, entry in ipairs(group.entries) do wanted[entry] = limited[entry] and most[entry] end
-  return shares.give(route, group, wanted) and limited or nil
+  local moved, reason = shares.give(route, group, wanted, able)
+  return moved and limited or nil, reason
 end
 
 return shares

@@ -4,17 +4,42 @@
 
 local variants = {}
 
-local function key(match)
+local function condition_key(condition)
+  local values = { table.unpack(condition.values or {}) }
+  table.sort(values)
+  return table.concat({ condition.header or "", condition.cookie or "",
+    tostring(condition.invert or false), condition.values and "=" or "",
+    table.concat(values, "\1") }, "\2")
+end
+
+---What makes a route that route: its path and what it matches, in whatever order
+---conditions and values stand.
+---@param path string
+---@param match Condition[]?
+---@return string
+function variants.identity(path, match)
   local parts = {}
-  for i, condition in ipairs(match) do
-    parts[i] = table.concat({ condition.header or "", condition.cookie or "",
-      tostring(condition.invert or false), condition.values and "=" or "",
-      table.concat(condition.values or {}, "\1") }, "\2")
+  for i, condition in ipairs(match or {}) do parts[i] = condition_key(condition) end
+  table.sort(parts)
+  return path .. "\4" .. table.concat(parts, "\3")
+end
+
+-- What the listener has that was asked about last: a policy asks for one after
+-- the other, and looking through all routes each time would take too long.
+local known = {}
+
+local function look_at(listener)
+  if known.listener == listener and known.count == #listener.routes then return end
+  known = { listener = listener, count = #listener.routes, taken = {}, place = 1 }
+  for _, route in ipairs(listener.routes) do
+    if route.match then known.taken[variants.identity(route.path, route.match)] = true end
   end
-  return table.concat(parts, "\3")
 end
 
 local function position(listener, route)
+  for i = known.place, #listener.routes do
+    if listener.routes[i] == route then return i end
+  end
   for i, item in ipairs(listener.routes) do
     if item == route then return i end
   end
@@ -29,20 +54,23 @@ end
 ---@param reason string
 ---@return nightjar.Route? variant nil when a route with this match is there already
 function variants.add(listener, route, match, entry, reason)
-  for _, other in ipairs(listener.routes) do
-    if other.path == route.path and other.match and key(other.match) == key(match) then
-      return nil
-    end
-  end
+  look_at(listener)
+  local identity = variants.identity(route.path, match)
+  if known.taken[identity] then return nil end
   local variant = {
     path = route.path, service = entry.service, audience = entry.audience, match = match,
     clusters = { { cluster = entry.cluster, service = entry.service, color = entry.color,
       weight = 1, audience = entry.audience, why = { reason } } },
     why = {},
   }
-  table.insert(listener.routes, position(listener, route), variant)
+  known.place = position(listener, route)
+  table.insert(listener.routes, known.place, variant)
+  known.taken[identity], known.count = true, known.count + 1
   return variant
 end
+
+---How many values a condition can have.
+variants.MOST_VALUES = 1000
 
 -- What names of headers and cookies consist of (RFC 9110, `token`, without what
 -- has a meaning in Envoy's own formats).
@@ -78,8 +106,8 @@ function variants.read_condition(text)
   local condition = cookie and { cookie = cookie } or { header = name:lower() }
   if not values then return condition end
   condition.values = {}
-  for value in values:gmatch("[^|]+") do
-    value = value:match("^%s*(.-)%s*$")
+  for piece in values:gmatch("[^|]+") do
+    local value = piece:match("^%s*(.-)%s*$")
     local fits = cookie and variants.is_cookie_value or variants.is_header_value
     if not fits(value) then return nil end
     table.insert(condition.values, value)

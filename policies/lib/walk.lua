@@ -31,7 +31,7 @@ end
 ---The entries of a route, parted by service: a path that several services claim
 ---is shared by all of them, and a policy moves weight within one service only.
 ---@param route nightjar.Route
----@return { service: string, entries: nightjar.Entry[], total: integer }[] in their order there
+---@return { service: string, entries: nightjar.Entry[], total: integer }[] # in their order there
 function walk.services(route)
   local groups, by_service = {}, {}
   for _, entry in ipairs(route.clusters) do
@@ -58,24 +58,43 @@ function walk.usable(cluster)
   return count, #cluster.endpoints
 end
 
----Takes entries out of every route and says why.
+---Who can answer: has an endpoint that may get traffic.
+---@param mesh nightjar.Mesh
+---@return fun(entry: nightjar.Entry): boolean
+function walk.able(mesh)
+  local able = {}
+  for _, cluster in ipairs(mesh.clusters) do able[cluster.name] = walk.usable(cluster) > 0 end
+  return function(entry) return able[entry.cluster] == true end
+end
+
+local function drop_mirrors(route, gone)
+  local kept = {}
+  for _, mirror in ipairs(route.mirrors or {}) do
+    if not gone[mirror.cluster] then kept[#kept + 1] = mirror end
+  end
+  route.mirrors = #kept > 0 and kept or nil
+end
+
+---Takes entries out of every route, and their mirrors with them, and says why.
 ---@param mesh nightjar.Mesh
 ---@param reason_against fun(listener: table, route: table, entry: table): string? nil: it stays
 function walk.remove(mesh, reason_against)
   for _, listener in ipairs(mesh.listeners) do
     local routes = {}
     for _, route in ipairs(listener.routes) do
-      local kept = {}
+      local kept, gone = {}, {}
       for _, entry in ipairs(route.clusters) do
         local reason = reason_against(listener, route, entry)
         if reason then
           table.insert(listener.removed, { path = route.path, match = route.match,
             cluster = entry.cluster, audience = entry.audience, why = { reason } })
+          gone[entry.cluster] = true
         else
           kept[#kept + 1] = entry
         end
       end
       route.clusters = kept
+      drop_mirrors(route, gone)
       if #kept > 0 then routes[#routes + 1] = route end
     end
     listener.routes = routes

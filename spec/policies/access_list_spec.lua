@@ -49,4 +49,13 @@ describe("policies/access_list.lua", function()
     assert.same({ "/shop/admin", "/shop" }, seen({ ACCESS = "*" },
       { settings = settings, viewer = "b.local" }))
   end)
+
+  it("closes a path to copies of requests too", function()
+    local services = shop.snapshot({ weight = 100 },
+      { weight = 0, MIRROR = "50", ACCESS = "none" }).meshes[1].services
+    local made = shop.plan(build.snapshot({ build.namespace("NAMESPACE_0", "other.local", 9000,
+      services) }))
+    assert.is_nil(shop.routes(made)[1].mirrors)
+    assert.is_nil(build.cluster(made, "shop-green@other.local"))
+  end)
 end)

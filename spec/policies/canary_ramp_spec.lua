@@ -81,4 +81,12 @@ describe("policies/canary_ramp.lua", function()
         err.message)
     end
   end)
+
+  it("sends nobody to a color that cannot answer, at the end of its ramp", function()
+    local made, warnings = shop.plan(shop.snapshot({ weight = 90 },
+      { weight = 10, endpoints = 0, RAMP_START = "1" }))
+    assert.same({ blue = 100 }, shop.shares(made))
+    assert.same({}, warnings)
+    assert.equal(90, shop.routes(made)[1].clusters[1].weight)
+  end)
 end)

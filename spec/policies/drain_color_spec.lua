@@ -65,4 +65,11 @@ describe("policies/drain_color.lua", function()
     assert.same({ blue = 50, green = 50 }, shop.shares(made))
     assert.equal("DRAIN_UNTIL", warnings[1].attribute)
   end)
+
+  it("does not drain the last color that can answer", function()
+    local made = plan({ DRAIN_UNTIL = DEADLINE }, -1, { weight = 50, endpoints = 0 })
+    assert.same({ blue = 100 }, shop.shares(made))
+    assert.matches("not drained: no color that would get the traffic has a usable endpoint",
+      shop.why(made, "blue"), 1, true)
+  end)
 end)

@@ -37,4 +37,12 @@ describe("policies/health_gate.lua", function()
     assert.same({ blue = 0, green = 100 }, shop.shares(plan))
     assert.matches("not held", shop.why(plan, "green"))
   end)
+
+  it("holds nobody back where nobody else can answer", function()
+    local made = shop.plan(shop.snapshot({ weight = 50, endpoints = 0 },
+      { weight = 50, endpoints = 3, unhealthy = 1, HEALTH_GATE = "100%" }))
+    assert.same({ green = 100 }, shop.shares(made))
+    assert.matches("2 of 3 endpoints are healthy, 3 are wanted; not held: no color",
+      shop.why(made, "green"), 1, true)
+  end)
 end)

@@ -49,4 +49,12 @@ describe("policies/timeouts_retries.lua", function()
       assert.equal(attribute, warnings[1].attribute)
     end)
   end
+
+  it("says who asked for retries, whatever it was asked by", function()
+    local made = shop.plan(shop.snapshot({ weight = 1, RETRY_ON = "5xx", TIMEOUT = "1d" },
+      { weight = 1 }))
+    local why = table.concat(shop.routes(made)[1].why, "\n")
+    assert.matches("2 retries on 5xx (RETRY_ON of color blue)", why, 1, true)
+    assert.matches("timeout 86400 s", why, 1, true)
+  end)
 end)

@@ -26,10 +26,12 @@ local NAME, CLUSTER_NAME = name(1024), name(8192)
 local SERVICES = name(65536)
 local PORT = integer(1, 65535)
 local WEIGHT = integer(0, weight.MAX)
-local WHY = list(schema.string(4096), 256)
 local VALUE = schema.string(8192)
 -- More than one Envoy should carry; a policy that multiplies ends here.
 local MANY = 100000
+-- Reasons and warnings are shortened where they are kept (why.lua, warnings.lua): too much to say
+-- is nothing to lose a pass for.
+local WHY = list(schema.string(65536), MANY)
 
 local PATH = schema.where(function(value)
   return type(value) == "string" and path_key.canonical(value) == value
@@ -90,7 +92,7 @@ local MESH = record({
   ["zone?"] = NAME,
   listeners = list(LISTENER, 1000),
   clusters = list(mesh_shape.cluster, MANY),
-  ["warnings?"] = list(WARNING, 1000),
+  ["warnings?"] = list(WARNING, MANY),
 })
 
 ---The shapes of records by the names that policies/meta gives them.
