@@ -76,8 +76,10 @@ first, is explained with --list shadow.
 path?, listeners: [{name, mesh, port, audience, routes: [{path, match?, service,
 audience, why, clusters, removed}], removed}]}, with hash, mirrors, timeout,
 idle_timeout and retries of a route that has them. An item of `clusters` has cluster,
-service, color, weight, share (0..1), audience, endpoints (that get traffic),
-unhealthy, http2, stale, age, why (lines) and chain: [{by, text, key?, since?, from?,
-to?, reason?}]; `by` is "service NAME" or a policy's name.]],
+service, color, weight, share (0..1), audience, cookie?, endpoints (that get traffic),
+priorities? ([{priority, endpoints}]), unhealthy, http2, stale, age, why (lines) and
+chain: [{by, text, key?, since?, from?, to?, reason?}]; `by` is "service NAME" or a
+policy's name. match, hash, mirrors, retries and cookie have the form of the mesh in
+docs/policies.md.]],
   run = run,
 }
