@@ -104,6 +104,18 @@ describe("an author's path beside a running agent", function()
       folder .. "/kept.json").stdout)).other_policies)
   end)
 
+  it("`explain` says when something else is in force: a generation is pinned", function()
+    assert.is_nil(run("explain").stdout:find("in force", 1, true))
+    assert.equal(0, run("rollback", "1").status)
+    local got = run("explain", "/shop")
+    assert.matches("\nin force: generation %x+, pinned, which this is not: route public%-%d+ /shop "
+      .. "shop%-green@mesh.local 50→150\n", got.stdout)
+    assert.matches("weight 150", got.stdout, 1, true)
+    assert.is_nil(run("explain", "--at", "+1h").stdout:find("in force", 1, true))
+    assert.equal(0, run("resume").status)
+    assert.is_nil(run("explain").stdout:find("in force", 1, true))
+  end)
+
   it("a policy that breaks costs no request, and log, `explain` and `check` name its line",
     function()
       local from = it_is:mark()
