@@ -51,25 +51,35 @@ function snapshot.parse(text, name)
   return value
 end
 
-local function read_standard_input()
-  local text, err = io.stdin:read(MAX_SNAPSHOT + 1), nil
-  if not text then return nil, "standard input: expected a snapshot, got nothing" end
-  if #text > MAX_SNAPSHOT then err = "standard input: expected at most 256 MiB" end
-  return not err and text or nil, err
+-- All that a pipe gives.
+local function read_stream(stream, name)
+  local text = stream:read(MAX_SNAPSHOT + 1)
+  if not text then return nil, name .. ": expected a snapshot, got nothing" end
+  if #text > MAX_SNAPSHOT then return nil, name .. ": expected at most 256 MiB" end
+  return text
 end
 
----Reads a snapshot or record from a file, or from standard input for "-".
+-- A file, or a pipe: `--snapshot <(ssh host nightjar record)`.
+local function read_path(path)
+  local stat = file.stat(path)
+  if not stat or stat.type ~= "fifo" then return file.read(path, MAX_SNAPSHOT) end
+  local stream <close>, err = io.open(path, "rb")
+  if not stream then return nil, "cannot read: " .. err end
+  return read_stream(stream, path)
+end
+
+---Reads a snapshot or record from a file or pipe, or from standard input for "-".
 ---@param path string
 ---@return table? snapshot
 ---@return string? err
 ---@return table? kept the record that holds it, if it is one
 function snapshot.read(path)
   if path == "-" then
-    local text, err = read_standard_input()
+    local text, err = read_stream(io.stdin, "standard input")
     if not text then return nil, err end
     return snapshot.parse(text, "standard input")
   end
-  local text, err = file.read(path, MAX_SNAPSHOT)
+  local text, err = read_path(path)
   if not text then return nil, err end
   return snapshot.parse(text, path)
 end

@@ -117,6 +117,16 @@ describe("nightjar record", function()
     assert.equal("fifo", require("host.file").stat(pipe).type)
   end)
 
+  it("is read from a pipe, as a shell makes one for <(…)", function()
+    keep("snapshot.json", snapshot_now())
+    local pipe = folder .. "/pipe"
+    assert.equal(0, run({ "record", "--output", folder .. "/kept.json" }).status)
+    os.execute(("mkfifo %s; timeout 20 cat %s/kept.json >%s &"):format(pipe, folder, pipe))
+    local got = run({ "explain", "--snapshot", pipe }, elsewhere())
+    assert.equal(0, got.status, got.stderr)
+    assert.matches("^snapshot: .*/pipe, a record, ", got.stdout)
+  end)
+
   it("is refused where its snapshot is none", function()
     keep("snapshot.json", snapshot_now())
     local kept = assert(json.decode(run({ "record" }).stdout))
