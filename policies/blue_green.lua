@@ -33,8 +33,24 @@ local function switch(route, group, color, clusters)
   end
 end
 
+-- A mistyped color is no reason to switch, and one to say so.
+local function warn_of_unknown(mesh, active)
+  local exists = {}
+  for _, cluster in ipairs(mesh.clusters) do
+    exists[cluster.mesh .. "/" .. cluster.service .. "\1" .. cluster.color] = true
+  end
+  for _, cluster in ipairs(mesh.clusters) do
+    local service, said = cluster.mesh .. "/" .. cluster.service, cluster.attributes.ACTIVE_COLOR
+    if said and said ~= "" and active[service] == said and not exists[service .. "\1" .. said] then
+      attributes.warn(mesh, cluster, "ACTIVE_COLOR", ("%s is no color of %s"):format(
+        text.quote(said), text.quote(cluster.service)))
+    end
+  end
+end
+
 local function apply(mesh)
   local active, clusters = attributes.by_service(mesh, "ACTIVE_COLOR", COLOR), walk.clusters(mesh)
+  warn_of_unknown(mesh, active)
   for listener, route in walk.routes(mesh) do
     for _, group in ipairs(walk.services(route)) do
       local color = active[listener.mesh .. "/" .. group.service]
@@ -61,7 +77,8 @@ return {
     },
     {
       about = "a color that does not exist changes nothing",
-      given = says(90, 10, "purple"), expect = example.weights(90, 10),
+      given = says(90, 10, "purple"), expect = example.warned(example.weights(90, 10),
+        "ACTIVE_COLOR"),
     },
     {
       about = "nobody is sent to a color that cannot answer",

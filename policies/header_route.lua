@@ -27,8 +27,8 @@ local function read_match(value)
 end
 
 local MATCHES = {
-  expected = ('conditions such as "x-beta=yes" or "cookie:beta=1", at most %d of them, with at most '
-    .. "%d values"):format(MOST_WAYS, variants.MOST_VALUES),
+  expected = ('conditions such as "x-beta=yes" or "cookie:beta=1", at most %d of them, with at '
+    .. "most %d values"):format(MOST_WAYS, variants.MOST_VALUES),
   read = function(value)
     local matches = {}
     for i, part in ipairs(text.split(value, ",")) do

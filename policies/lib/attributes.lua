@@ -45,6 +45,14 @@ function attributes.collect(mesh, key, parser)
   return values
 end
 
+-- The path that an attribute names behind its key, as routes write it; nil where it is none.
+local function path_of(word)
+  if word == "*" then return "/" end
+  local path = word:match("^/.*$")
+  path = path and path:gsub("//+", "/")
+  return path == "/" and path or path and path:gsub("/$", "")
+end
+
 ---What each cluster says under one key for each path: `TIMEOUT` is for all of
 ---its paths, `TIMEOUT:/shop` for one, which wins.
 ---@param mesh Mesh
@@ -55,10 +63,13 @@ function attributes.collect_paths(mesh, key, parser)
   local general, special = attributes.collect(mesh, key, parser), {}
   for _, cluster in ipairs(mesh.clusters) do
     for name in pairs(cluster.attributes) do
-      local path = name:match("^" .. key .. ":(/.*)$")
+      local word = name:match("^" .. key .. ":(.*)$")
+      local path = word and path_of(word)
       if path then
-        if path ~= "/" then path = path:gsub("/+$", "") end
         special[cluster.name .. path] = read(mesh, cluster, name, parser)
+      elseif word then
+        attributes.warn(mesh, cluster, name, ("expected a path without a mark such as %s:/shop")
+          :format(key))
       end
     end
   end

@@ -16,9 +16,12 @@ end
 local ANY = {
   "", " ", ",", ";", "=", ":", "&", "|", "%", "-", "0", "-0", "1", "00", "1.", ".5", "1e3", "0x10",
   "inf", "nan", "-nan", "NaN%", "1,5", "5 s", "yes", "YES", "no", "ja", "null", "true false", LONG,
-  ("9"):rep(400), "0." .. ("0"):rep(400) .. "1", "0." .. ("0"):rep(330) .. "1ms", "9223372036854775808",
-  "a\nb", "\27[31mred", "\u{85}\u{2028}\u{202e}", "é", "ä, ö", "{{x}}", '"', "'", "\\", "`", "%s%d%n",
-  "%1", "[", "(((", "*", "?/a", "/a", "[private]/a", "__index", "$(x)", "<x>", "&amp;", ",,,,", "=1",
+  ("9"):rep(400), "0." .. ("0"):rep(400) .. "1", "0." .. ("0"):rep(330) .. "1ms",
+  "9223372036854775808",
+  "a\nb", "\27[31mred", "\u{85}\u{2028}\u{202e}", "é", "ä, ö", "{{x}}", '"', "'", "\\", "`",
+  "%s%d%n",
+  "%1", "[", "(((", "*", "?/a", "/a", "[private]/a", "__index", "$(x)", "<x>", "&amp;", ",,,,",
+  "=1",
 }
 
 -- For one attribute each; what is not named here gets those of all of them.
@@ -54,8 +57,8 @@ local OWN = {
     "= 65536", many(1000, "Mon=#", ";"), "Mon Mon = 1", "24:00-00:00 = 1", "00:00-00:00 = 1",
     "23:59:59-00:00 = 0", "UTC UTC = 1", "<+99>-99:99 = 1", "2023-11-14..2023-11-14 = 3",
     "9999-12-31 = 1", "Europe/Berlin = 0", "A-167B+167,M1.1.0/+167,M12.5.6/-167 = 9" },
-  STICKY = { "cookie::", ":", "cookie:a:0", "cookie:a:0.5", "cookie:a:366d", "cookie:a;b", "header:",
-    "header:a:b", "cookie:" .. ("a"):rep(257), "HEADER:Host", "cookie:a:1h:1" },
+  STICKY = { "cookie::", ":", "cookie:a:0", "cookie:a:0.5", "cookie:a:366d", "cookie:a;b",
+    "header:", "header:a:b", "cookie:" .. ("a"):rep(257), "HEADER:Host", "cookie:a:1h:1" },
   TENANTS = { many(1500, "#"), many(500, "#"), many(700, "a#") .. ",b", "b,a", "a,b", "a,a,a",
     many(1500, "ä#"), ("t"):rep(1025), many(150, "a" .. WIDE .. "#"), "a;b", "a\\b" },
   TEST_TRAFFIC = { "on", "off" }, TIMEOUT = { "0.0009", "1ms", "86400", "24h1ms", "0", "0s", "-1" },
