@@ -34,6 +34,24 @@ local function closed(gate, cluster)
   return ("%d of %d endpoints are healthy, %d are wanted"):format(usable, all, wanted)
 end
 
+-- Where a switch or the end of a ramp left nobody else a weight, the others take
+-- the rest by the weights of their keys: a gate holds at 100 % too.
+local function give_back(route, group, most, context)
+  local wanted, held, sum = {}, 0, 0
+  for _, entry in ipairs(group.entries) do
+    local weight = not most[entry] and context.able(entry) and attributes.weight_of(
+      context.clusters[entry.cluster], route.path, entry.audience) or 0
+    wanted[entry], held, sum = weight, held + (most[entry] or 0), sum + weight
+  end
+  if sum == 0 or held >= 1 then return nil end
+  local limited = {}
+  for _, entry in ipairs(group.entries) do
+    wanted[entry] = most[entry] or wanted[entry] / sum * (1 - held)
+    limited[entry] = most[entry] ~= nil
+  end
+  return shares.give(route, group, wanted, context.able) and limited or nil
+end
+
 local function hold(route, group, gates, context)
   local most, reasons = {}, {}
   for _, entry in ipairs(group.entries) do
@@ -43,6 +61,7 @@ local function hold(route, group, gates, context)
   end
   if #reasons == 0 then return end
   local limited, problem = shares.limit(route, group, most, context.able)
+  if not limited and problem then limited = give_back(route, group, most, context) end
   for _, item in ipairs(reasons) do
     local entry, reason = item[1], item[2]
     if limited and limited[entry] then

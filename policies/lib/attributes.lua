@@ -2,6 +2,7 @@
 -- warned of, by service and attribute, and counts as not set: one bad attribute
 -- never stops a policy.
 
+local parse = require("lib.parse")
 local text = require("lib.text")
 
 local attributes = {}
@@ -51,6 +52,26 @@ local function path_of(word)
   local path = word:match("^/.*$")
   path = path and path:gsub("//+", "/")
   return path == "/" and path or path and path:gsub("/$", "")
+end
+
+local function audience_of(key)
+  return (key:sub(1, 1) == "?" or key:lower():find("^%[private%]")) and "private" or "public"
+end
+
+---The weight that a cluster's own key gives it on a path, whatever policies have
+---made of it since.
+---@param cluster Cluster
+---@param path string
+---@param audience string `public` or `private`: of the entry
+---@return integer
+function attributes.weight_of(cluster, path, audience)
+  for key, value in pairs(cluster.attributes) do
+    local word = key:match("^%[%a+%](.*)$") or key:match("^%??([/*].*)$")
+    if word and path_of(word) == path and audience_of(key) == audience then
+      return parse.integer(0, 65535).read(value) or 1
+    end
+  end
+  return 0
 end
 
 ---What each cluster says under one key for each path: `TIMEOUT` is for all of
