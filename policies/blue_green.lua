@@ -22,8 +22,8 @@ local function switch(route, group, color, clusters)
   local lacks = not active and "key for this path"
     or walk.usable(clusters[active.cluster]) == 0 and "usable endpoint"
   if lacks then
-    table.insert(route.why, ("ACTIVE_COLOR is %s, which has no %s: the weights count"):format(
-      text.quote(color), lacks))
+    table.insert(route.why, ("ACTIVE_COLOR of %s is %s, which has no %s: the weights count")
+      :format(group.service, text.quote(color), lacks))
     return
   end
   if group.total == 0 then return end

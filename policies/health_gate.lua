@@ -8,6 +8,9 @@ local parse = require("lib.parse")
 local shares = require("lib.shares")
 local walk = require("lib.walk")
 
+-- What is said of those who get it.
+local REST = "what held colors may not have"
+
 local function read_gates(mesh, settings)
   local gates = attributes.collect(mesh, "HEALTH_GATE", parse.amount)
   local default = settings.healthy ~= "" and parse.amount.read(settings.healthy) or nil
@@ -48,6 +51,7 @@ local function give_back(route, group, most, context)
   for _, entry in ipairs(group.entries) do
     wanted[entry] = most[entry] or wanted[entry] / sum * (1 - held)
     limited[entry] = most[entry] ~= nil
+    if not limited[entry] and wanted[entry] > 0 then table.insert(entry.why, REST) end
   end
   return shares.give(route, group, wanted, context.able) and limited or nil
 end
@@ -60,7 +64,7 @@ local function hold(route, group, gates, context)
     if reason then most[entry], reasons[#reasons + 1] = context.share, { entry, reason } end
   end
   if #reasons == 0 then return end
-  local limited, problem = shares.limit(route, group, most, context.able)
+  local limited, problem = shares.limit(route, group, most, context.able, REST)
   if not limited and problem then limited = give_back(route, group, most, context) end
   for _, item in ipairs(reasons) do
     local entry, reason = item[1], item[2]
