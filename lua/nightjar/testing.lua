@@ -100,13 +100,15 @@ end
 
 -- The plan, or what its maker says.
 local function run(mesh)
-  local now = mesh.now or testing.NOW
+  local now = type(mesh) == "table" and mesh.now or testing.NOW
+  local taken = snapshot.of(mesh, now) -- this checks what was given
   local response, err = sched.run(planner.ask, { command = "plan", plan_only = true, now = now,
     settings = { policies = mesh.settings or {}, availability_zone = mesh.zone },
-    snapshot = snapshot.of(mesh, now), previous = previous_of(mesh.previous) or json.null,
+    snapshot = taken, previous = previous_of(mesh.previous) or json.null,
     policies = json.array(policy_files(mesh.policies)) }, limits())
-  if not response then return nil, err end
-  if not response.ok then return nil, response.error.message end
+  if not response or not response.ok then
+    return nil, planner.located(err or response.error.message, { policy_dir = policy_folder() })
+  end
   return schema.plain(response.plan), schema.plain(response.warnings)
 end
 

@@ -123,6 +123,11 @@ describe("nightjar.testing", function()
   it("says what is wrong with a mesh, a color or an endpoint", function()
     for _, case in ipairs {
       { 'a mesh: unknown field "polices"; did you mean "policies"?', { polices = {} } },
+      { 'a mesh: policies: expected a table, got "weights"', { policies = "weights" } },
+      { 'a mesh: now: expected an integer, got "noon"', { now = "noon" } },
+      { 'a mesh: audience: expected "private" or "public", got "pub"', { audience = "pub" } },
+      { "a mesh: expected a table, got 5", 5 },
+      { "a mesh: expected a table, got 7", { meshes = { other = 7 } } },
       { '["/a"].blue: unknown field "endpoint"; did you mean "endpoints"?',
         { ["/a"] = { blue = { 1, endpoint = 1 } } } },
       { 'endpoints: unknown field "zones"; did you mean "zone"?',

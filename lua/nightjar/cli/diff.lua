@@ -46,7 +46,10 @@ local function plan_both(settings, args, time)
   local sides = { { folder = args[1] }, { folder = args[2], list = args.list } }
   local answers = sched.all(sides, 2, function(side)
     local response, problem = replay.plan(with_policies(input, side.folder, side.list), true)
-    return response or { problem = side.folder .. ": " .. problem }
+    if response then return response end
+    local is_named = problem:find(side.folder .. "/", 1, true)
+      or problem:find(": " .. side.folder .. ": ", 1, true)
+    return { problem = is_named and problem or side.folder .. ": " .. problem }
   end)
   for i = 1, 2 do
     if answers[i].problem then return nil, answers[i].problem end

@@ -116,16 +116,9 @@ function replay.find(settings, args, time)
   end
   if not input then return nil, err end
   input.list = args.list
-  if math.type(input.at) ~= "integer" then
-    return nil, input.origin .. ": taken_at: expected unix seconds"
-  end
   if not time then return input end
   -- Relative to what was seen, not to what the clock says now.
-  local base = input.snapshot.taken_at
-  if time.offset and math.type(base) ~= "integer" then
-    return nil, input.origin .. ": taken_at: expected unix seconds"
-  end
-  input.at, err = moment.resolve(time, base)
+  input.at, err = moment.resolve(time, input.snapshot.taken_at)
   return input.at and input, err
 end
 

@@ -115,7 +115,7 @@ end
 local function draw(list, path, origin)
   local note = (#list == 0 and "no share changes, " or "share of requests, ")
     .. report.plain(origin)
-  return require("host.file").write(path, require("nightjar.cli.plot").svg(list, note))
+  return output.file(path, require("nightjar.cli.plot").svg(list, note))
 end
 
 local function run(settings, args)

@@ -50,9 +50,9 @@ end
 local function lay_attributes(policy, mesh, attributes, warnings)
   if not attributes then return {} end
   local own, unknown = given_attributes.lay(mesh, attributes)
-  for _, name in ipairs(unknown) do
-    warnings:add("unknown_service", ("settings policies.%s.attributes.%s: no such service")
-      :format(policy.name, name), { policy = policy.name })
+  for _, message in ipairs(unknown) do
+    warnings:add("unknown_service", ("settings policies.%s.attributes.%s")
+      :format(policy.name, message), { policy = policy.name })
   end
   return own
 end

@@ -73,8 +73,8 @@ describe("attributes in the configuration", function()
   it("of a service that is not there are warned of", function()
     local _, warnings = shop.plan(shop.snapshot({ weight = 1 }, { weight = 1 }),
       { settings = { mirror = { attributes = { ["shop-gren"] = { MIRROR = "1" } } } } })
-    assert.equal('settings policies.mirror.attributes.shop-gren; did you mean "shop-green"?: no '
-      .. "such service", warnings[1].message)
+    assert.equal('settings policies.mirror.attributes.shop-gren: no such service; did you '
+      .. 'mean "shop-green"?', warnings[1].message)
   end)
 
   for message, given in pairs({
