@@ -83,13 +83,16 @@ local function freeze(listener, old, clusters, own)
   listener.routes = routes
 end
 
+-- Why each mesh is frozen that is.
 local function frozen_meshes(mesh, settings)
   local says, frozen = attributes.collect(mesh, "FREEZE", parse.switch), {}
   for _, cluster in ipairs(mesh.clusters) do
-    if says[cluster.name] then frozen[cluster.mesh] = true end
+    if says[cluster.name] and not frozen[cluster.mesh] then
+      frozen[cluster.mesh] = "FREEZE of " .. cluster.cloudmap_service
+    end
   end
   for _, listener in ipairs(mesh.listeners) do
-    if settings.all then frozen[listener.mesh] = true end
+    if settings.all then frozen[listener.mesh] = "settings policies.freeze.all" end
   end
   return frozen
 end
@@ -110,7 +113,8 @@ local function apply(mesh, settings, _, previous)
     if frozen[listener.mesh] and before and before.mesh == listener.mesh then
       freeze(listener, before, clusters,
         mesh.member and listener.audience == "private" and mesh.member.service)
-      for _, route in ipairs(listener.routes) do table.insert(route.why, "the mesh is frozen") end
+      local reason = ("the mesh is frozen (%s)"):format(frozen[listener.mesh])
+      for _, route in ipairs(listener.routes) do table.insert(route.why, reason) end
     end
   end
   return mesh

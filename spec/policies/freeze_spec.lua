@@ -24,7 +24,8 @@ describe("policies/freeze.lua", function()
       { { weight = 0, FREEZE = "yes" }, { weight = 100 } },
       { { weight = 50, FREEZE = "yes" }, { weight = 50 } })
     assert.same({ blue = 90, green = 10 }, shop.shares(plan))
-    assert.matches("the mesh is frozen", table.concat(shop.routes(plan)[1].why, "\n"))
+    assert.matches("the mesh is frozen %(FREEZE of .+%)",
+      table.concat(shop.routes(plan)[1].why, "\n"))
     assert.matches("freeze: 50 → 90", shop.why(plan, "blue"))
   end)
 

@@ -112,7 +112,9 @@ configuration, or of the record, for both folders.
 --json prints {a, b, snapshot, at, equal, listeners, routes, removed, clusters, files}.
 An item of `routes` has listener, path, match?, change (added, removed, changed),
 clusters: [{cluster, service, color, before?, after?, fields, why: {a, b}}], fields:
-[{field, before?, after?}] and why.
+[{field, before?, after?}] and why; match and values of fields have the form of the mesh
+in docs/policies.md. An item of `clusters` has cluster, change, fields, endpoints_added
+and endpoints_removed.
 
 Exit status, as of diff(1): 0 when nothing differs, 1 when something does, 2 for wrong
 use or a folder that cannot be planned.]],

@@ -16,7 +16,8 @@ local function make_plan(settings, args, time)
   local response, problem = replay.plan(input, true)
   if not response then return nil, problem end
   return { plan = response.plan, warnings = response.warnings, origin = input.origin,
-    taken_at = input.snapshot.taken_at, now = input.at }
+    taken_at = input.snapshot.taken_at, now = input.at,
+    other_policies = replay.has_other_policies(input, response) }
 end
 
 local function show(facts, args)
@@ -71,11 +72,14 @@ in force; without one the mesh is discovered now.
 A second list of policies, which init.lua or the configuration may name beside the
 first, is explained with --list shadow.
 
---json prints {snapshot, taken_at, now, path?, listeners: [{name, mesh, port, audience,
-routes: [{path, match?, service, audience, why, clusters, removed}], removed}]}, with
-hash, mirrors, timeout, idle_timeout and retries of a route that has them. An item of
-`clusters` has cluster, service, color, weight, share (0..1), audience, endpoints
-(that get traffic), unhealthy, http2, stale, age, why (lines) and chain: [{by, text,
-key?, since?, from?, to?, reason?}]; `by` is "service NAME" or a policy's name.]],
+--json prints {snapshot, taken_at, now, other_policies (than a record was made with),
+path?, listeners: [{name, mesh, port, audience, routes: [{path, match?, service,
+audience, why, clusters, removed}], removed}]}, with hash, mirrors, timeout,
+idle_timeout and retries of a route that has them. An item of `clusters` has cluster,
+service, color, weight, share (0..1), audience, cookie?, endpoints (that get traffic),
+priorities? ([{priority, endpoints}]), unhealthy, http2, stale, age, why (lines) and
+chain: [{by, text, key?, since?, from?, to?, reason?}]; `by` is "service NAME" or a
+policy's name. match, hash, mirrors, retries and cookie have the form of the mesh in
+docs/policies.md.]],
   run = run,
 }

@@ -152,7 +152,7 @@ function explanation.gather(made, path, name)
     end
   end
   return { snapshot = made.origin, taken_at = made.taken_at, now = made.now, path = path,
-    listeners = listeners }
+    other_policies = made.other_policies, listeners = listeners }
 end
 
 local function endpoints_text(facts)
@@ -232,7 +232,8 @@ end
 ---@return string
 function explanation.text(facts)
   local out = { ("snapshot: %s, %s\n"):format(report.plain(facts.snapshot), time_text(facts)) }
-  if #facts.listeners == 0 then out[2] = "no listeners\n" end
+  if facts.other_policies then out[2] = "policies: others than the record was made with\n" end
+  if #facts.listeners == 0 then out[#out + 1] = "no listeners\n" end
   for _, listener in ipairs(facts.listeners) do listener_text(out, listener, facts.path) end
   return table.concat(out)
 end

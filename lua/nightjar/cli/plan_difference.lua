@@ -262,20 +262,25 @@ local function labels(route)
   return result
 end
 
+-- A row for each field. The reasons are those of all of them, and stand below the last.
+local function field_rows(rows, place, name, fields, why)
+  for i, one in ipairs(fields) do
+    add(rows, { place[1], place[2], name .. one.field, arrow(one.before, one.after) },
+      i == #fields and why)
+  end
+end
+
 local function route_rows(rows, route)
-  local label, names = route_label.of(route.path, route.match), labels(route)
+  local place = { route.listener, route_label.of(route.path, route.match) }
+  local names = labels(route)
   for i, entry in ipairs(route.clusters) do
     if entry.before ~= entry.after then
-      add(rows, { route.listener, label, names[i], arrow(entry.before, entry.after) }, entry.why)
+      add(rows, { place[1], place[2], names[i], arrow(entry.before, entry.after) }, entry.why)
     end
-    for _, one in ipairs(entry.fields) do
-      add(rows, { route.listener, label, names[i] .. " " .. one.field,
-        arrow(one.before, one.after) }, entry.before == entry.after and entry.why)
-    end
+    field_rows(rows, place, names[i] .. " ", entry.fields,
+      entry.before == entry.after and entry.why)
   end
-  for _, one in ipairs(route.fields) do
-    add(rows, { route.listener, label, one.field, arrow(one.before, one.after) }, route.why)
-  end
+  field_rows(rows, place, "", route.fields, route.why)
 end
 
 local function removed_row(rows, item)

@@ -19,6 +19,7 @@ local replay = {}
 ---@field settings table
 ---@field list? "main"|"shadow" which of the lists of init.lua; the first by default
 ---@field plan_only? boolean make no files
+---@field recorded? { policies: string } hashes of what a record was made with
 
 -- The lists that init.lua may name (docs/policies.md, "Composing").
 local LISTS = { main = true, shadow = true }
@@ -75,7 +76,8 @@ local function given(settings, path)
     return { snapshot = taken, origin = origin, at = taken.taken_at, settings = settings }
   end
   return { snapshot = taken, origin = origin .. ", a record", at = kept.at,
-    previous = kept.previous, settings = record_file.settings(kept, settings) }
+    previous = kept.previous, settings = record_file.settings(kept, settings),
+    recorded = kept.inputs }
 end
 
 ---The agent's last snapshot with what it has in force, else the world as it is now.
@@ -120,6 +122,16 @@ function replay.find(settings, args, time)
   -- Relative to what was seen, not to what the clock says now.
   input.at, err = moment.resolve(time, input.snapshot.taken_at)
   return input.at and input, err
+end
+
+---Whether a record was made with other policies than it is replayed with: the plan may differ for
+---that alone.
+---@param input cli.Input
+---@param response table of nightjar-plan
+---@return boolean
+function replay.has_other_policies(input, response)
+  local recorded = type(input.recorded) == "table" and input.recorded.policies
+  return recorded and recorded ~= response.inputs.policies or false
 end
 
 ---Has nightjar-plan make the plan. Its warnings are printed, whether it succeeds or not, unless

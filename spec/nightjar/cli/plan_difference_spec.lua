@@ -36,14 +36,13 @@ describe("the difference of two plans", function()
         answer { route("/a", { blue = 1 }, beta), route("/a", { blue = 5 }) }))
   end)
 
-  it("shows the other fields of a route and of its clusters, whatever they are", function()
+  it("shows the other fields of a route and of its clusters, their reasons once", function()
     local a = answer { route("/a", { blue = 1 }, { timeout = 5, why = { "t: slow" } }) }
     local b = answer { route("/a", { blue = 1 }, { hash = { { cookie = "c", ttl = 0 } } }) }
     b.plan.listeners[1].routes[1].clusters[1].audience = "private"
     assert.equal([[
 private-8080  /a  blue audience  public → private
 private-8080  /a  hash           – → [{"cookie":"c","ttl":0}]
-    A: t: slow
 private-8080  /a  timeout        5 → –
     A: t: slow
 ]], text(a, b))

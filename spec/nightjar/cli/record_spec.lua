@@ -156,6 +156,17 @@ describe("nightjar record", function()
     assert.matches("word kept", run(words, elsewhere()).stdout, 1, true)
   end)
 
+  it("tells whether the policies are those that it was made with", function()
+    assert.equal(0, run({ "record", "--discover", "--output", folder .. "/kept.json" }).status)
+    local words = { "explain", "--json", "--snapshot", folder .. "/kept.json" }
+    assert.is_false(assert(json.decode(run(words, elsewhere()).stdout)).other_policies)
+    cli.write(folder .. "/policies/init.lua", 'return { "own_service", "audience" }')
+    assert.is_true(assert(json.decode(run(words, elsewhere()).stdout)).other_policies)
+    words[2] = "/"
+    assert.matches("^snapshot: [^\n]+\npolicies: others than the record was made with\n",
+      run(words, elsewhere()).stdout)
+  end)
+
   it("gives the same files as the agent's own render", function()
     assert.equal(0, run({ "record", "--discover", "--output", folder .. "/kept.json" }).status)
     local words = { "render", "--snapshot", folder .. "/kept.json" }
