@@ -25,6 +25,9 @@ local function read_default(settings)
   return #settings.default > 0 and meshes or nil
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@return nightjar.Mesh
 local function apply(mesh, settings)
   local allowed, default = attributes.collect_paths(mesh, "ACCESS", MESHES), read_default(settings)
   local viewer = mesh.member and mesh.member.mesh or "gateway"

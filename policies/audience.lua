@@ -41,6 +41,8 @@ local function cut(listener, route)
   route.clusters = kept
 end
 
+---@param mesh nightjar.Mesh
+---@return nightjar.Mesh
 local function apply(mesh)
   for _, listener in ipairs(mesh.listeners) do
     local routes = {}

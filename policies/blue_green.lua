@@ -48,6 +48,8 @@ local function warn_of_unknown(mesh, active)
   end
 end
 
+---@param mesh nightjar.Mesh
+---@return nightjar.Mesh
 local function apply(mesh)
   local active, clusters = attributes.by_service(mesh, "ACTIVE_COLOR", COLOR), walk.clusters(mesh)
   warn_of_unknown(mesh, active)

@@ -92,6 +92,10 @@ local function check(settings)
   end
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@param now integer seconds since 1970
+---@return nightjar.Mesh
 local function apply(mesh, settings, now)
   check(settings)
   local ramps, able = read_ramps(mesh, settings), walk.able(mesh)

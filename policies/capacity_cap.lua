@@ -35,6 +35,9 @@ local function cap(route, group, clusters, factors, default)
   end
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@return nightjar.Mesh
 local function apply(mesh, settings)
   local factors = attributes.collect(mesh, "CAPACITY_FACTOR", parse.number(1, 1000))
   local clusters = walk.clusters(mesh)

@@ -66,6 +66,10 @@ local function apply_to(context, listener, route, group)
   end
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@param now integer seconds since 1970
+---@return nightjar.Mesh
 local function apply(mesh, settings, now)
   if not variants.is_token(settings.cookie) then
     error("settings: cookie: expected the name of a cookie", 0)

@@ -108,6 +108,8 @@ local function fail_over(mesh, cluster, targets, shown)
   cluster.endpoints = endpoints
 end
 
+---@param mesh nightjar.Mesh
+---@return nightjar.Mesh
 local function apply(mesh)
   local targets, shown = attributes.collect(mesh, "FAILOVER", TARGETS), shown_in(mesh)
   -- What is lent is what a cluster has of its own, not what it has borrowed.

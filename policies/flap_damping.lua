@@ -48,6 +48,11 @@ local function damp(cluster, before, duration, now)
   if usable then cluster.endpoints = list end
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@param now integer seconds since 1970
+---@param previous? nightjar.Previous what is in force
+---@return nightjar.Mesh
 local function apply(mesh, settings, now, previous)
   local durations = attributes.collect(mesh, "DAMPING", parse.duration)
   local default = parse.duration.read(settings.duration)

@@ -94,6 +94,11 @@ local function frozen_meshes(mesh, settings)
   return frozen
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@param _ integer
+---@param previous? nightjar.Previous what is in force
+---@return nightjar.Mesh
 local function apply(mesh, settings, _, previous)
   local frozen, clusters, old = frozen_meshes(mesh, settings), walk.clusters(mesh), {}
   for _, listener in ipairs(previous and previous.listeners or {}) do

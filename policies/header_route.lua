@@ -47,6 +47,8 @@ local function add(listener, route, entry, matches, warn)
   end
 end
 
+---@param mesh nightjar.Mesh
+---@return nightjar.Mesh
 local function apply(mesh)
   local claims = attributes.collect(mesh, "HEADER_ROUTE", MATCHES)
   local clusters, warned = walk.clusters(mesh), {}

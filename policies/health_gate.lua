@@ -76,6 +76,9 @@ local function hold(route, group, gates, context)
   end
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@return nightjar.Mesh
 local function apply(mesh, settings)
   local gates = read_gates(mesh, settings)
   local context = { clusters = walk.clusters(mesh), able = walk.able(mesh),

@@ -52,6 +52,9 @@ local function filter_endpoints(cluster, conditions)
   cluster.endpoints = kept
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@return nightjar.Mesh
 local function apply(mesh, settings)
   local services, endpoints = read_all(settings, "services"), read_all(settings, "endpoints")
   local reasons = {}

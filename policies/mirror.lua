@@ -39,6 +39,8 @@ local function mirrors_of(route, colors, parts, clusters)
   return #mirrors > 0 and mirrors or nil
 end
 
+---@param mesh nightjar.Mesh
+---@return nightjar.Mesh
 local function apply(mesh)
   local parts, clusters = attributes.collect(mesh, "MIRROR", parse.percent), walk.clusters(mesh)
   for _, listener in ipairs(mesh.listeners) do

@@ -26,6 +26,8 @@ local function cut(listener, service)
   listener.routes = routes
 end
 
+---@param mesh nightjar.Mesh
+---@return nightjar.Mesh
 local function apply(mesh)
   if not mesh.member then return mesh end
   for _, listener in ipairs(mesh.listeners) do

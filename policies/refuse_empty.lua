@@ -51,6 +51,11 @@ local function keep(mesh, cluster, kept, floor)
   cluster.endpoints = table.move(kept, 1, #kept, #endpoints + 1, endpoints)
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@param now integer seconds since 1970
+---@param previous? nightjar.Previous what is in force
+---@return nightjar.Mesh
 local function apply(mesh, settings, now, previous)
   local floors, before = attributes.collect(mesh, "MIN_ENDPOINTS", parse.amount),
     in_force.endpoints(previous, mesh)

@@ -18,6 +18,10 @@ local RULES = {
   read = function(value) return schedule.read(value, WEIGHT.read) end,
 }
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@param now integer seconds since 1970
+---@return nightjar.Mesh
 local function apply(mesh, settings, now)
   local default = zone.find(settings.zone)
   if not default then

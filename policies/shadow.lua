@@ -7,6 +7,8 @@
 
 local example = require("lib.example")
 
+---@param mesh nightjar.Mesh
+---@return nightjar.Mesh
 local function apply(mesh)
   return mesh
 end

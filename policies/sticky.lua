@@ -34,6 +34,9 @@ local function reader(settings)
   }
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@return nightjar.Mesh
 local function apply(mesh, settings)
   local parser = reader(settings)
   local hashes = attributes.by_service(mesh, "STICKY", parser)

@@ -50,6 +50,9 @@ local function read_tenants(mesh)
   return listed
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@return nightjar.Mesh
 local function apply(mesh, settings)
   check(settings)
   local tenants = read_tenants(mesh)

@@ -12,6 +12,9 @@ local parse = require("lib.parse")
 local variants = require("lib.variants")
 local walk = require("lib.walk")
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@return nightjar.Mesh
 local function apply(mesh, settings)
   if not variants.is_token(settings.header) then
     error("settings: header: expected the name of a header", 0)

@@ -100,6 +100,9 @@ local function set_retries(route, said, defaults)
     route.retries.per_try_timeout and (", %.6g s each"):format(each) or "", source))
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@return nightjar.Mesh
 local function apply(mesh, settings)
   local said, defaults = read_all(mesh), read_defaults(settings)
   for _, route in walk.routes(mesh) do

@@ -94,6 +94,8 @@ local function share(mesh, listener, route, usable)
   return true
 end
 
+---@param mesh nightjar.Mesh
+---@return nightjar.Mesh
 local function apply(mesh)
   local usable = usable_by_name(mesh)
   for _, listener in ipairs(mesh.listeners) do

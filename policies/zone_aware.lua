@@ -34,6 +34,9 @@ local function explain(mesh, reasons)
   end
 end
 
+---@param mesh nightjar.Mesh
+---@param settings nightjar.Settings
+---@return nightjar.Mesh
 local function apply(mesh, settings)
   local asked, reasons = attributes.collect(mesh, "ZONE_AWARE", parse.switch), {}
   local zone = settings.zone ~= "" and settings.zone or mesh.zone

@@ -2,6 +2,7 @@
 -- against settings/schema.lua, each with a record of where it came from. Pure:
 -- whoever calls hands in the environment and the file's content.
 
+local file_policies = require "nightjar.settings.policies"
 local messages = require "nightjar.text"
 local namespaces = require "nightjar.settings.namespaces"
 local nearest = require "nightjar.nearest"
@@ -63,25 +64,6 @@ local function is_null(value)
   return value == nil or type(value) == "userdata"
 end
 
-local function file_policies(value, label, errors)
-  if is_null(value) then return {} end
-  local expected = "%s (%s): expected a mapping from policy to its settings"
-  if type(value) ~= "table" then
-    errors[#errors + 1] = expected:format(schema.POLICIES, label)
-    return {}
-  end
-  local policies = {}
-  for _, name in ipairs(sorted_keys(value)) do
-    local own = value[name]
-    if type(name) ~= "string" or not (is_null(own) or type(own) == "table") then
-      errors[#errors + 1] = expected:format(schema.POLICIES .. "." .. tostring(name), label)
-    else
-      policies[name] = is_null(own) and {} or own
-    end
-  end
-  return policies
-end
-
 local function in_file(name)
   return by_name[name] and not FLAG_ONLY[name] and name ~= "NIGHTJAR_CONFIG"
 end
@@ -105,7 +87,7 @@ local function file_layer(file, errors)
   for _, key in ipairs(sorted_keys(file.values)) do
     local value, name = file.values[key], tostring(key):upper()
     if key == schema.POLICIES then
-      policies = file_policies(value, label, errors)
+      policies = file_policies.read(value, label, errors)
     elseif type(key) ~= "string" or key ~= key:lower() or not in_file(name) then
       errors[#errors + 1] = ("%s (%s): unknown key%s")
         :format(settings.quote(tostring(key)), label, file_hint(tostring(key)))
@@ -163,9 +145,13 @@ local function warn_of_unknown(environment, warn)
   end
 end
 
--- Settings that this version checks and shows but does not act on yet: whoever sets one must not
--- believe that it works.
+-- Settings that have no effect here, some since this version does not act on them yet: whoever
+-- sets one must not believe that it works.
 local function warn_of_unread(result, sources, warn)
+  if result.discovery == "cloudmap" and sources.MESH_FILE ~= "default" then
+    warn(("MESH_FILE (%s): not read, as DISCOVERY is cloudmap where SERVICE_MEMBER is set; "
+      .. "DISCOVERY=file reads it"):format(sources.MESH_FILE))
+  end
   for _, name in ipairs { "STATUS_ADDRESS", "SNAPSHOT_STORE" } do
     if result[name:lower()] then
       warn(("%s (%s): this version does nothing with it yet"):format(name, sources[name]))

@@ -16,17 +16,20 @@
 --   end)
 --
 -- The policies are those of the folder that POLICY_DIR names, or else the installed ones. They run
--- in the sandbox, as in production, but within this process: an endless loop is not ended.
+-- in nightjar-plan, as in production, under the limits that are the default there: an endless loop
+-- is an error with file and line.
 
-local cycle = require "nightjar.cycle"
+local json = require "host.json"
 local messages = require "nightjar.text"
 local moment = require "nightjar.cli.moment"
 local nearest = require "nightjar.nearest"
+local planner = require "nightjar.agent.planner"
 local program = require "host.program"
 local route_label = require "nightjar.route_label"
+local sched = require "nightjar.agent.sched"
+local schema = require "nightjar.plan.schema"
 local snapshot = require "nightjar.testing.snapshot"
 local sources = require "nightjar.agent.sources"
-local warnings = require "nightjar.plan.warnings"
 
 local testing = {}
 
@@ -86,24 +89,27 @@ local function previous_of(value)
   return { listeners = value.data.listeners, clusters = value.data.clusters }
 end
 
-local function stages()
-  local list = {}
-  for _, name in ipairs(cycle.pure) do
-    if name == "view" then break end
-    list[#list + 1] = { name = name, run = require("nightjar.plan." .. name).run }
+-- The limits of nightjar-plan where nobody sets them.
+local function limits()
+  local list = { environment = program.environment() }
+  for _, entry in ipairs(require("nightjar.settings.schema").entries) do
+    if entry.name:find("^PLAN_") then list[entry.name:lower()] = entry.default end
   end
   return list
 end
 
 -- The plan, or what its maker says.
 local function run(mesh)
-  local now, collected = mesh.now or testing.NOW, warnings.new()
-  local context = { now = now, warnings = collected, position = {},
+  local now = type(mesh) == "table" and mesh.now or testing.NOW
+  local taken = snapshot.of(mesh, now) -- this checks what was given
+  local response, err = sched.run(planner.ask, { command = "plan", plan_only = true, now = now,
     settings = { policies = mesh.settings or {}, availability_zone = mesh.zone },
-    previous = previous_of(mesh.previous), policies = policy_files(mesh.policies) }
-  local made, err = cycle.run(stages(), snapshot.of(mesh, now), context)
-  if made then return made, collected:all() end
-  return nil, type(err) == "table" and err.message or tostring(err)
+    snapshot = taken, previous = previous_of(mesh.previous) or json.null,
+    policies = json.array(policy_files(mesh.policies)) }, limits())
+  if not response or not response.ok then
+    return nil, planner.located(err or response.error.message, { policy_dir = policy_folder() })
+  end
+  return schema.plain(response.plan), schema.plain(response.warnings)
 end
 
 ---@class testing.Plan what the policies made; its methods are about its first listener (see `on`)

@@ -8,8 +8,8 @@ local text = require("lib.text")
 local attributes = {}
 
 ---Tells the operator that an attribute is not used.
----@param mesh Mesh
----@param cluster Cluster
+---@param mesh nightjar.Mesh
+---@param cluster nightjar.Cluster
 ---@param key string
 ---@param problem string the end of a sentence: `is no color of web`
 function attributes.warn(mesh, cluster, key, problem)
@@ -34,7 +34,7 @@ local function read(mesh, cluster, key, parser)
 end
 
 ---What each cluster says under one key.
----@param mesh Mesh
+---@param mesh nightjar.Mesh
 ---@param key string
 ---@param parser { read: fun(value: string): any, expected: string } one of lib.parse
 ---@return table<string, any> by name of the cluster
@@ -60,7 +60,7 @@ end
 
 ---The weight that a cluster's own key gives it on a path, whatever policies have
 ---made of it since.
----@param cluster Cluster
+---@param cluster nightjar.Cluster
 ---@param path string
 ---@param audience string `public` or `private`: of the entry
 ---@return integer
@@ -76,7 +76,7 @@ end
 
 ---What each cluster says under one key for each path: `TIMEOUT` is for all of
 ---its paths, `TIMEOUT:/shop` for one, which wins.
----@param mesh Mesh
+---@param mesh nightjar.Mesh
 ---@param key string
 ---@param parser table one of lib.parse
 ---@return fun(cluster: string, path: string): any
@@ -103,7 +103,7 @@ end
 
 ---What the services say under one key, where one color speaks for all of them.
 ---Where colors disagree the one that comes first by its name counts.
----@param mesh Mesh
+---@param mesh nightjar.Mesh
 ---@param key string
 ---@param parser table one of lib.parse
 ---@return table<string, any> by mesh and service: `values[cluster.mesh .. "/" .. cluster.service]`

@@ -4,7 +4,7 @@
 local in_force = {}
 
 ---An endpoint's place: a task that comes back under its old id elsewhere is new.
----@param endpoint Endpoint
+---@param endpoint nightjar.Endpoint
 ---@return string
 function in_force.place(endpoint)
   return endpoint.id .. " " .. endpoint.address .. " " .. endpoint.port
@@ -30,9 +30,9 @@ end
 ---The endpoints in force by cluster. Left out are those that failover lent, those
 ---whose address somebody else has today, and clusters that linger for a moment
 ---because no route names them any more.
----@param previous table?
----@param mesh Mesh as discovery knows it today
----@return table<string, Endpoint[]>
+---@param previous nightjar.Previous?
+---@param mesh nightjar.Mesh as discovery knows it today
+---@return table<string, nightjar.Endpoint[]>
 function in_force.endpoints(previous, mesh)
   local by_cluster, is_taken = {}, taken_by_others(mesh)
   for _, cluster in ipairs(previous and previous.clusters or {}) do
@@ -46,8 +46,8 @@ function in_force.endpoints(previous, mesh)
   return by_cluster
 end
 
----@param endpoints Endpoint[]
----@return table<string, Endpoint>
+---@param endpoints nightjar.Endpoint[]
+---@return table<string, nightjar.Endpoint>
 function in_force.by_place(endpoints)
   local index = {}
   for _, endpoint in ipairs(endpoints) do index[in_force.place(endpoint)] = endpoint end

@@ -46,7 +46,7 @@ end
 
 ---Gives the entries weights in proportion to `parts`. Where they have that
 ---proportion already, their weights stay.
----@param entries Entry[]
+---@param entries nightjar.Entry[]
 ---@param parts number[] as many
 function shares.set(entries, parts)
   local sum = 0
@@ -68,10 +68,10 @@ end
 
 ---Moves weight within one service of a route: the wanted entries get their part
 ---of what the service has, the others share the rest as they did before.
----@param route Route
----@param group { entries: Entry[], total: integer } of walk.services
----@param wanted table<Entry, number> part of 1 by entry, together at most 1
----@param able? fun(entry: Entry): boolean of walk.able: who can answer; without it everybody
+---@param route nightjar.Route
+---@param group { entries: nightjar.Entry[], total: integer } of walk.services
+---@param wanted table<nightjar.Entry, number> part of 1 by entry, together at most 1
+---@param able? fun(entry: nightjar.Entry): boolean of walk.able: who can answer; nil: everybody
 ---@param rest_reason? string what to say of the others where their weights change
 ---@return boolean moved false when nobody is there to take the rest
 ---@return string? reason why nothing was moved
@@ -104,12 +104,12 @@ end
 
 ---Keeps entries at or below their most; what they may not have goes to the
 ---others in proportion of their weights.
----@param route Route
----@param group { entries: Entry[], total: integer } of walk.services
----@param most table<Entry, number> part of 1 by entry
----@param able? fun(entry: Entry): boolean as for `give`
+---@param route nightjar.Route
+---@param group { entries: nightjar.Entry[], total: integer } of walk.services
+---@param most table<nightjar.Entry, number> part of 1 by entry
+---@param able? fun(entry: nightjar.Entry): boolean as for `give`
 ---@param rest_reason? string as for `give`
----@return table<Entry, boolean>? limited those that were held back; nil when none was
+---@return table<nightjar.Entry, boolean>? limited those that were held back; nil when none was
 ---@return string? reason why nobody was, where somebody has more than his most
 function shares.limit(route, group, most, able, rest_reason)
   if group.total == 0 then return nil end

@@ -27,8 +27,8 @@ end
 ---@return string[]
 function text.split(value, separator)
   local parts = {}
-  for part in value:gmatch("[^" .. separator .. "]+") do
-    part = text.trim(part)
+  for piece in value:gmatch("[^" .. separator .. "]+") do
+    local part = text.trim(piece)
     if part ~= "" then parts[#parts + 1] = part end
   end
   return parts

@@ -15,7 +15,7 @@ end
 ---What makes a route that route: its path and what it matches, in whatever order
 ---conditions and values stand.
 ---@param path string
----@param match Condition[]?
+---@param match nightjar.Condition[]?
 ---@return string
 function variants.identity(path, match)
   local parts = {}
@@ -47,12 +47,12 @@ local function position(listener, route)
 end
 
 ---Adds a route that sends what matches to one entry's cluster.
----@param listener Listener
----@param route Route the plain one; its own route stays as it is
----@param match Condition[]
----@param entry Entry of that route
+---@param listener nightjar.Listener
+---@param route nightjar.Route the plain one; its own route stays as it is
+---@param match nightjar.Condition[]
+---@param entry nightjar.Entry of that route
 ---@param reason string
----@return Route? variant nil when a route with this match is there already
+---@return nightjar.Route? variant nil when a route with this match is there already
 function variants.add(listener, route, match, entry, reason)
   look_at(listener)
   local identity = variants.identity(route.path, match)
@@ -97,7 +97,7 @@ end
 ---Reads one condition as people write it: `x-beta`, `x-beta=yes`, `x-beta=yes|on`,
 ---`cookie:beta=yes`.
 ---@param text string
----@return Condition?
+---@return nightjar.Condition?
 function variants.read_condition(text)
   local name, values = text:match("^([^=]*)=(.*)$")
   name = (name or text):match("^%s*(.-)%s*$")
@@ -106,8 +106,8 @@ function variants.read_condition(text)
   local condition = cookie and { cookie = cookie } or { header = name:lower() }
   if not values then return condition end
   condition.values = {}
-  for value in values:gmatch("[^|]+") do
-    value = value:match("^%s*(.-)%s*$")
+  for piece in values:gmatch("[^|]+") do
+    local value = piece:match("^%s*(.-)%s*$")
     local fits = cookie and variants.is_cookie_value or variants.is_header_value
     if not fits(value) then return nil end
     table.insert(condition.values, value)

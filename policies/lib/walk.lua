@@ -5,8 +5,8 @@ local walk = {}
 
 ---Every route: `for listener, route in walk.routes(mesh) do`. The list is taken
 ---at the start, so routes may be added and removed on the way.
----@param mesh Mesh
----@return fun(): Listener?, Route?
+---@param mesh nightjar.Mesh
+---@return fun(): nightjar.Listener?, nightjar.Route?
 function walk.routes(mesh)
   local pairs_of, i = {}, 0
   for _, listener in ipairs(mesh.listeners) do
@@ -20,8 +20,8 @@ function walk.routes(mesh)
   end
 end
 
----@param mesh Mesh
----@return table<string, Cluster>
+---@param mesh nightjar.Mesh
+---@return table<string, nightjar.Cluster>
 function walk.clusters(mesh)
   local by_name = {}
   for _, cluster in ipairs(mesh.clusters) do by_name[cluster.name] = cluster end
@@ -30,8 +30,8 @@ end
 
 ---The entries of a route, parted by service: a path that several services claim
 ---is shared by all of them, and a policy moves weight within one service only.
----@param route Route
----@return { service: string, entries: Entry[], total: integer }[] in the order of the route
+---@param route nightjar.Route
+---@return { service: string, entries: nightjar.Entry[], total: integer }[] # in their order there
 function walk.services(route)
   local groups, by_service = {}, {}
   for _, entry in ipairs(route.clusters) do
@@ -47,7 +47,7 @@ function walk.services(route)
 end
 
 ---How many endpoints may get traffic: the healthy, and those nobody checks.
----@param cluster Cluster
+---@param cluster nightjar.Cluster
 ---@return integer usable
 ---@return integer all
 function walk.usable(cluster)
@@ -59,8 +59,8 @@ function walk.usable(cluster)
 end
 
 ---Who can answer: has an endpoint that may get traffic.
----@param mesh Mesh
----@return fun(entry: Entry): boolean
+---@param mesh nightjar.Mesh
+---@return fun(entry: nightjar.Entry): boolean
 function walk.able(mesh)
   local able = {}
   for _, cluster in ipairs(mesh.clusters) do able[cluster.name] = walk.usable(cluster) > 0 end
@@ -76,8 +76,8 @@ local function drop_mirrors(route, gone)
 end
 
 ---Takes entries out of every route, and their mirrors with them, and says why.
----@param mesh Mesh
----@param reason_against fun(listener: Listener, route: Route, entry: Entry): string? nil: it stays
+---@param mesh nightjar.Mesh
+---@param reason_against fun(listener: table, route: table, entry: table): string? nil: it stays
 function walk.remove(mesh, reason_against)
   for _, listener in ipairs(mesh.listeners) do
     local routes = {}

@@ -189,9 +189,11 @@ function assert(value, message, ...) end
 ---@param level? integer
 function error(message, level) end
 
----@generic V
----@param list V[]
+---@generic T: table, V
+---@param list T
 ---@return fun(list: V[], i?: integer): integer, V
+---@return T
+---@return integer
 function ipairs(list) end
 
 ---The next key in key order. Each call looks at all keys: to walk, use `pairs`.
@@ -200,9 +202,10 @@ function ipairs(list) end
 function next(t, key) end
 
 ---In key order: numbers, strings, booleans. Other keys are an error.
----@generic K, V
----@param t table<K, V>
+---@generic T: table, K, V
+---@param t T
 ---@return fun(t: table<K, V>, key?: K): K, V
+---@return T
 function pairs(t) end
 
 ---@param f function

@@ -151,6 +151,8 @@ describe("while a policy or template does harm:", function()
   end
 
   for _, name in ipairs { "SEGV", "KILL" } do
+    -- The sanitizers' own report of a crash is a file that nightjar-plan may not write.
+    local crash = os.getenv("ASAN_OPTIONS") and "ended by signal" or "crashed with signal 11"
     it("a nightjar-plan that ends by SIG" .. name, function()
       write { ["policies/bad.lua"] = (HARMLESS:gsub("return mesh", "while true do end")) }
       finally(function() take_back { ["policies/bad.lua"] = true } end)
@@ -166,7 +168,7 @@ describe("while a policy or template does harm:", function()
       sidecar:logged("event=pass_failed", 10, from)
       local lines = loud_lines(world:log(sidecar.agent):sub(from))
       assert.equal(1, #lines)
-      assert.matches(name == "KILL" and "ended by signal" or "signal 11", lines[1])
+      assert.matches(name == "KILL" and "ended by signal" or crash, lines[1], 1, true)
       assert.equal(published, file.read(sidecar.folder .. "/" .. sidecar.rds))
     end)
   end

@@ -281,11 +281,27 @@ describe("settings that nobody knows", function()
       .. "got a list or mapping" }, errors({}, file { service_port = { 1 } }))
   end)
 
+  it("warns of a mesh file that is not read", function()
+    local got = assert(load { SERVICE_MEMBER = "srv-0123456789abcdef", MESH_FILE = "a.yaml" })
+    assert.equal("MESH_FILE (environment): not read, as DISCOVERY is cloudmap where "
+      .. "SERVICE_MEMBER is set; DISCOVERY=file reads it", got.warnings[1].message)
+    assert.same({}, assert(load { SERVICE_MEMBER = "-gateway-", MESH_FILE = "a.yaml",
+      DISCOVERY = "file" }).warnings)
+  end)
+
   it("takes the policies' settings from the file", function()
     local got = assert(load({}, file { policies = { weights = { floor = 2 }, audience = {} } }))
     assert.same({ weights = { floor = 2 }, audience = {} }, got.policies)
-    assert.same({ "policies.weights (file nightjar.yaml): expected a mapping from policy to "
-      .. "its settings" }, errors({}, file { policies = { weights = 1 } }))
+    assert.same({ "policies.weights (file nightjar.yaml): expected a mapping from setting to "
+      .. "value" }, errors({}, file { policies = { weights = 1 } }))
+    assert.same({ "policies (file nightjar.yaml): expected a mapping from policy to its settings" },
+      errors({}, file { policies = { "weights" } }))
+  end)
+
+  it("takes a policy's setting that is null for one that is not given", function()
+    local null = require("host.yaml").decode "~"
+    local got = assert(load({}, file { policies = { a = { b = null, c = { d = null, e = 1 } } } }))
+    assert.same({ a = { c = { e = 1 } } }, got.policies)
   end)
 
   it("shows control characters of a value escaped, and long values cut", function()

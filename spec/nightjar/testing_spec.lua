@@ -123,6 +123,11 @@ describe("nightjar.testing", function()
   it("says what is wrong with a mesh, a color or an endpoint", function()
     for _, case in ipairs {
       { 'a mesh: unknown field "polices"; did you mean "policies"?', { polices = {} } },
+      { 'a mesh: policies: expected a table, got "weights"', { policies = "weights" } },
+      { 'a mesh: now: expected an integer, got "noon"', { now = "noon" } },
+      { 'a mesh: audience: expected "private" or "public", got "pub"', { audience = "pub" } },
+      { "a mesh: expected a table, got 5", 5 },
+      { "a mesh: expected a table, got 7", { meshes = { other = 7 } } },
       { '["/a"].blue: unknown field "endpoint"; did you mean "endpoints"?',
         { ["/a"] = { blue = { 1, endpoint = 1 } } } },
       { 'endpoints: unknown field "zones"; did you mean "zone"?',
@@ -207,6 +212,17 @@ describe("a spec of an author's policy", function()
     local got = test()
     assert.equal(0, got.status, got.stdout .. got.stderr)
     assert.matches("ok 4 - ", got.stdout, 1, true)
+  end)
+
+  it("fails with file and line where the policy never ends", function()
+    for _, endless in ipairs { "while true do end", "while true do pcall(error) end",
+      "string.find((\"a\"):rep(30000), (\".-\"):rep(9) .. \"b\")" } do
+      cli.write(folder .. "/policies/halve.lua",
+        (HALVE:gsub("local function apply%(.-%)\n", "%0  " .. endless:gsub("%%", "%%%%") .. "\n")))
+      local got = test()
+      assert.equal(1, got.status, endless)
+      assert.matches("policies/halve.lua:2: used more than", got.stdout, 1, true)
+    end
   end)
 
   it("fails with the policy's file and line", function()

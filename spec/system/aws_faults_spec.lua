@@ -168,14 +168,20 @@ describe("when AWS", function()
     only_line(from, "stale", one.says, one.causes)
   end
 
-  local function endure(one)
+  -- On a machine so busy that the next pass has begun before the fault has, that pass sees half of
+  -- it; the fault is then tried once more.
+  local function endure(one, again)
     local before, from = published(), s:mark()
     one.begin()
     local held, why = pcall(hold, one, before, from)
     local ended = s:mark()
     one.finish() -- whatever was seen: the next fault must find none
-    assert(held, why)
     s:logged("event=fresh", 20, ended)
+    if not held and (again or 0) < 2 then
+      end_of_pass()
+      return endure(one, (again or 0) + 1)
+    end
+    assert(held, why)
     assert.same(before, published())
     only_line(ended, "fresh", "seconds=%d+")
     weight_takes_effect()

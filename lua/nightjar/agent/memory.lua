@@ -85,6 +85,15 @@ function memory.of(plan)
   return kept
 end
 
+---What is in force, as nightjar-plan gets it.
+---@param kept table? what `of` returned, or what an older agent kept
+---@return { clusters: table[]?, listeners: table[]?, routes: table[]? }? previous nil when nothing
+---  is in force; `routes` is what an older agent kept instead of the listeners
+function memory.previous(kept)
+  return kept and { clusters = kept.clusters, routes = kept.routes,
+    listeners = kept.plan_listeners }
+end
+
 -- An agent that knew no conditions kept { listener, path, clusters = names, weights }.
 local function older_route(route)
   local clusters = {}

@@ -163,13 +163,8 @@ end
 
 -- What today's mesh, policies and templates make.
 function pass:make(record)
-  local accepted = self.state.accepted
-  record.planned = {
-    snapshot = record.snapshot, now = math.floor(clock.now()),
-    -- `routes` is what an older agent kept instead of the listeners.
-    previous = accepted and { clusters = accepted.clusters, routes = accepted.routes,
-      listeners = accepted.plan_listeners } or nil,
-  }
+  record.planned = { snapshot = record.snapshot, now = math.floor(clock.now()),
+    previous = memory.previous(self.state.accepted) }
   local response, err, refusal = planner.run(record.planned, self.settings)
   if not response then
     self:warnings(refusal and refusal.warnings or {})

@@ -52,10 +52,12 @@ local function request_text(input, read, settings)
   local names = {}
   for i, copy in ipairs(read.copies) do names[i] = copy.path end
   return json.encode {
-    command = input.command or "plan", list = input.list, now = input.now,
+    command = input.command or "plan", list = input.list, plan_only = input.plan_only,
+    now = input.now,
     settings = planner.plan_settings(settings),
     snapshot = input.snapshot, previous = input.previous or json.null,
-    policies = json.array(read.policies), templates = json.array(read.templates),
+    policies = json.array(read.policies),
+    templates = json.array(input.plan_only and {} or read.templates),
     copies = json.array(names),
   }
 end
@@ -160,10 +162,45 @@ local function execute(text, settings)
   return decode(result)
 end
 
+-- Puts the folder that the operator named in the place of `policies/` or `templates/`.
+local function in_folder(text, name, directory)
+  directory = (directory or name):gsub("/+$", "")
+  if directory:match("[^/]*$") == name then return text end
+  return (text:gsub("%f[%w_./-]" .. name .. "/%f[%w_@.-]", function() return directory .. "/" end))
+end
+
+---A message of nightjar-plan, which knows no folders, with the files as the operator knows them:
+---`my-policies/ramp.lua:7`. A folder that is called `policies` is no more than that.
+---@param text string
+---@param settings table `policy_dir`, `envoy_template_dir`
+---@return string
+function planner.located(text, settings)
+  return in_folder(in_folder(text, "policies", settings.policy_dir), "templates",
+    settings.envoy_template_dir)
+end
+
+local function locate_warnings(response, settings)
+  for _, warning in ipairs(response.warnings or {}) do
+    warning.message = planner.located(warning.message, settings)
+  end
+end
+
+---Has a fresh nightjar-plan answer one request (plan/main.lua). Called within sched.run.
+---@param request table
+---@param settings table the limits: `plan_max_memory` and so on; `environment`
+---@return table? response which may be a refusal: `ok` is false
+---@return string? err how the process ended, where a limit ended it with file and line
+function planner.ask(request, settings)
+  local text, problem = json.encode(request)
+  if not text then return nil, "request: " .. problem end
+  return execute(text, settings)
+end
+
 ---Makes a plan and renders it, or runs the policies' examples.
 ---Called within sched.run, since it waits for a process.
 ---@param input {snapshot: table, previous?: table, now: integer, command?: "plan"|"examples",
----  list?: "main"|"shadow"} `list`: which of the lists of init.lua
+---  list?: "main"|"shadow", plan_only?: boolean} `list`: which of the lists of init.lua;
+---  `plan_only`: make no files
 ---@param settings table
 ---@return table? response of nightjar-plan; added: `copies` ({path, content}) and `inputs`, the
 ---  hashes of `policies`, `templates` and `settings`
@@ -176,9 +213,11 @@ function planner.run(input, settings)
   local text, problem = request_text(input, read, settings)
   if not text then return nil, "plan: request: " .. problem end
   local response, failure = execute(text, settings)
-  if not response then return nil, "plan: " .. failure end
+  if not response then return nil, "plan: " .. planner.located(failure, settings) end
+  locate_warnings(response, settings)
   if not response.ok then
-    return nil, "plan: " .. response_failure(response.error or {}), response
+    return nil, "plan: " .. planner.located(response_failure(response.error or {}), settings),
+      response
   end
   response.copies, response.inputs = read.copies, inputs_of(read, settings)
   return response

@@ -10,7 +10,7 @@ local report = require "nightjar.cli.report"
 -- Counts what was found; each finding is one line on standard error. What ends
 -- both the examples and the plan is found once.
 local function new_findings(settings)
-  local findings, told = { count = 0 }, {}
+  local findings, told = { count = 0, warned = {} }, {}
   function findings:add(message)
     if told[message] then return end
     told[message] = true
@@ -20,9 +20,13 @@ local function new_findings(settings)
   return findings
 end
 
-local function tell_warnings(list, settings)
+-- `told` remembers: what both lists of policies warn of is told once.
+local function tell_warnings(list, settings, told)
   for _, warning in ipairs(list or {}) do
-    report.warnings { { message = advice.add(warning.message, settings) } }
+    if not told[warning.message] then
+      told[warning.message] = true
+      report.warnings { { message = advice.add(warning.message, settings) } }
+    end
   end
 end
 
@@ -44,9 +48,11 @@ local function check_settings(settings)
 end
 
 local function example_label(one, settings)
+  local planner = require "nightjar.agent.planner"
   local about = one.about and one.about ~= "" and (" (%s)"):format(one.about) or ""
   return ("%s: example %d%s"):format(
-    advice.example_place(settings, one.policy, one.about or ""), one.index, about)
+    planner.located(advice.example_place(settings, one.policy, one.about or ""), settings),
+    one.index, about)
 end
 
 local function check_examples(settings, now, findings)
@@ -113,7 +119,7 @@ local function tell_failure(problem, refusing, input, findings)
   else
     say("plan", "failed")
   end
-  if not refusing then tell_warnings(input.snapshot.warnings, input.settings) end
+  if not refusing then tell_warnings(input.snapshot.warnings, input.settings, {}) end
   findings:add(problem)
 end
 
@@ -121,7 +127,7 @@ local function check_plan(input, findings)
   local planner = require "nightjar.agent.planner"
   local response, problem, refusing = planner.run({ snapshot = input.snapshot, now = input.at,
     previous = input.previous }, input.settings)
-  tell_warnings((response or refusing or {}).warnings, input.settings)
+  tell_warnings((response or refusing or {}).warnings, input.settings, findings.warned)
   if not response then
     tell_failure(problem, refusing, input, findings)
     return nil
@@ -130,6 +136,19 @@ local function check_plan(input, findings)
   say("plan", plan_summary(response.plan))
   say("templates", ("ok, %d files, %d copied"):format(#response.files, #response.copies))
   return response
+end
+
+-- The second list, where there is one: its trouble would show in the agent's log alone.
+local function check_second_list(input, findings)
+  local planner = require "nightjar.agent.planner"
+  local response, problem = planner.run({ snapshot = input.snapshot, now = input.at,
+    previous = input.previous, list = "shadow", plan_only = true }, input.settings)
+  say("second list", response and plan_summary(response.plan) or "failed")
+  if response then
+    tell_warnings(response.warnings, input.settings, findings.warned)
+  else
+    findings:add(problem)
+  end
 end
 
 local function rendered_and_copied(response)
@@ -171,6 +190,7 @@ local function check(settings, args, time)
   if input then
     say("snapshot", input.origin)
     local response = check_plan(input, findings)
+    if response and response.has_shadow then check_second_list(input, findings) end
     if response then check_envoy(settings, input.settings, response, findings) end
   else
     say("snapshot", "failed")

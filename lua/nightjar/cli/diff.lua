@@ -7,13 +7,13 @@ local report = require "nightjar.cli.report"
 
 local SAME, DIFFERENT, TROUBLE = 0, 1, 2
 
--- The input, but with the policies of another folder.
-local function with_policies(input, folder)
+-- The input, but with the policies of another folder, and of it the list that is named.
+local function with_policies(input, folder, list)
   local settings, copy = {}, {}
   for key, value in pairs(input.settings) do settings[key] = value end
   settings.policy_dir = folder
   for key, value in pairs(input) do copy[key] = value end
-  copy.settings = settings
+  copy.settings, copy.list = settings, list
   return copy
 end
 
@@ -43,9 +43,13 @@ local function plan_both(settings, args, time)
   local sched = require "nightjar.agent.sched"
   local input, err = replay.find(settings, args, time)
   if not input then return nil, err end
-  local answers = sched.all({ args[1], args[2] }, 2, function(folder)
-    local response, problem = replay.plan(with_policies(input, folder), true)
-    return response or { problem = folder .. ": " .. problem }
+  local sides = { { folder = args[1] }, { folder = args[2], list = args.list } }
+  local answers = sched.all(sides, 2, function(side)
+    local response, problem = replay.plan(with_policies(input, side.folder, side.list), true)
+    if response then return response end
+    local is_named = problem:find(side.folder .. "/", 1, true)
+      or problem:find(": " .. side.folder .. ": ", 1, true)
+    return { problem = is_named and problem or side.folder .. ": " .. problem }
   end)
   for i = 1, 2 do
     if answers[i].problem then return nil, answers[i].problem end
@@ -56,6 +60,7 @@ end
 
 local function run(settings, args)
   local time, wrong = replay.time(args)
+  if not wrong then wrong = select(2, replay.list(args)) end
   if wrong then return TROUBLE, wrong end
   local answers, err, input = require("nightjar.agent.sched").run(plan_both, settings, args, time)
   if not answers then return TROUBLE, err end
@@ -75,11 +80,13 @@ end
 
 local flags = replay.flags("compare on this snapshot or record (- is standard input) instead of "
   .. "the agent's")
+flags[#flags + 1] = { name = "list", value = "NAME",
+  about = "shadow: of B, plan the second list of policies" }
 flags[#flags + 1] = { name = "json", about = "print JSON instead of text" }
 
 return {
   about = "show what differs between the plans of two policy folders",
-  usage = "nightjar diff A B [--snapshot FILE] [--at TIME] [--json] [settings]",
+  usage = "nightjar diff A B [--list NAME] [--snapshot FILE] [--at TIME] [--json] [settings]",
   words = { 2, 2 },
   flags = flags,
   details = [[
@@ -93,6 +100,10 @@ only B has:
 A dash stands for what is not there. Fields of routes, clusters with their endpoints,
 and what was taken out follow in the same way. When the plans are alike and the files
 made of them are not, the files are named.
+
+With --list shadow, A's policies are compared with the second list that B's init.lua or
+the configuration names: `nightjar diff policies policies --list shadow` shows what would
+change if the second list took the place of the first.
 
 The snapshot is that of the agent with the same TMP_DIR, together with what it has in
 force; without one the mesh is discovered now. Settings of policies are those of this

@@ -12,6 +12,7 @@ local report = require "nightjar.cli.report"
 local function make_plan(settings, args, time)
   local input, err = replay.find(settings, args, time)
   if not input then return nil, err end
+  input.plan_only = true
   local response, problem = replay.plan(input, true)
   if not response then return nil, problem end
   return { plan = response.plan, warnings = response.warnings, origin = input.origin,
@@ -33,6 +34,7 @@ local function run(settings, args)
   local time, wrong = replay.time(args)
   if wrong then return 2, wrong end
   local path, bad = explanation.path(args[1])
+  if not bad then bad = select(2, replay.list(args)) end
   if bad then return 2, bad end
   local made, err = require("nightjar.agent.sched").run(make_plan, settings, args, time)
   if not made then return nil, err end
@@ -47,12 +49,13 @@ end
 local flags = replay.flags("explain this snapshot or record (- is standard input) instead of the "
   .. "agent's")
 flags[#flags + 1] = { name = "listener", value = "NAME", about = "show this listener alone" }
+flags[#flags + 1] = replay.list_flag()
 flags[#flags + 1] = { name = "json", about = "print JSON instead of text" }
 
 return {
   about = "tell why each weight is what it is",
-  usage = "nightjar explain [PATH] [--listener NAME] [--snapshot FILE] [--at TIME] [--json] "
-    .. "[settings]",
+  usage = "nightjar explain [PATH] [--listener NAME] [--list NAME] [--snapshot FILE] [--at TIME] "
+    .. "[--json] [settings]",
   words = { 0, 1 },
   flags = flags,
   details = [[
@@ -64,6 +67,9 @@ reason. With PATH, only the routes that answer a request for that path are shown
 
 The snapshot is that of the agent with the same TMP_DIR, together with what it has
 in force; without one the mesh is discovered now.
+
+A second list of policies, which init.lua or the configuration may name beside the
+first, is explained with --list shadow.
 
 --json prints {snapshot, taken_at, now, path?, listeners: [{name, mesh, port, audience,
 routes: [{path, match?, service, audience, why, clusters, removed}], removed}]}, with

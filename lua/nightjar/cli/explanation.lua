@@ -2,13 +2,27 @@
 
 local chain = require "nightjar.cli.chain"
 local json = require "host.json"
+local moment = require "nightjar.cli.moment"
 local report = require "nightjar.cli.report"
 local route_label = require "nightjar.route_label"
 local route_text = require "nightjar.cli.route_text"
 
 local explanation = {}
 
----A request's path as Envoy matches it: without query and closing slashes.
+-- `/shop/../cart` is `/cart`; above the root there is nothing.
+local function without_dots(path)
+  local parts = {}
+  for part in path:gmatch("[^/]+") do
+    if part == ".." then
+      parts[#parts] = nil
+    elseif part ~= "." then
+      parts[#parts + 1] = part
+    end
+  end
+  return "/" .. table.concat(parts, "/")
+end
+
+---A request's path as Envoy matches it: without query, dot segments and needless slashes.
 ---@param text string?
 ---@return string? path nil when none was given
 ---@return string? err
@@ -17,8 +31,7 @@ function explanation.path(text)
   if text:sub(1, 1) ~= "/" then
     return nil, ('%s: expected a path that begins with "/"'):format(report.plain(text))
   end
-  local path = text:gsub("[?#].*$", ""):gsub("//+", "/"):gsub("(.)/$", "%1")
-  return path
+  return without_dots((text:gsub("[?#].*$", ""):gsub("%%2[Ee]", ".")))
 end
 
 -- Whether a route answers a request: a prefix that ends at a path segment.
@@ -206,12 +219,19 @@ local function listener_text(out, listener, path)
   end
 end
 
+-- How old the data was at the time that policies see, and which that is.
+local function time_text(facts)
+  local age = facts.now - facts.taken_at
+  local span, at = moment.write_span(math.abs(age)), moment.utc(facts.now)
+  if age < 0 then return ("planned for %s, %s before it was taken"):format(at, span) end
+  return ("%s old, planned for %s"):format(span, at)
+end
+
 ---The facts as text for a person.
 ---@param facts table what gather() returned
 ---@return string
 function explanation.text(facts)
-  local age = math.max(0, facts.now - facts.taken_at)
-  local out = { ("snapshot: %s, %d s old\n"):format(report.plain(facts.snapshot), age) }
+  local out = { ("snapshot: %s, %s\n"):format(report.plain(facts.snapshot), time_text(facts)) }
   if #facts.listeners == 0 then out[2] = "no listeners\n" end
   for _, listener in ipairs(facts.listeners) do listener_text(out, listener, facts.path) end
   return table.concat(out)

@@ -29,7 +29,7 @@ local function run(settings, args)
     return 0
   end
   -- Addresses and attributes of a whole mesh are nobody else's business.
-  local ok, failure = require("host.file").write(args.output, text .. "\n", { mode = 384 })
+  local ok, failure = output.file(args.output, text .. "\n", { mode = 384 })
   if not ok then return nil, failure end
   return 0
 end

@@ -51,7 +51,8 @@ end
 
 -- Within sched.run: nightjar-plan is waited for.
 local function plan(settings, args, time)
-  local input, err = replay.find(settings, { snapshot = args.snapshot or "-" }, time)
+  local input, err = replay.find(settings, { snapshot = args.snapshot or "-", list = args.list },
+    time)
   if not input then return nil, err end
   return replay.plan(input)
 end
@@ -59,6 +60,8 @@ end
 local function run(settings, args)
   local time, wrong = replay.time(args)
   if wrong then return 2, wrong end
+  local _, bad = replay.list(args)
+  if bad then return 2, bad end
   local response, err = require("nightjar.agent.sched").run(plan, settings, args, time)
   if not response then return nil, err end
   local files = all_files(response)
@@ -72,12 +75,14 @@ local function run(settings, args)
 end
 
 local flags = replay.flags("the snapshot or record; - (the default): standard input")
+flags[#flags + 1] = replay.list_flag()
 flags[#flags + 1] = { name = "output", value = "FOLDER",
   about = "write the files there instead of printing them" }
 
 return {
   about = "make the files of a snapshot, touching nothing else",
-  usage = "nightjar render [--snapshot FILE] [--at TIME] [--output FOLDER] [settings]",
+  usage = "nightjar render [--snapshot FILE] [--at TIME] [--list NAME] [--output FOLDER] "
+    .. "[settings]",
   flags = flags,
   details = [[
 Runs the policies and templates on a snapshot (see `nightjar discover`) or a record

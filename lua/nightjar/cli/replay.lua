@@ -1,6 +1,8 @@
 -- Makes plans for the commands that look at one: of which snapshot, at what time, and with what
 -- in force. A record gives all three; --at, --snapshot and the settings given here win over it.
 
+local memory = require "nightjar.agent.memory"
+local messages = require "nightjar.text"
 local moment = require "nightjar.cli.moment"
 local past = require "nightjar.cli.past"
 local record_file = require "nightjar.cli.record_file"
@@ -15,6 +17,27 @@ local replay = {}
 ---@field origin string where the snapshot is from, for a person
 ---@field at integer unix seconds that policies see
 ---@field settings table
+---@field list? "main"|"shadow" which of the lists of init.lua; the first by default
+---@field plan_only? boolean make no files
+
+-- The lists that init.lua may name (docs/policies.md, "Composing").
+local LISTS = { main = true, shadow = true }
+
+---The flag with which a command plans the second list.
+---@return table
+function replay.list_flag()
+  return { name = "list", value = "NAME",
+    about = "shadow: plan the second list of policies, instead of the first (main)" }
+end
+
+---The list asked for.
+---@param args table `list`
+---@return string? list nil when none is named
+---@return string? err
+function replay.list(args)
+  if not args.list or LISTS[args.list] then return args.list end
+  return nil, ("--list: expected main or shadow, got %s"):format(messages.quote(args.list))
+end
 
 ---The flags of the commands that replay.
 ---@param about string what --snapshot does
@@ -43,17 +66,6 @@ function replay.time(args)
   return moment.parse(text, flag)
 end
 
----What the agent with the same TMP_DIR has in force, as nightjar-plan gets it.
----@param settings table `state_dir`
----@return table? previous nil when nothing is in force
----@return string? err
-function replay.in_force(settings)
-  local accepted, err = past.accepted(settings)
-  if not accepted then return nil, err end
-  return { clusters = accepted.clusters, routes = accepted.routes,
-    listeners = accepted.plan_listeners }
-end
-
 -- From a file that somebody names, which may be a record.
 local function given(settings, path)
   local taken, err, kept = snapshot.read(path)
@@ -74,9 +86,9 @@ end
 ---@return string? err
 function replay.current(settings, only)
   local now = math.floor(require("host.clock").now())
-  local previous, problem = replay.in_force(settings)
+  local accepted, problem = past.accepted(settings)
   if problem then return nil, problem end
-  local input = { previous = previous, at = now, settings = settings }
+  local input = { previous = memory.previous(accepted), at = now, settings = settings }
   local err
   if only ~= "world" then
     input.snapshot, err = snapshot.of_agent(settings)
@@ -91,7 +103,7 @@ end
 ---What to plan: the file named by --snapshot, else what `current` finds, at the time asked for.
 ---Called within sched.run.
 ---@param settings table
----@param args table `snapshot`
+---@param args table `snapshot`, `list`
 ---@param time cli.Moment?
 ---@return cli.Input? input
 ---@return string? err
@@ -103,16 +115,10 @@ function replay.find(settings, args, time)
     input, err = replay.current(settings)
   end
   if not input then return nil, err end
-  if math.type(input.at) ~= "integer" then
-    return nil, input.origin .. ": taken_at: expected unix seconds"
-  end
+  input.list = args.list
   if not time then return input end
   -- Relative to what was seen, not to what the clock says now.
-  local base = input.snapshot.taken_at
-  if time.offset and math.type(base) ~= "integer" then
-    return nil, input.origin .. ": taken_at: expected unix seconds"
-  end
-  input.at, err = moment.resolve(time, base)
+  input.at, err = moment.resolve(time, input.snapshot.taken_at)
   return input.at and input, err
 end
 
@@ -124,8 +130,9 @@ end
 ---@return string? err
 function replay.plan(input, quiet)
   local planner = require "nightjar.agent.planner"
-  local response, err, refusing = planner.run(
-    { snapshot = input.snapshot, previous = input.previous, now = input.at }, input.settings)
+  local response, err, refusing = planner.run({ snapshot = input.snapshot,
+    previous = input.previous, now = input.at, list = input.list,
+    plan_only = input.plan_only }, input.settings)
   if not quiet then report.warnings((response or refusing or {}).warnings) end
   return response, err
 end

@@ -65,7 +65,7 @@ local function plan_all(input, list)
   local steps = require("nightjar.agent.sched").all(list, AT_ONCE, function(at)
     if failed then return false end
     local one = { snapshot = input.snapshot, previous = input.previous, at = at,
-      settings = input.settings }
+      settings = input.settings, list = input.list, plan_only = true }
     local response, err = replay.plan(one, true)
     if response then return { at = at, plan = response.plan, warnings = response.warnings } end
     if not failed or at < failed.at then failed = { at = at, err = err } end
@@ -115,13 +115,14 @@ end
 local function draw(list, path, origin)
   local note = (#list == 0 and "no share changes, " or "share of requests, ")
     .. report.plain(origin)
-  return require("host.file").write(path, require("nightjar.cli.plot").svg(list, note))
+  return output.file(path, require("nightjar.cli.plot").svg(list, note))
 end
 
 local function run(settings, args)
   local times, wrong = read_times(args)
   if not times then return USAGE, wrong end
   local path, bad = explanation.path(args[1])
+  if not bad then bad = select(2, replay.list(args)) end
   if bad then return USAGE, bad end
   local steps, err, input = require("nightjar.agent.sched").run(simulate, settings, args, times)
   if not steps then return input, err end
@@ -138,13 +139,14 @@ end
 return {
   about = "show the weights of a ramp, or of any policy, over time",
   usage = "nightjar simulate --to TIME --step SPAN [--from TIME] [PATH] [--listener NAME] "
-    .. "[--snapshot FILE] [--plot FILE.svg] [--json] [settings]",
+    .. "[--list NAME] [--snapshot FILE] [--plot FILE.svg] [--json] [settings]",
   words = { 0, 1 },
   flags = {
     { name = "from", value = "TIME",
       about = "the first moment, as for `explain --at`; by default that of the snapshot" },
     { name = "to", value = "TIME", about = "the last moment: 2026-11-26T10:00:00Z, +2h" },
     { name = "step", value = "SPAN", about = "from one moment to the next: 30s, 5m, 1h30m" },
+    replay.list_flag(),
     { name = "listener", value = "NAME", about = "show this listener alone" },
     { name = "snapshot", value = "FILE",
       about = "simulate with this snapshot or record (- is standard input), not the agent's" },

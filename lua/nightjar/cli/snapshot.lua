@@ -4,6 +4,7 @@
 
 local file = require "host.file"
 local json = require "host.json"
+local messages = require "nightjar.text"
 local record = require "nightjar.cli.record_file"
 
 local snapshot = {}
@@ -12,6 +13,14 @@ local MAX_SNAPSHOT = 256 * 1024 * 1024 -- bytes; the agent's state has the same 
 
 local function is_snapshot(value)
   return type(value) == "table" and value.format == 1 and type(value.meshes) == "table"
+end
+
+-- What is wrong with what the commands themselves need of a snapshot.
+local function fault_of(value)
+  if not json.is_array(value.meshes) then return "meshes: expected a list, got an object" end
+  if math.type(value.taken_at) ~= "integer" or value.taken_at < 0 then
+    return "taken_at: expected unix seconds, got " .. messages.show(value.taken_at)
+  end
 end
 
 ---Checks what is needed to go on; nightjar-plan checks the rest.
@@ -28,6 +37,8 @@ function snapshot.parse(text, name)
     if not fault and not is_snapshot(value.snapshot) then
       fault = "snapshot: expected a snapshot of format 1"
     end
+    local within = not fault and fault_of(value.snapshot)
+    if within then fault = "snapshot." .. within end
     if fault then return nil, ("%s: %s"):format(name, fault) end
     return value.snapshot, nil, value
   end
@@ -35,6 +46,8 @@ function snapshot.parse(text, name)
     return nil, name .. ": expected a snapshot of format 1, as `nightjar discover` prints it, or "
       .. "a record"
   end
+  local fault = fault_of(value)
+  if fault then return nil, ("%s: %s"):format(name, fault) end
   return value
 end
 

@@ -50,9 +50,9 @@ end
 local function lay_attributes(policy, mesh, attributes, warnings)
   if not attributes then return {} end
   local own, unknown = given_attributes.lay(mesh, attributes)
-  for _, name in ipairs(unknown) do
-    warnings:add("unknown_service", ("settings policies.%s.attributes.%s: no such service")
-      :format(policy.name, name), { policy = policy.name })
+  for _, message in ipairs(unknown) do
+    warnings:add("unknown_service", ("settings policies.%s.attributes.%s")
+      :format(policy.name, message), { policy = policy.name })
   end
   return own
 end
@@ -75,8 +75,9 @@ end
 function apply.run(policy, mesh, given, context)
   local settings, message, path, attributes = policy_record.settings(policy.record, given)
   if not settings then
-    path = ("policies.%s.%s"):format(policy.name, path):gsub("%.$", "")
-    return fail(policy, ("settings policies.%s.%s"):format(policy.name, message), path)
+    local place = "policies." .. policy.name
+    if path == "" then return fail(policy, ("settings %s: %s"):format(place, message), place) end
+    return fail(policy, ("settings %s.%s"):format(place, message), place .. "." .. path)
   end
   local own = lay_attributes(policy, mesh, attributes, context.warnings)
   local before = prepare(mesh)

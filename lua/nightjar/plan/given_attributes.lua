@@ -79,7 +79,7 @@ end
 ---@param mesh table
 ---@param by_service table<string, table<string, string>>
 ---@return table<string, table> own the attributes as they were, by cluster, for `take_back`
----@return string[] unknown names of services that are not there
+---@return string[] unknown services that are not there: `shop-gren: no such service; …`
 function given_attributes.lay(mesh, by_service)
   local own, unknown, names = {}, {}, {}
   for _, cluster in ipairs(mesh.clusters) do
@@ -93,7 +93,8 @@ function given_attributes.lay(mesh, by_service)
   end
   for name in sorted.pairs(by_service) do
     if not names[name] then
-      unknown[#unknown + 1] = text.clean(name, 255) .. nearest.hint(name, sorted.keys(names))
+      unknown[#unknown + 1] = text.clean(name, 255) .. ": no such service"
+        .. nearest.hint(name, sorted.keys(names))
     end
   end
   return own, unknown

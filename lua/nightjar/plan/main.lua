@@ -22,6 +22,7 @@ local FILE = schema.record({ name = schema.name(4096), text = schema.string(16 <
 
 local REQUEST = schema.record({
   command = schema.one_of({ "plan", "examples" }), ["list?"] = schema.one_of({ "main", "shadow" }),
+  ["plan_only?"] = schema.boolean,
   now = schema.integer(0, seconds.MAX),
   settings = object, ["snapshot?"] = any, ["previous?"] = any,
   policies = schema.list(FILE, 10000), ["templates?"] = schema.list(FILE, 10000),
@@ -74,10 +75,12 @@ local function mark_plan(plan)
   return plan
 end
 
-local function stages()
+-- Whoever looks at the plan alone needs no files.
+local function stages(plan_only)
   local list = {}
   for i, name in ipairs(cycle.pure) do
     list[i] = { name = name, run = require("nightjar.plan." .. name).run }
+    if plan_only and name == "policy" then break end
   end
   return list
 end
@@ -92,13 +95,14 @@ local function make_plan(request, collected, position)
   local snapshot = request.snapshot
   -- The pipeline is the last to need it, and it may be large.
   request.snapshot = nil
-  local files, err, stage = cycle.run(stages(), snapshot, context, function(name, output)
+  local list = stages(request.plan_only)
+  local last, err, stage = cycle.run(list, snapshot, context, function(name, output)
     made[name] = output
     turn.begin(position)
   end)
-  if not files then return failure(stage, err) end
-  return { ok = true, plan = mark_plan(made.policy), view = made.view, files = json.array(files),
-    has_shadow = context.has_shadow }
+  if not last then return failure(stage, err) end
+  return { ok = true, plan = mark_plan(made.policy), view = made.view,
+    files = json.array(made.render or {}), has_shadow = context.has_shadow }
 end
 
 local function run_examples(request, position)

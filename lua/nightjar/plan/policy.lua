@@ -13,11 +13,11 @@ local turn = require("nightjar.plan.turn")
 
 local policy = {}
 
--- Settings for a policy that is not in the list: left out for a while, or a
+-- Settings for a policy that no list names: left out for a while, or a
 -- mistyped name. It changes nothing, so it is a warning.
-local function warn_of_unknown(given, list, warnings)
-  local names, known = {}, {}
-  for i, item in ipairs(list) do names[i], known[item.name] = item.name, true end
+local function warn_of_unknown(given, names, warnings)
+  local known = {}
+  for _, name in ipairs(names) do known[name] = true end
   for name in sorted.pairs(given) do
     if not known[name] then
       warnings:add("unknown_policy", ("settings policies.%s: policies/init.lua names no such "
@@ -53,11 +53,11 @@ end
 ---@return table? err { policy?, file?, line?, field?, message }
 function policy.run(mesh, context)
   local given = type(context.settings.policies) == "table" and context.settings.policies or {}
-  local list, err, has_shadow = policy_folder.load(context.policies, context.list,
+  local list, err, has_shadow, names = policy_folder.load(context.policies, context.list,
     context.position, second_list(given))
   if not list then return nil, err end
   context.has_shadow = has_shadow
-  warn_of_unknown(given, list, context.warnings)
+  warn_of_unknown(given, names, context.warnings)
   local carried = carried_attributes(mesh)
   local surroundings = { now = context.now, warnings = context.warnings,
     previous = previous.read(context.previous, context.warnings) }

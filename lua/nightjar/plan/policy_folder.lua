@@ -33,13 +33,19 @@ local function policy_names(files)
   return names
 end
 
+-- Where within init.lua, before what is wrong there: `shadow[2]: expected …`.
+local function located(step, message)
+  if step == "" then return message end
+  return step .. (message:find("^%[") and "" or ": ") .. message
+end
+
 -- One list of names, checked against the files that are there.
 local function check_order(order, files, step, place)
   place = place or "policies/" .. INIT
   local message, path = schema.check(schema.list(schema.name(255), 1000), order)
   if message then
-    return fail(nil, place, ("%s: expected a list of names of policies: %s%s"):format(place, step,
-      message), step .. path)
+    return fail(nil, place, ("%s: expected a list of names of policies: %s"):format(place,
+      located(step, message)), step .. path)
   end
   local seen = {}
   for i, name in ipairs(order) do
@@ -56,14 +62,16 @@ local function check_order(order, files, step, place)
   return order
 end
 
--- What init.lua returned, parted: the list, and the one in its field `shadow`.
+-- What init.lua returned, parted: the list, the one in its field `shadow`, and the name of a field
+-- that means nothing.
 local function part(value)
-  if type(value) ~= "table" then return value, nil end
-  local order, shadow = {}, nil
+  if type(value) ~= "table" then return value end
+  local order = {}
   for key, item in next, value do
-    if key == "shadow" then shadow = item else order[key] = item end
+    if type(key) ~= "string" then order[key] = item end
   end
-  return order, shadow
+  local names = sorted.keys(value)
+  return order, rawget(value, "shadow"), names[1] ~= "shadow" and names[1] or names[2]
 end
 
 -- Each name of two lists once, in their order.
@@ -71,7 +79,7 @@ local function union(a, b)
   local all, seen = {}, {}
   for _, list in ipairs({ a, b }) do
     for _, name in ipairs(list) do
-      if not seen[name] then
+      if type(name) == "string" and not seen[name] then
         seen[name], all[#all + 1] = true, name
       end
     end
@@ -91,11 +99,16 @@ local function read_orders(files, position)
   turn.begin(position, "policies/" .. INIT, 1)
   local value, err = sandbox.new(files):load(INIT)
   if err then return nil, err end
-  local order, shadow = part(value)
+  local order, shadow, unknown = part(value)
+  if unknown then
+    return fail(nil, "policies/" .. INIT, ("policies/init.lua: unknown field %s%s; expected a list "
+      .. "of names of policies, and beside it perhaps `shadow`"):format(text.quote(unknown),
+      nearest.hint(unknown, { "shadow" })), unknown)
+  end
   order, err = check_order(order, files, "")
   if not order then return nil, err end
   if shadow == nil then return { main = order, both = order } end
-  shadow, err = check_order(shadow, files, ".shadow")
+  shadow, err = check_order(shadow, files, "shadow")
   if not shadow then return nil, err end
   return { main = order, shadow = shadow, both = union(order, shadow) }
 end
@@ -134,6 +147,7 @@ end
 ---@return table[]? list { name, file, line of `apply`, box, record } in the order of the list
 ---@return table? err { policy?, file?, line?, field?, message }
 ---@return boolean? has_shadow whether there is a second list
+---@return string[]? names what either list names, once each
 function policy_folder.load(policies, which, position, second)
   local files = texts(policies)
   local orders, err = read_orders(files, position)
@@ -146,7 +160,7 @@ function policy_folder.load(policies, which, position, second)
     list[i], err = load_policy(name, files, position)
     if not list[i] then return nil, err end
   end
-  return list, nil, orders.shadow ~= nil or second ~= nil
+  return list, nil, orders.shadow ~= nil or second ~= nil, union(orders.both, second or {})
 end
 
 return policy_folder

@@ -180,8 +180,25 @@ end
 local KNOWN = { "audience", "member", "meshes", "now", "policies", "previous", "services",
   "settings", "zone" }
 
+local TYPES = { member = "string", meshes = "table", now = "integer", policies = "table",
+  previous = "table", services = "table", settings = "table", zone = "string" }
+
+local function check_type(key, value)
+  local expected = TYPES[key]
+  if expected and (math.type(value) or type(value)) ~= expected then
+    error(("a mesh: %s: expected %s %s, got %s"):format(key, expected == "integer" and "an" or "a",
+      expected, messages.show(value)), 0)
+  elseif key == "audience" and value ~= "private" and value ~= "public" then
+    error('a mesh: audience: expected "private" or "public", got ' .. messages.show(value), 0)
+  end
+end
+
 local function check_fields(part, known)
-  for key in pairs(part) do
+  if type(part) ~= "table" then
+    error("a mesh: expected a table, got " .. messages.show(part), 0)
+  end
+  for key, value in pairs(part) do
+    check_type(key, value)
     local found = is_path(key)
     for _, name in ipairs(known) do found = found or key == name end
     if not found then unknown("a mesh", key, known) end

@@ -37,6 +37,14 @@ describe("memory", function()
     assert.same({ "c" }, json.decode(json.encode(kept.lingering)))
   end)
 
+  it("is what nightjar-plan gets as in force, from an older agent as well", function()
+    local kept = memory.of(plan())
+    assert.same({ clusters = kept.clusters, listeners = kept.plan_listeners },
+      memory.previous(kept))
+    assert.same({ routes = {} }, memory.previous { generation = "g", routes = {} })
+    assert.is_nil(memory.previous(nil))
+  end)
+
   it("visits the routes of what an older agent kept", function()
     local seen = {}
     memory.each_route({ routes = { { listener = "l", path = "/x", clusters = { "a" },

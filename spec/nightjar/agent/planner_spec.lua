@@ -49,6 +49,23 @@ describe("planner", function()
   end)
   after_each(function() cli.remove(folder) end)
 
+  it("names the files of policies and templates in the folders that the operator gave", function()
+    os.execute(("mv %s/policies %s/ours; mv %s/templates %s/pages"):format(folder, folder, folder,
+      folder))
+    settings.policy_dir, settings.envoy_template_dir = folder .. "/ours/", folder .. "/pages"
+    cli.write(folder .. "/ours/one.lua", POLICY:format("error('x')"))
+    refused("policy one: " .. folder:gsub("%p", "%%%0") .. "/ours/one%.lua:3: x$")
+    cli.write(folder .. "/ours/one.lua", POLICY:format("while true do end"))
+    refused("^plan: " .. folder:gsub("%p", "%%%0") .. "/ours/one%.lua:3: used more than")
+    cli.write(folder .. "/ours/one.lua", POLICY:format(""))
+    cli.write(folder .. "/pages/envoy-config.yaml.mustache", "x: {{nme}}\n")
+    refused("^plan: render: " .. folder:gsub("%p", "%%%0") .. "/pages/envoy%-config")
+    settings.policies = { two = {} }
+    cli.write(folder .. "/pages/envoy-config.yaml.mustache", "x: 1\n")
+    assert.equal(("settings policies.two: %s/ours/init.lua names no such policy"):format(folder),
+      assert(plan()).warnings[1].message)
+  end)
+
   it("makes the files of a snapshot, and adds the copies", function()
     local response = assert(plan())
     assert.is_true(response.ok)

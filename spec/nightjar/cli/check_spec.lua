@@ -49,6 +49,20 @@ describe("nightjar check", function()
     assert.equal("policies\ntemplates\n", leftovers())
   end)
 
+  it("plans the second list too", function()
+    edit("/policies/init.lua", "return {", 'return { shadow = { "audience", "loud", "weights" },')
+    cli.write(folder .. "/policies/loud.lua", 'return { about = "x", apply = function(mesh)\n'
+      .. "if mesh.louder then error('louder') end\nreturn mesh end }")
+    local got = run {}
+    assert.same({ 0, "" }, { got.status, got.stderr })
+    assert.matches("\nsecond list: ok, 1 listener, %d+ routes, %d+ clusters\n", got.stdout)
+    edit("/policies/loud.lua", "if mesh.louder then", "if mesh.listeners then")
+    got = run {}
+    assert.same({ 1, "nightjar: plan: policy: policy loud: policies/loud.lua:2: louder\n" },
+      { got.status, got.stderr })
+    assert.matches("\nsecond list: failed\n", got.stdout, 1, true)
+  end)
+
   it("tries templates with an empty mesh where the real one is in AWS", function()
     local got = run({ SERVICE_MEMBER = "srv-0123456789abcdef", NAMESPACE_0 = "x",
       NAMESPACE_0_PORT = 9001 })

@@ -70,6 +70,35 @@ describe("nightjar diff", function()
       .. "    A: extra: 10 → 50 (it has proved itself)\n", got.stdout)
   end)
 
+  it("compares with the second list of B, which others can explain and simulate", function()
+    local a, b = policies "a", policies("b", [[
+      for _, route in ipairs(listener.routes) do
+        for _, entry in ipairs(route.path == "/shop" and route.clusters or {}) do
+          entry.weight = 50
+        end
+      end]])
+    cli.write(b .. "/init.lua", 'return { "own_service", "audience", "weights",\n'
+      .. '  shadow = { "own_service", "audience", "extra", "weights" } }')
+    assert.equal(0, diff(a, b).status)
+    local got = diff(a, b, "--list", "shadow")
+    assert.equal(1, got.status, got.stderr)
+    assert.equal("private-8080  /shop  blue   90 → 50\n    B: extra: 90 → 50\n"
+      .. "private-8080  /shop  green  10 → 50\n    B: extra: 10 → 50\n", got.stdout)
+    local environment = { MESH_FILE = folder .. "/mesh.yaml", TMP_DIR = folder .. "/tmp",
+      POLICY_DIR = b }
+    got = cli.run { "explain", "/shop", "--list", "shadow", environment = environment }
+    assert.matches("extra: 90 → 50", got.stdout, 1, true)
+    got = cli.run { "simulate", "/shop", "--to", "+1s", "--step", "1s", "--list", "shadow",
+      environment = environment }
+    assert.matches("50.0 %%   50.0 %%", got.stdout)
+    got = cli.run { "explain", "--list", "second", environment = environment }
+    assert.same({ 2, 'nightjar: explain: --list: expected main or shadow, got "second"\n' },
+      { got.status, got.stderr })
+    got = diff(b, a, "--list", "shadow")
+    assert.equal(2, got.status)
+    assert.matches("names no list `shadow`", got.stderr, 1, true)
+  end)
+
   it("shows what is gone with the reason, what is new, and the clusters that follow", function()
     local got = diff(policies "a", policies("b", [[
       for i, route in ipairs(listener.routes) do
@@ -154,9 +183,9 @@ cluster  shop-blue@example.local  endpoints  -127.0.0.1:9003
       { "diff: a word is missing; usage: nightjar diff A B", folder .. "/a" },
       { "diff: c: unexpected word", folder .. "/a", folder .. "/b", "c" },
       { "diff: --at: expected unix seconds", folder .. "/a", folder .. "/b", "--at", "soon" },
-      { "diff: " .. folder .. "/none: plan: policies: cannot open folder", folder .. "/a",
+      { "plan: policies: cannot open folder: " .. folder .. "/none", folder .. "/a",
         folder .. "/none" },
-      { "diff: " .. folder .. "/b: plan: policy: policy extra: policies/extra.lua:3: not today",
+      { "plan: policy: policy extra: " .. folder .. "/b/extra.lua:3: not today",
         folder .. "/a", folder .. "/b" },
       { "diff: cannot read: " .. folder .. "/none", folder .. "/a", folder .. "/b", "--snapshot",
         folder .. "/none" },

@@ -38,7 +38,7 @@ end
 describe("explain", function()
   it("shows weights, shares, endpoints and reasons, aligned", function()
     assert.equal([[
-snapshot: a file, 12 s old
+snapshot: a file, 12s old, planned for 1970-01-01T00:16:52Z
 
 listener private-8080: mesh m, port 8080, private
   /shop/cart  (service cart, private)
@@ -55,6 +55,13 @@ listener private-8080: mesh m, port 8080, private
     not me@m, weight 1
         own_service: removed
 ]], explanation.text(explanation.gather(made())))
+  end)
+
+  it("says when the time is before that of the snapshot", function()
+    local early = made()
+    early.now = 400
+    assert.equal("snapshot: a file, planned for 1970-01-01T00:06:40Z, 10m before it was taken",
+      explanation.text(explanation.gather(early)):match("^[^\n]*"))
   end)
 
   it("shows only the route that answers a path: the longest, at a segment's end", function()
@@ -110,6 +117,9 @@ listener private-8080: mesh m, port 8080, private
 
   it("takes a path as a client writes it", function()
     assert.equal("/a/b", explanation.path("/a//b/?x=1"))
+    assert.equal("/b", explanation.path("/a/../../%2e/b"))
+    assert.equal("/a/...", explanation.path("/a/.../"))
+    assert.equal("/", explanation.path("//"))
     assert.equal("/", explanation.path("/"))
     assert.is_nil(explanation.path(nil))
     assert.equal('shop: expected a path that begins with "/"', select(2, explanation.path("shop")))

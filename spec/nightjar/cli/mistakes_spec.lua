@@ -75,8 +75,8 @@ local MISTAKES = {
     expect = "plan: render: templates/x.yaml.mustache:3: {{nme}}: there is no such field; did "
       .. 'you mean "name"?' },
   { "Envoy's admin port is that of a listener", flags = { "--envoy-admin-port", "8080" },
-    expect = "settings: ENVOY_ADMIN_PORT: 8080 is the port of listener private-8080 (mesh "
-      .. "example.local) too; expected another one" },
+    expect = "discovery: ENVOY_ADMIN_PORT: 8080 is the port of the listener of mesh "
+      .. "example.local too; expected another one" },
   { "the folder of policies is not there", flags = { "--policy-dir", "nowhere" },
     expect = "plan: policies: cannot open folder: nowhere: No such file or directory; POLICY_DIR "
       .. "names it" },

@@ -103,6 +103,37 @@ describe("nightjar record", function()
     assert.matches("^nightjar: record: .*/none/kept.json", got.stderr)
   end)
 
+  it("writes into a pipe or a device, which it does not replace", function()
+    keep("snapshot.json", snapshot_now())
+    local got = run { "record", "--output", "/dev/stdout" }
+    assert.same({ 0, "" }, { got.status, got.stderr })
+    assert.equal("nightjar-record", assert(json.decode(got.stdout)).kind)
+    local pipe = folder .. "/pipe"
+    os.execute("mkfifo " .. pipe)
+    local reader = io.popen("timeout 20 cat " .. pipe)
+    assert.equal(0, run({ "record", "--output", pipe }).status)
+    assert.equal("nightjar-record", assert(json.decode(reader:read("a"))).kind)
+    reader:close()
+    assert.equal("fifo", require("host.file").stat(pipe).type)
+  end)
+
+  it("is refused where its snapshot is none", function()
+    keep("snapshot.json", snapshot_now())
+    local kept = assert(json.decode(run({ "record" }).stdout))
+    for expected, change in pairs {
+      ['snapshot.taken_at: expected unix seconds, got "x"'] = { "taken_at", "x" },
+      ["snapshot.meshes: expected a list, got an object"] = { "meshes", { own = {} } },
+    } do
+      local before = kept.snapshot[change[1]]
+      kept.snapshot[change[1]] = change[2]
+      cli.write(folder .. "/broken.json", assert(json.encode(kept)))
+      kept.snapshot[change[1]] = before
+      local got = run({ "explain", "--snapshot", folder .. "/broken.json" }, elsewhere())
+      assert.same({ 1, "", ("nightjar: explain: %s/broken.json: %s\n"):format(folder, expected) },
+        { got.status, got.stdout, got.stderr })
+    end
+  end)
+
   it("says where it looked when no agent has been there; --discover asks the world", function()
     local got = run { "record" }
     assert.equal(1, got.status)

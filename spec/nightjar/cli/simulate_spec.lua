@@ -167,6 +167,6 @@ private-8080  /shop
     assert.equal(1, got.status)
     assert.equal("", got.stdout)
     assert.equal("nightjar: simulate: at 2026-11-26T11:00:00Z: plan: policy: policy ramp: "
-      .. "policies/ramp.lua:2: eleven\n", got.stderr)
+      .. folder .. "/bad/ramp.lua:2: eleven\n", got.stderr)
   end)
 end)

@@ -73,8 +73,8 @@ describe("attributes in the configuration", function()
   it("of a service that is not there are warned of", function()
     local _, warnings = shop.plan(shop.snapshot({ weight = 1 }, { weight = 1 }),
       { settings = { mirror = { attributes = { ["shop-gren"] = { MIRROR = "1" } } } } })
-    assert.equal('settings policies.mirror.attributes.shop-gren; did you mean "shop-green"?: no '
-      .. "such service", warnings[1].message)
+    assert.equal('settings policies.mirror.attributes.shop-gren: no such service; did you '
+      .. 'mean "shop-green"?', warnings[1].message)
   end)
 
   for message, given in pairs({
@@ -177,8 +177,11 @@ describe("a second list in init.lua", function()
     for init, message in pairs({
       ['return { "a", shadow = { "c" } }'] = 'names "c", but there is no policies/c.lua',
       ['return { "a", shadow = { "a", "a" } }'] = 'names "a" twice',
-      ['return { "a", shadow = "b" }'] = "expected a list of names of policies: .shadow",
-      ['return { "a", shade = { "b" } }'] = "expected a list",
+      ['return { "a", shadow = "b" }'] = "expected a list of names of policies: shadow: "
+        .. 'expected a list, got "b"',
+      ['return { "a", shadow = { 1 } }'] = "of policies: shadow[1]: expected a name",
+      ['return { "a", shadov = { "b" } }'] = 'unknown field "shadov"; did you mean "shadow"?; '
+        .. "expected a list of names of policies, and beside it perhaps `shadow`",
     }) do
       local list, err = policy_folder.load(files(init))
       assert.is_nil(list, init)
@@ -191,6 +194,17 @@ describe("a second list in init.lua", function()
     local list, err = policy_folder.load(files('return { "a" }'), "shadow")
     assert.is_nil(list)
     assert.equal("policies/init.lua: names no list `shadow`", err.message)
+  end)
+
+  it("may name a policy that the first does not, which has settings then", function()
+    local settings = { policies = { b = {}, c = {} } }
+    for _, list in ipairs { "main", "shadow" } do
+      local made = assert(build.run(build.own({ build.service("web", { ["/web"] = "7" }) }),
+        { policies = files('return { "a", shadow = { "b" } }'), list = list,
+          settings = settings }))
+      assert.same({ "unknown_policy" }, build.codes(made.warnings))
+      assert.matches("policies.c: ", made.warnings[1].message, 1, true)
+    end
   end)
 
   it("has its examples run too", function()

@@ -241,6 +241,14 @@ describe("settings of policies", function()
     end)
   end
 
+  it("are a table", function()
+    local made, err = with({ ramp = 5 })
+    assert.is_nil(made)
+    assert.equal("policy ramp: settings policies.ramp: expected a table of settings, got 5",
+      err.message)
+    assert.equal("policies.ramp", err.field)
+  end)
+
   it("for a policy that is not in the list are a warning with the nearest", function()
     local made = assert(with({ rmap = { step = 1 } }))
     assert.same({ "unknown_policy" }, build.codes(made.warnings))

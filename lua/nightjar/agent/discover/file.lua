@@ -110,9 +110,15 @@ local function add_others(reading, content, path, settings)
   end
 end
 
-local function check_ports(reading, path)
+-- Only the file tells whether there is an own mesh, so the settings could not know whether its
+-- port is wanted by Envoy's admin interface too.
+local function check_ports(reading, path, admin_port)
   local taken = {}
   for _, mesh in ipairs(reading.meshes) do
+    if mesh.port == admin_port then
+      return ("ENVOY_ADMIN_PORT: %d is the port of the listener of mesh %s too; expected another "
+        .. "one"):format(admin_port, mesh.name or mesh.reference)
+    end
     if taken[mesh.port] then
       return ("%s: %s and %s: both are port %d; expected different ports"):format(path,
         taken[mesh.port], mesh.ref, mesh.port)
@@ -124,7 +130,8 @@ end
 --- Reads the mesh file. One that is not there, is no YAML or has the wrong shape as a whole
 --- leaves the last snapshot in force; a bad service is left out or keeps its last good data.
 ---@param previous table?
----@param settings table  uses mesh_file, service_member, service_port, gateway, namespaces
+---@param settings table  uses mesh_file, service_member, service_port, gateway, namespaces,
+---  envoy_admin_port
 ---@param now integer
 ---@return Reading?
 ---@return string? err
@@ -146,7 +153,7 @@ function file.run(previous, settings, now)
   end
   add_own(reading, content, path, settings, member)
   add_others(reading, content, path, settings)
-  local conflict = check_ports(reading, path)
+  local conflict = check_ports(reading, path, settings.envoy_admin_port)
   if conflict then return nil, conflict end
   return reading
 end

@@ -173,6 +173,15 @@ namespaces:
     assert.matches("own and file:ns-other: both are port 8080", err, 1, true)
   end)
 
+  it("refuses a listener on the port of Envoy's admin interface", function()
+    write(MESH)
+    settings.envoy_admin_port = 9000
+    local snapshot, err = discover()
+    assert.is_nil(snapshot)
+    assert.equal("ENVOY_ADMIN_PORT: 9000 is the port of the listener of mesh "
+      .. "other.local too; expected another one", err)
+  end)
+
   it("says what is wrong where", function()
     for text, message in pairs {
       ["namespaces: [ 5 ]"] = "namespaces[1]: expected a mapping, got 5",
