@@ -29,6 +29,7 @@ describe("policies/shadow.lua", function()
 
   it("is no list where it is empty", function()
     local _, err = run({}, "shadow")
-    assert.equal("policies/init.lua: names no list `shadow`", err.message)
+    assert.equal("policies/init.lua: names no list `shadow`, nor do settings "
+      .. "policies.shadow.list", err.message)
   end)
 end)

@@ -2,11 +2,24 @@
 -- or another, goes through the policies once more, and what each of them did to
 -- a route is shown beneath it.
 
+local difference = require "nightjar.agent.difference"
 local explanation = require "nightjar.cli.explanation"
 local listeners = require "nightjar.cli.listeners"
+local memory = require "nightjar.agent.memory"
 local output = require "nightjar.cli.output"
 local replay = require "nightjar.cli.replay"
 local report = require "nightjar.cli.report"
+
+-- What the agent has in force, which may be something else: a generation is pinned, the last pass
+-- has failed, or somebody has just saved a policy. Whoever asks for another time knows.
+local function in_force(input, plan, args, time)
+  if not input.accepted or time or args.list == "shadow" then return nil end
+  local before = {}
+  for name, value in pairs(input.accepted) do before[name] = value end
+  before.lingering = nil -- these are of the past
+  return { generation = before.generation, pinned = before.pinned ~= nil,
+    difference = difference.between(before, memory.of(plan), {}) }
+end
 
 -- Within sched.run: discovery and nightjar-plan are waited for.
 local function make_plan(settings, args, time)
@@ -17,6 +30,7 @@ local function make_plan(settings, args, time)
   if not response then return nil, problem end
   return { plan = response.plan, warnings = response.warnings, origin = input.origin,
     taken_at = input.snapshot.taken_at, now = input.at,
+    in_force = in_force(input, response.plan, args, time),
     other_policies = replay.has_other_policies(input, response) }
 end
 
@@ -67,19 +81,21 @@ changed it, and why. What a policy took out of a route stands below it, with the
 reason. With PATH, only the routes that answer a request for that path are shown.
 
 The snapshot is that of the agent with the same TMP_DIR, together with what it has
-in force; without one the mesh is discovered now.
+in force, and where that is not what the policies make now (a generation is pinned, a
+policy has just been edited), a line says so; without one the mesh is discovered now.
 
 A second list of policies, which init.lua or the configuration may name beside the
 first, is explained with --list shadow.
 
 --json prints {snapshot, taken_at, now, other_policies (than a record was made with),
-path?, listeners: [{name, mesh, port, audience, routes: [{path, match?, service,
-audience, why, clusters, removed}], removed}]}, with hash, mirrors, timeout,
-idle_timeout and retries of a route that has them. An item of `clusters` has cluster,
-service, color, weight, share (0..1), audience, cookie?, endpoints (that get traffic),
-priorities? ([{priority, endpoints}]), unhealthy, http2, stale, age, why (lines) and
-chain: [{by, text, key?, since?, from?, to?, reason?}]; `by` is "service NAME" or a
-policy's name. match, hash, mirrors, retries and cookie have the form of the mesh in
+in_force? ({generation, pinned, difference: lines from it to the plan}), path?,
+listeners: [{name, mesh, port, audience, routes: [{path, match?, service, audience,
+why, clusters, removed}], removed}]}, with hash, mirrors, timeout, idle_timeout and
+retries of a route that has them. An item of `clusters` has cluster, service, color,
+weight, share (0..1), audience, cookie?, endpoints (that get traffic), priorities?
+([{priority, endpoints}]), unhealthy, http2, stale, age, why (lines) and chain: [{by,
+text, key?, since?, from?, to?, reason?}]; `by` is "service NAME" or a policy's name.
+match, hash, mirrors, retries and cookie have the form of the mesh in
 docs/policies.md.]],
   run = run,
 }

@@ -152,7 +152,7 @@ function explanation.gather(made, path, name)
     end
   end
   return { snapshot = made.origin, taken_at = made.taken_at, now = made.now, path = path,
-    other_policies = made.other_policies, listeners = listeners }
+    other_policies = made.other_policies, in_force = made.in_force, listeners = listeners }
 end
 
 local function endpoints_text(facts)
@@ -227,12 +227,20 @@ local function time_text(facts)
   return ("%s old, planned for %s"):format(span, at)
 end
 
+-- Silent where what is in force is what is shown.
+local function in_force_text(one)
+  if #one.difference == 0 then return "" end
+  return report.plain(("in force: generation %s%s, which this is not: %s"):format(one.generation,
+    one.pinned and ", pinned" or "", table.concat(one.difference, "; "))) .. "\n"
+end
+
 ---The facts as text for a person.
 ---@param facts table what gather() returned
 ---@return string
 function explanation.text(facts)
   local out = { ("snapshot: %s, %s\n"):format(report.plain(facts.snapshot), time_text(facts)) }
   if facts.other_policies then out[2] = "policies: others than the record was made with\n" end
+  if facts.in_force then out[#out + 1] = in_force_text(facts.in_force) end
   if #facts.listeners == 0 then out[#out + 1] = "no listeners\n" end
   for _, listener in ipairs(facts.listeners) do listener_text(out, listener, facts.path) end
   return table.concat(out)

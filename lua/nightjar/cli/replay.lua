@@ -19,6 +19,7 @@ local replay = {}
 ---@field settings table
 ---@field list? "main"|"shadow" which of the lists of init.lua; the first by default
 ---@field plan_only? boolean make no files
+---@field accepted? table what the agent noted of the generation in force; where the snapshot is its
 ---@field recorded? { policies: string } hashes of what a record was made with
 
 -- The lists that init.lua may name (docs/policies.md, "Composing").
@@ -95,6 +96,7 @@ function replay.current(settings, only)
   if only ~= "world" then
     input.snapshot, err = snapshot.of_agent(settings)
     input.origin = "the agent, " .. settings.state_dir .. "/snapshot.json"
+    input.accepted = input.snapshot and accepted
     if input.snapshot or err or only == "agent" then return input.snapshot and input, err end
   end
   input.snapshot, err = snapshot.discover(settings)

@@ -135,7 +135,8 @@ local function choose(orders, which, second, files)
   if which == "shadow" and second then
     return check_order(second, files, "", "settings policies.shadow.list")
   elseif not orders[which] then
-    return fail(nil, "policies/" .. INIT, "policies/init.lua: names no list `shadow`")
+    return fail(nil, "policies/" .. INIT, "policies/init.lua: names no list `shadow`, "
+      .. "nor do settings policies.shadow.list")
   end
   return orders[which]
 end

@@ -193,7 +193,8 @@ describe("a second list in init.lua", function()
   it("must be there when it is asked for", function()
     local list, err = policy_folder.load(files('return { "a" }'), "shadow")
     assert.is_nil(list)
-    assert.equal("policies/init.lua: names no list `shadow`", err.message)
+    assert.equal("policies/init.lua: names no list `shadow`, nor do settings "
+      .. "policies.shadow.list", err.message)
   end)
 
   it("may name a policy that the first does not, which has settings then", function()
