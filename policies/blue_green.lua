@@ -22,8 +22,8 @@ local function switch(route, group, color, clusters)
   local lacks = not active and "key for this path"
     or walk.usable(clusters[active.cluster]) == 0 and "usable endpoint"
   if lacks then
-    table.insert(route.why, ("ACTIVE_COLOR is %s, which has no %s: the weights count"):format(
-      text.quote(color), lacks))
+    table.insert(route.why, ("ACTIVE_COLOR of %s is %s, which has no %s: the weights count")
+      :format(group.service, text.quote(color), lacks))
     return
   end
   if group.total == 0 then return end
@@ -33,10 +33,26 @@ local function switch(route, group, color, clusters)
   end
 end
 
+-- A mistyped color is no reason to switch, and one to say so.
+local function warn_of_unknown(mesh, active)
+  local exists = {}
+  for _, cluster in ipairs(mesh.clusters) do
+    exists[cluster.mesh .. "/" .. cluster.service .. "\1" .. cluster.color] = true
+  end
+  for _, cluster in ipairs(mesh.clusters) do
+    local service, said = cluster.mesh .. "/" .. cluster.service, cluster.attributes.ACTIVE_COLOR
+    if said and said ~= "" and active[service] == said and not exists[service .. "\1" .. said] then
+      attributes.warn(mesh, cluster, "ACTIVE_COLOR", ("%s is no color of %s"):format(
+        text.quote(said), text.quote(cluster.service)))
+    end
+  end
+end
+
 ---@param mesh nightjar.Mesh
 ---@return nightjar.Mesh
 local function apply(mesh)
   local active, clusters = attributes.by_service(mesh, "ACTIVE_COLOR", COLOR), walk.clusters(mesh)
+  warn_of_unknown(mesh, active)
   for listener, route in walk.routes(mesh) do
     for _, group in ipairs(walk.services(route)) do
       local color = active[listener.mesh .. "/" .. group.service]
@@ -63,7 +79,8 @@ return {
     },
     {
       about = "a color that does not exist changes nothing",
-      given = says(90, 10, "purple"), expect = example.weights(90, 10),
+      given = says(90, 10, "purple"), expect = example.warned(example.weights(90, 10),
+        "ACTIVE_COLOR"),
     },
     {
       about = "nobody is sent to a color that cannot answer",

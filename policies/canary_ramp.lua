@@ -75,7 +75,7 @@ local function ramp_up(route, group, ramps, now, able)
   end
   if #reasons == 0 or group.total == 0 then return end
   fit(wanted, group)
-  local moved, problem = shares.give(route, group, wanted, able)
+  local moved, problem = shares.give(route, group, wanted, able, "what the ramp leaves")
   for _, item in ipairs(reasons) do
     table.insert(item[1].why, item[2] .. (moved and "" or "; not in force: " .. problem))
   end

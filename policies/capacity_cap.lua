@@ -26,7 +26,7 @@ local function cap(route, group, clusters, factors, default)
     local factor = factors[entry.cluster] or default
     if factor then most[entry] = math.min(1, counts[entry] / sum * factor) end
   end
-  local limited = shares.limit(route, group, most)
+  local limited = shares.limit(route, group, most, nil, "what capped colors may not have")
   for _, entry in ipairs(group.entries) do
     if limited and limited[entry] then
       table.insert(entry.why, ("capped: %d of %d healthy endpoints × %.4g"):format(

@@ -25,7 +25,8 @@ local function drain(route, group, deadlines, now, able)
     if deadlines[entry.cluster] then wanted[entry], drained[#drained + 1] = 0, entry end
   end
   if #drained == 0 or group.total == 0 then return end
-  local moved, problem = shares.give(route, group, wanted, able)
+  local moved, problem = shares.give(route, group, wanted, able,
+    "what drained colors leave")
   for _, entry in ipairs(drained) do
     local deadline = deadlines[entry.cluster]
     local reason = ("drained; clients with its cookie %s %s"):format(

@@ -57,7 +57,7 @@ local function apply(mesh, settings, now, previous)
   local durations = attributes.collect(mesh, "DAMPING", parse.duration)
   local default = parse.duration.read(settings.duration)
   if not default then error("settings: duration: expected " .. parse.duration.expected, 0) end
-  local before = in_force.endpoints(previous)
+  local before = in_force.endpoints(previous, mesh)
   for _, cluster in ipairs(mesh.clusters) do
     local duration, old = durations[cluster.name] or default, before[cluster.name]
     if duration > 0 and old then damp(cluster, old, duration, now) end

@@ -58,11 +58,20 @@ local function hold(old, today, removed, clusters, own)
   return route
 end
 
+local function total(route)
+  local sum = 0
+  for _, entry in ipairs(route and route.clusters or {}) do sum = sum + entry.weight end
+  return sum
+end
+
 local function freeze(listener, old, clusters, own)
   local today, frozen = by_identity(listener.routes), by_identity(old.routes)
   local routes = {}
   for _, route in ipairs(old.routes) do
-    local held = hold(route, today[identity(route)], old.removed or {}, clusters, own)
+    local present = today[identity(route)]
+    local held = hold(route, present, old.removed or {}, clusters, own)
+    -- Whoever had the weight is gone: better the mesh's word than no answer.
+    if total(held) == 0 and total(present) > 0 then held = present end
     if #held.clusters > 0 then routes[#routes + 1] = held end
   end
   for _, route in ipairs(listener.routes) do

@@ -8,6 +8,9 @@ local parse = require("lib.parse")
 local shares = require("lib.shares")
 local walk = require("lib.walk")
 
+-- What is said of those who get it.
+local REST = "what held colors may not have"
+
 local function read_gates(mesh, settings)
   local gates = attributes.collect(mesh, "HEALTH_GATE", parse.amount)
   local default = settings.healthy ~= "" and parse.amount.read(settings.healthy) or nil
@@ -34,6 +37,25 @@ local function closed(gate, cluster)
   return ("%d of %d endpoints are healthy, %d are wanted"):format(usable, all, wanted)
 end
 
+-- Where a switch or the end of a ramp left nobody else a weight, the others take
+-- the rest by the weights of their keys: a gate holds at 100 % too.
+local function give_back(route, group, most, context)
+  local wanted, held, sum = {}, 0, 0
+  for _, entry in ipairs(group.entries) do
+    local weight = not most[entry] and context.able(entry) and attributes.weight_of(
+      context.clusters[entry.cluster], route.path, entry.audience) or 0
+    wanted[entry], held, sum = weight, held + (most[entry] or 0), sum + weight
+  end
+  if sum == 0 or held >= 1 then return nil end
+  local limited = {}
+  for _, entry in ipairs(group.entries) do
+    wanted[entry] = most[entry] or wanted[entry] / sum * (1 - held)
+    limited[entry] = most[entry] ~= nil
+    if not limited[entry] and wanted[entry] > 0 then table.insert(entry.why, REST) end
+  end
+  return shares.give(route, group, wanted, context.able) and limited or nil
+end
+
 local function hold(route, group, gates, context)
   local most, reasons = {}, {}
   for _, entry in ipairs(group.entries) do
@@ -42,7 +64,8 @@ local function hold(route, group, gates, context)
     if reason then most[entry], reasons[#reasons + 1] = context.share, { entry, reason } end
   end
   if #reasons == 0 then return end
-  local limited, problem = shares.limit(route, group, most, context.able)
+  local limited, problem = shares.limit(route, group, most, context.able, REST)
+  if not limited and problem then limited = give_back(route, group, most, context) end
   for _, item in ipairs(reasons) do
     local entry, reason = item[1], item[2]
     if limited and limited[entry] then

@@ -12,13 +12,25 @@ local LEAST = 0.0001
 
 local MOST = 4 -- mirrors of one route
 
--- The mirrors of a route. What goes to one color alone needs no copy there.
-local function mirrors_of(route, parts, clusters)
+-- The colors of a path, as its plain route has them.
+local function colors_by_path(listener)
+  local colors = {}
+  for _, route in ipairs(listener.routes) do
+    if not route.match then colors[route.path] = route.clusters end
+  end
+  return colors
+end
+
+-- The mirrors of a route. Those who are sent to a color by a cookie or a header
+-- are copied as well. What goes to one color alone needs no copy there.
+local function mirrors_of(route, colors, parts, clusters)
   local mirrors = route.mirrors or {}
-  for _, entry in ipairs(#route.clusters > 1 and route.clusters or {}) do
+  local only = #route.clusters == 1 and route.clusters[1].cluster
+  for _, entry in ipairs(colors) do
     -- Without the noise of binary fractions: 28, not 28.000000000000004.
     local percent = math.floor((parts[entry.cluster] or 0) * 1e6 + 0.5) / 1e4
-    if percent >= LEAST and #mirrors < MOST and walk.usable(clusters[entry.cluster]) > 0 then
+    if percent >= LEAST and #mirrors < MOST and entry.cluster ~= only
+      and walk.usable(clusters[entry.cluster]) > 0 then
       mirrors[#mirrors + 1] = { cluster = entry.cluster, percent = percent }
       table.insert(route.why, ("%.4g %% of the requests are copied to color %s"):format(percent,
         entry.color))
@@ -31,7 +43,12 @@ end
 ---@return nightjar.Mesh
 local function apply(mesh)
   local parts, clusters = attributes.collect(mesh, "MIRROR", parse.percent), walk.clusters(mesh)
-  for _, route in walk.routes(mesh) do route.mirrors = mirrors_of(route, parts, clusters) end
+  for _, listener in ipairs(mesh.listeners) do
+    local colors = colors_by_path(listener)
+    for _, route in ipairs(listener.routes) do
+      route.mirrors = mirrors_of(route, colors[route.path] or {}, parts, clusters)
+    end
+  end
   return mesh
 end
 

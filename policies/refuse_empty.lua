@@ -58,7 +58,7 @@ end
 ---@return nightjar.Mesh
 local function apply(mesh, settings, now, previous)
   local floors, before = attributes.collect(mesh, "MIN_ENDPOINTS", parse.amount),
-    in_force.endpoints(previous)
+    in_force.endpoints(previous, mesh)
   local default = settings.min ~= "" and parse.amount.read(settings.min) or nil
   if settings.min ~= "" and not default then
     error("settings: min: expected " .. parse.amount.expected, 0)

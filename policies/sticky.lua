@@ -45,10 +45,12 @@ local function apply(mesh, settings)
     error("settings: by: expected " .. parser.expected, 0)
   end
   for listener, route in walk.routes(mesh) do
-    local hash = default
+    local hash
+    -- Of several services on one path the first that says something speaks for it.
     for _, group in ipairs(walk.services(route)) do
-      hash = hashes[listener.mesh .. "/" .. group.service] or hash
+      hash = hash or hashes[listener.mesh .. "/" .. group.service]
     end
+    hash = hash or default
     if hash and #route.clusters > 1 then
       route.hash = { hash }
       table.insert(route.why, hash.header and ("clients stay by header %s"):format(hash.header)

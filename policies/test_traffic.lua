@@ -22,15 +22,19 @@ local function apply(mesh, settings)
   local tested = attributes.collect(mesh, "TEST_TRAFFIC", parse.switch)
   local condition = { header = settings.header:lower() }
   if #settings.header_values > 0 then condition.values = settings.header_values end
+  local clusters, second = walk.clusters(mesh), {}
   for listener, route in walk.routes(mesh) do
     for _, entry in ipairs(route.clusters) do
       local is_tested = tested[entry.cluster]
       if is_tested == nil then is_tested = entry.color == settings.color end
-      if is_tested and not route.match then
-        variants.add(listener, route, { condition }, entry,
-          ("test traffic: color %s is tested"):format(entry.color))
+      if is_tested and not route.match and not variants.add(listener, route, { condition }, entry,
+        ("test traffic: color %s is tested"):format(entry.color)) then
+        second[entry.cluster] = tested[entry.cluster]
       end
     end
+  end
+  for name in pairs(second) do
+    attributes.warn(mesh, clusters[name], "TEST_TRAFFIC", "another color of its path is tested")
   end
   return mesh
 end

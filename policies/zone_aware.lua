@@ -49,7 +49,8 @@ local function apply(mesh, settings)
       local count = usable_in(cluster, zone)
       if count >= settings.min_endpoints then
         prefer(cluster, zone)
-        reasons[cluster.name] = ("zone %s first: %d endpoints"):format(zone, count)
+        reasons[cluster.name] = ("zone %s first: %d endpoint%s"):format(zone, count,
+          count == 1 and "" or "s")
       else
         reasons[cluster.name] = ("zone %s is not preferred: %d of %d endpoints that are wanted")
           :format(zone, count, settings.min_endpoints)

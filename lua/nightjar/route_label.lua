@@ -36,6 +36,19 @@ function route_label.of(path, match)
   return path .. " when " .. route_label.match(match)
 end
 
+---What a person calls the clusters of a route: their colors, or the clusters where two of one
+---color stand in it.
+---@param clusters { cluster: string, color: string }[]
+---@return string[] # in the same order
+function route_label.colors(clusters)
+  local count, names = {}, {}
+  for _, entry in ipairs(clusters) do count[entry.color] = (count[entry.color] or 0) + 1 end
+  for i, entry in ipairs(clusters) do
+    names[i] = count[entry.color] > 1 and entry.cluster or entry.color
+  end
+  return names
+end
+
 local function condition_key(condition)
   local values = condition.values and table.move(condition.values, 1, #condition.values, 1, {})
   if values then table.sort(values) end

@@ -222,16 +222,6 @@ function Plan:routes()
   return labels
 end
 
--- By color; by cluster where two have one color.
-local function names_of(route)
-  local count, names = {}, {}
-  for _, entry in ipairs(route.clusters) do count[entry.color] = (count[entry.color] or 0) + 1 end
-  for i, entry in ipairs(route.clusters) do
-    names[i] = count[entry.color] > 1 and entry.cluster or entry.color
-  end
-  return names
-end
-
 ---@param path string
 ---@param match? table
 ---@return table<string, integer>? weights by color (by cluster where two have one color); nil when
@@ -239,7 +229,7 @@ end
 function Plan:weights(path, match)
   local route = find_route(self, path, match)
   if not route then return nil end
-  local names, weights = names_of(route), {}
+  local names, weights = route_label.colors(route.clusters), {}
   for i, entry in ipairs(route.clusters) do weights[names[i]] = entry.weight end
   return weights
 end
@@ -274,7 +264,7 @@ end
 function Plan:why(path, color, match)
   local route = find_route(self, path, match)
   local found = not color and route or nil
-  for i, name in ipairs(color and route and names_of(route) or {}) do
+  for i, name in ipairs(color and route and route_label.colors(route.clusters) or {}) do
     local entry = route.clusters[i]
     if name == color or entry.cluster == color then found = entry end
   end

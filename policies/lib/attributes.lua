@@ -2,6 +2,7 @@
 -- warned of, by service and attribute, and counts as not set: one bad attribute
 -- never stops a policy.
 
+local parse = require("lib.parse")
 local text = require("lib.text")
 
 local attributes = {}
@@ -45,6 +46,34 @@ function attributes.collect(mesh, key, parser)
   return values
 end
 
+-- The path that an attribute names behind its key, as routes write it; nil where it is none.
+local function path_of(word)
+  if word == "*" then return "/" end
+  local path = word:match("^/.*$")
+  path = path and path:gsub("//+", "/")
+  return path == "/" and path or path and path:gsub("/$", "")
+end
+
+local function audience_of(key)
+  return (key:sub(1, 1) == "?" or key:lower():find("^%[private%]")) and "private" or "public"
+end
+
+---The weight that a cluster's own key gives it on a path, whatever policies have
+---made of it since.
+---@param cluster nightjar.Cluster
+---@param path string
+---@param audience string `public` or `private`: of the entry
+---@return integer
+function attributes.weight_of(cluster, path, audience)
+  for key, value in pairs(cluster.attributes) do
+    local word = key:match("^%[%a+%](.*)$") or key:match("^%??([/*].*)$")
+    if word and path_of(word) == path and audience_of(key) == audience then
+      return parse.integer(0, 65535).read(value) or 1
+    end
+  end
+  return 0
+end
+
 ---What each cluster says under one key for each path: `TIMEOUT` is for all of
 ---its paths, `TIMEOUT:/shop` for one, which wins.
 ---@param mesh nightjar.Mesh
@@ -55,10 +84,13 @@ function attributes.collect_paths(mesh, key, parser)
   local general, special = attributes.collect(mesh, key, parser), {}
   for _, cluster in ipairs(mesh.clusters) do
     for name in pairs(cluster.attributes) do
-      local path = name:match("^" .. key .. ":(/.*)$")
+      local word = name:match("^" .. key .. ":(.*)$")
+      local path = word and path_of(word)
       if path then
-        if path ~= "/" then path = path:gsub("/+$", "") end
         special[cluster.name .. path] = read(mesh, cluster, name, parser)
+      elseif word then
+        attributes.warn(mesh, cluster, name, ("expected a path without a mark such as %s:/shop")
+          :format(key))
       end
     end
   end

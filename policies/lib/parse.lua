@@ -29,6 +29,7 @@ parse.switch = {
 
 ---@param min integer
 ---@param max integer
+---@return { read: (fun(value: string): integer?), expected: string }
 function parse.integer(min, max)
   return {
     expected = ("an integer %d..%d"):format(min, max),
@@ -41,6 +42,7 @@ end
 
 ---@param min number
 ---@param max number
+---@return { read: (fun(value: string): number?), expected: string }
 function parse.number(min, max)
   return {
     expected = ("a number %s..%s"):format(min, max),

@@ -72,9 +72,10 @@ end
 ---@param group { entries: nightjar.Entry[], total: integer } of walk.services
 ---@param wanted table<nightjar.Entry, number> part of 1 by entry, together at most 1
 ---@param able? fun(entry: nightjar.Entry): boolean of walk.able: who can answer; nil: everybody
+---@param rest_reason? string what to say of the others where their weights change
 ---@return boolean moved false when nobody is there to take the rest
 ---@return string? reason why nothing was moved
-function shares.give(route, group, wanted, able)
+function shares.give(route, group, wanted, able, rest_reason)
   local taken, rest = 0, 0
   for _, entry in ipairs(group.entries) do
     if wanted[entry] then taken = taken + wanted[entry] else rest = rest + entry.weight end
@@ -87,11 +88,17 @@ function shares.give(route, group, wanted, able)
   if able and loses_all(group, of_group, able) then
     return false, "no color that would get the traffic has a usable endpoint"
   end
-  local parts = {}
+  local parts, before = {}, {}
   for i, entry in ipairs(route.clusters) do
     parts[i] = of_group[entry] and of_group[entry] * group.total or entry.weight
+    before[entry] = entry.weight
   end
   shares.set(route.clusters, parts)
+  for _, entry in ipairs(group.entries) do
+    if rest_reason and not wanted[entry] and entry.weight ~= before[entry] then
+      table.insert(entry.why, rest_reason)
+    end
+  end
   return true
 end
 
@@ -101,9 +108,10 @@ end
 ---@param group { entries: nightjar.Entry[], total: integer } of walk.services
 ---@param most table<nightjar.Entry, number> part of 1 by entry
 ---@param able? fun(entry: nightjar.Entry): boolean as for `give`
+---@param rest_reason? string as for `give`
 ---@return table<nightjar.Entry, boolean>? limited those that were held back; nil when none was
 ---@return string? reason why nobody was, where somebody has more than his most
-function shares.limit(route, group, most, able)
+function shares.limit(route, group, most, able, rest_reason)
   if group.total == 0 then return nil end
   local limited, any = {}, false
   -- Each round may push another entry over its own limit.
@@ -124,7 +132,7 @@ function shares.limit(route, group, most, able)
   if not any then return nil end
   local wanted = {}
   for _, entry in ipairs(group.entries) do wanted[entry] = limited[entry] and most[entry] end
-  local moved, reason = shares.give(route, group, wanted, able)
+  local moved, reason = shares.give(route, group, wanted, able, rest_reason)
   return moved and limited or nil, reason
 end
 

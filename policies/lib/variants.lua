@@ -15,7 +15,7 @@ end
 ---What makes a route that route: its path and what it matches, in whatever order
 ---conditions and values stand.
 ---@param path string
----@param match Condition[]?
+---@param match nightjar.Condition[]?
 ---@return string
 function variants.identity(path, match)
   local parts = {}

@@ -35,4 +35,12 @@ describe("policies/blue_green.lua", function()
       { build.service("other", { SERVICE = "other", COLOR = "red", ["/shop"] = "50" }) }))
     assert.same({ blue = 0, green = 50, red = 50 }, shop.shares(plan))
   end)
+
+  it("warns of a color that does not exist, where the attribute is", function()
+    local made, warnings = shop.plan(shop.snapshot({ weight = 90 },
+      { weight = 10, ACTIVE_COLOR = "Green" }))
+    assert.same({ blue = 90, green = 10 }, shop.shares(made))
+    assert.equal('mesh "example.local": service "shop-green": attribute "ACTIVE_COLOR": '
+      .. '"Green" is no color of "shop"; it is not used', warnings[1].message)
+  end)
 end)

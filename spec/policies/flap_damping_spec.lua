@@ -60,4 +60,14 @@ describe("policies/flap_damping.lua", function()
       { at = 60, { health = "HEALTHY", health_since = 58 } })
     assert.same({ blue = 90, green = 10 }, shop.shares(plan))
   end)
+
+  it("does not keep a task whose address a new one has", function()
+    local first = shop.plan(shop.snapshot({ weight = 1, DAMPING = "1h",
+      instances = { build.instance(1), build.instance(2) } }, { weight = 1 }))
+    local again = build.instance(3, { AWS_INSTANCE_IPV4 = "10.0.0.1" })
+    local second = shop.plan(shop.snapshot({ weight = 1, DAMPING = "1h",
+      instances = { build.instance(2), again } }, { weight = 1 }),
+      { previous = shop.in_force(first) })
+    assert.same({ "task-02" }, shop.endpoints(second, "blue"))
+  end)
 end)

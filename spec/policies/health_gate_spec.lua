@@ -45,4 +45,22 @@ describe("policies/health_gate.lua", function()
     assert.matches("2 of 3 endpoints are healthy, 3 are wanted; not held: no color",
       shop.why(made, "green"), 1, true)
   end)
+
+  for name, value in pairs({ RAMP_START = "1", ACTIVE_COLOR = "green" }) do
+    it("holds a color that has everything by " .. name, function()
+      local made = shop.plan(shop.snapshot({ weight = 90 }, { weight = 10, endpoints = 2,
+        unhealthy = 1, HEALTH_GATE = "100%", [name] = value }))
+      assert.same({ blue = 100, green = 0 }, shop.shares(made))
+      assert.matches("held: 1 of 2 endpoints are healthy, 2 are wanted", shop.why(made, "green"), 1,
+        true)
+    end)
+  end
+
+  it("gives nothing back to a color that is switched off, or cannot answer", function()
+    for _, blue in ipairs({ { weight = 0 }, { weight = 90, endpoints = 0 } }) do
+      local made = shop.plan(shop.snapshot(blue, { weight = 10, endpoints = 2, unhealthy = 1,
+        HEALTH_GATE = "100%", RAMP_START = "1" }))
+      assert.equal(100, shop.shares(made).green)
+    end
+  end)
 end)

@@ -8,7 +8,7 @@ local random_mesh = require("spec.support.random_mesh")
 local schema = require("nightjar.plan.schema")
 local shop = require("spec.support.shop")
 
-local ROUNDS = tonumber(os.getenv("MESHES") or os.getenv("ASAN_OPTIONS") and 60 or 300)
+local ROUNDS = tonumber(os.getenv("MESHES") or os.getenv("ASAN_OPTIONS") and 30 or 150)
 local PASSES = 20
 
 local shipped = assert(policy_folder.load(build.shipped_policies()))

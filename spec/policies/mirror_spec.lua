@@ -32,4 +32,28 @@ describe("policies/mirror.lua", function()
       assert.same({}, warnings)
     end)
   end
+
+  it("copies requests of those whose cookie keeps them on another color", function()
+    local routes = shop.routes(shop.plan(shop.snapshot({ weight = 100, COLOR_COOKIE = "yes" },
+      { weight = 1, MIRROR = "50" })))
+    local copied = {}
+    for i, route in ipairs(routes) do
+      copied[i] = route.mirrors and route.mirrors[1].cluster or ""
+    end
+    assert.same({ "shop-green@example.local", "", "shop-green@example.local" }, copied)
+  end)
+
+  it("leaves mirrors of a policy before it", function()
+    local mirror = [[
+      for _, route in ipairs(mesh.listeners[1].routes) do
+        route.mirrors = { { cluster = "shop-green@example.local", percent = 3 } }
+      end]]
+    local policies = build.shipped_policies({ "mine", "mirror", "weights" })
+    table.insert(policies, { name = "mine.lua", text = build.policy(mirror) })
+    local plan = build.plan(shop.snapshot({ weight = 1, MIRROR = "7" }, { weight = 1 }),
+      { policies = policies })
+    local percents = {}
+    for i, item in ipairs(plan.listeners[1].routes[1].mirrors) do percents[i] = item.percent end
+    assert.same({ 3, 7 }, percents)
+  end)
 end)

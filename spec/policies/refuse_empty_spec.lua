@@ -68,4 +68,14 @@ describe("policies/refuse_empty.lua", function()
     end
     assert.equal(1, own)
   end)
+
+  it("keeps no address that is another color's by now", function()
+    local first = shop.plan(shop.snapshot({ weight = 50, MIN_ENDPOINTS = "1",
+      instances = { build.instance(1) } }, { weight = 50, instances = { build.instance(2) } }))
+    local again = build.instance(3, { AWS_INSTANCE_IPV4 = "10.0.0.1" })
+    local second = shop.plan(shop.snapshot({ weight = 50, MIN_ENDPOINTS = "1", instances = {} },
+      { weight = 50, instances = { build.instance(2), again } }),
+      { previous = shop.in_force(first) })
+    assert.same({ green = 100 }, shop.shares(second))
+  end)
 end)

@@ -43,4 +43,12 @@ describe("policies/sticky.lua", function()
       assert.same({ "bad_attribute" }, build.codes(warnings))
     end)
   end
+
+  it("follows the first of two services on one path", function()
+    local other = build.service("a-one", { SERVICE = "a", ["/shop"] = "1",
+      STICKY = "header:x-a" })
+    local made = shop.plan(shop.snapshot({ weight = 1, STICKY = "header:x-b" }, { weight = 1 },
+      { other }))
+    assert.same({ { header = "x-a" } }, shop.routes(made)[1].hash)
+  end)
 end)

@@ -41,4 +41,12 @@ describe("policies/test_traffic.lua", function()
     assert.matches("policy test_traffic: policies/test_traffic.lua:%d+: settings: header: expected "
       .. "the name of a header", err)
   end)
+
+  it("warns of a second color that is tested, which gets nothing", function()
+    local made, warnings = shop.plan(shop.snapshot({ weight = 1, TEST_TRAFFIC = "yes" },
+      { weight = 1, TEST_TRAFFIC = "yes" }))
+    assert.equal("blue", shop.routes(made)[1].clusters[1].color)
+    assert.equal("shop-green", warnings[1].service)
+    assert.equal("TEST_TRAFFIC", warnings[1].attribute)
+  end)
 end)

@@ -57,4 +57,13 @@ describe("policies/timeouts_retries.lua", function()
     assert.matches("2 retries on 5xx (RETRY_ON of color blue)", why, 1, true)
     assert.matches("timeout 86400 s", why, 1, true)
   end)
+
+  it("warns of a path that is none, and reads one however it is written", function()
+    for key, is_read in pairs({ ["TIMEOUT:/shop/"] = true, ["TIMEOUT://shop"] = true,
+      ["TIMEOUT:?/shop"] = false, ["TIMEOUT:shop"] = false, ["TIMEOUT:"] = false }) do
+      local made, warnings = shop.plan(shop.snapshot({ weight = 1, [key] = "7s" }, { weight = 1 }))
+      assert.equal(is_read and 7 or nil, shop.routes(made)[1].timeout, key)
+      assert.equal(not is_read and key or nil, warnings[1] and warnings[1].attribute)
+    end
+  end)
 end)

@@ -20,7 +20,7 @@ describe("policies/zone_aware.lua", function()
   it("prefers the zone that the container is in", function()
     local list, why = priorities({ zone = "b" })
     assert.same({ 1, 0 }, list)
-    assert.matches("zone b first: 1 endpoints", why, 1, true)
+    assert.matches("zone b first: 1 endpoint", why, 1, true)
   end)
 
   it("prefers nothing where the zone is not known, and says so", function()

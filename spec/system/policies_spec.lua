@@ -92,6 +92,21 @@ describe("in the traffic of a real Envoy", function()
       { green = seen.green, others = seen.blue + seen.red }, SPLIT))
   end)
 
+  it("a ramp at its end is held by a gate, and sends nobody to nobody", function()
+    say({ weight = 90 }, { weight = 10, ports = { ports.green, dead }, RAMP_START = "1",
+      health = { "healthy", "unhealthy" }, HEALTH_GATE = "100%" })
+    assert.same({ blue = 200 }, it_is:count("/shop", nil, 200))
+    say({ weight = 90 }, { weight = 10, ports = {}, RAMP_START = "1" })
+    assert.same({ blue = 200 }, it_is:count("/shop", nil, 200))
+    say({ weight = 90 }, { weight = 10, RAMP_START = "1", HEALTH_GATE = "100%" })
+    assert.same({ green = 200 }, it_is:count("/shop", nil, 200))
+  end)
+
+  it("drain_color keeps the last color that can answer", function()
+    say({ weight = 50, DRAIN_UNTIL = seconds_from_now(-60) }, { weight = 50, ports = {} })
+    assert.same({ blue = 200 }, it_is:count("/shop", nil, 200))
+  end)
+
   it("schedule follows the clock", function()
     say({ weight = 0, SCHEDULE = "Mon-Sun 00:00-24:00 = 10" }, { weight = 90 })
     splits({ blue = 0.1, green = 0.9 })

@@ -252,17 +252,6 @@ local function add(rows, cells, why)
   rows[#rows + 1] = { cells = cells, why = why }
 end
 
--- A color, or the cluster where two of one color stand in the route.
-local function labels(route)
-  local count, result = {}, {}
-  for _, entry in ipairs(route.clusters) do count[entry.color] = (count[entry.color] or 0) + 1 end
-  for i, entry in ipairs(route.clusters) do
-    result[i] = count[entry.color] > 1 and entry.cluster or entry.color
-  end
-  return result
-end
-
--- A row for each field. The reasons are those of all of them, and stand below the last.
 local function field_rows(rows, place, name, fields, why)
   for i, one in ipairs(fields) do
     add(rows, { place[1], place[2], name .. one.field, arrow(one.before, one.after) },
@@ -272,7 +261,7 @@ end
 
 local function route_rows(rows, route)
   local place = { route.listener, route_label.of(route.path, route.match) }
-  local names = labels(route)
+  local names = route_label.colors(route.clusters)
   for i, entry in ipairs(route.clusters) do
     if entry.before ~= entry.after then
       add(rows, { place[1], place[2], names[i], arrow(entry.before, entry.after) }, entry.why)

@@ -27,12 +27,13 @@ local function warn_of_unknown(given, names, warnings)
   end
 end
 
--- The names of all attributes that services carry; `TIMEOUT:/shop` counts as TIMEOUT.
+-- The names of all attributes that services carry; `TIMEOUT:/shop` counts as TIMEOUT, and so does
+-- `TIMEOUT:shop`, which the policy warns of.
 local function carried_attributes(mesh)
   local carried = {}
   for _, cluster in ipairs(mesh.clusters) do
     for key in next, cluster.attributes do
-      carried[key:match("^([%u%d_]+):/") or key] = true
+      carried[key:match("^([%u%d_]+):") or key] = true
     end
   end
   return carried
