@@ -57,6 +57,7 @@ struct budget {
   long long instruction_limit; /* of one turn */
   long long instructions_used; /* in this turn */
   volatile sig_atomic_t ticks; /* in this turn */
+  long long late_ms;           /* the limit that was passed, once one was */
   int interval;                /* instructions between two looks */
   int output;                  /* descriptor that the last line goes to */
   struct lua_State *state;     /* NULL before budget_watch() */
