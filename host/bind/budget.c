@@ -184,7 +184,7 @@ void budget_tick(struct budget *budget, long long limit_ms) {
     return;
   budget->late_ms = limit_ms;
   /* The tick may have come in the midst of a call that Lua is making, and a
-   * walk over its stack then crashes (seen once in 300 runs). lua_sethook()
+   * walk over its stack then crashes (it was seen to). lua_sethook()
    * is what may be called here (Lua manual, 4.7); only who does not come back
    * to Lua, a backtracking pattern, is looked at where it stands. */
   if (used < limit_ms + GRACE_TICKS * BUDGET_TICK_MS)
