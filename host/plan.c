@@ -119,14 +119,10 @@ static int internal(const struct error *error) {
   return internal_error(text, strlen(text));
 }
 
-/* Best effort, and the last act in any case: the script is somewhere within a
- * C function or between two instructions, and its stack is only read. */
 static void on_time_up(int number) {
-  char what[64];
   (void)number;
-  snprintf(what, sizeof what, "used more than %lld seconds of processor time",
-      allowed_seconds);
-  budget_end(watched, what);
+  if (watched != NULL)
+    budget_late(watched, allowed_seconds * 1000);
 }
 
 static void on_tick(int number) {

@@ -87,12 +87,6 @@ static _Noreturn void end(
   _exit(BUDGET_STATUS);
 }
 
-_Noreturn void budget_end(const struct budget *budget, const char *what) {
-  struct budget_place place;
-  find_place(budget->state, &place);
-  end(budget->output, &place, what);
-}
-
 static _Noreturn void end_memory(struct budget *budget) {
   char what[64];
   snprintf(what, sizeof what, "needs more than %zu MiB",
@@ -165,7 +159,9 @@ static _Noreturn void end_late(const struct budget *budget) {
   char what[64];
   snprintf(what, sizeof what, "used more than %g seconds of processor time",
       (double)budget->late_ms / 1000);
-  budget_end(budget, what);
+  struct budget_place place;
+  find_place(budget->state, &place);
+  end(budget->output, &place, what);
 }
 
 /* Between two instructions, where the stack can be looked at. */
@@ -176,21 +172,25 @@ static void late(lua_State *L, lua_Debug *event) {
   end_late(context);
 }
 
-void budget_tick(struct budget *budget, long long limit_ms) {
-  budget->ticks++;
-  /* The first tick of a turn began before it. */
-  long long used = (budget->ticks - 1LL) * BUDGET_TICK_MS;
-  if (used < limit_ms || budget->state == NULL)
+void budget_late(struct budget *budget, long long limit_ms) {
+  if (budget->late_ms != 0 || budget->state == NULL)
     return;
   budget->late_ms = limit_ms;
-  /* The tick may have come in the midst of a call that Lua is making, and a
-   * walk over its stack then crashes (it was seen to). lua_sethook()
-   * is what may be called here (Lua manual, 4.7); only who does not come back
-   * to Lua, a backtracking pattern, is looked at where it stands. */
-  if (used < limit_ms + GRACE_TICKS * BUDGET_TICK_MS)
-    lua_sethook(budget->state, late, LUA_MASKCOUNT, 1);
-  else
+  /* Of Lua's functions this one is made to be called here (Lua manual, 4.7).
+   * A walk over the stack from here may crash (it was seen to): the signal
+   * may have come in the midst of a call that Lua is making. */
+  lua_sethook(budget->state, late, LUA_MASKCOUNT, 1);
+}
+
+void budget_tick(struct budget *budget, long long limit_ms) {
+  budget->ticks++;
+  /* Who does not come back to Lua, a backtracking pattern, is looked at where
+   * it stands: nothing moves there. */
+  if (budget->late_ms != 0 && ++budget->late_ticks > GRACE_TICKS)
     end_late(budget);
+  /* The first tick of a turn began before it. */
+  if ((budget->ticks - 1LL) * BUDGET_TICK_MS >= limit_ms)
+    budget_late(budget, limit_ms);
 }
 
 /* What each policy and each template may use starts anew. */

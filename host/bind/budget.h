@@ -57,10 +57,12 @@ struct budget {
   long long instruction_limit; /* of one turn */
   long long instructions_used; /* in this turn */
   volatile sig_atomic_t ticks; /* in this turn */
-  long long late_ms;           /* the limit that was passed, once one was */
-  int interval;                /* instructions between two looks */
-  int output;                  /* descriptor that the last line goes to */
-  struct lua_State *state;     /* NULL before budget_watch() */
+  /* The processor limit that was passed, once one was, and ticks since. */
+  volatile long long late_ms;
+  volatile sig_atomic_t late_ticks;
+  int interval;            /* instructions between two looks */
+  int output;              /* descriptor that the last line goes to */
+  struct lua_State *state; /* NULL before budget_watch() */
 };
 
 void budget_init(struct budget *budget, size_t memory_limit,
@@ -78,16 +80,16 @@ int budget_watch(
 const void *budget_position(void);
 
 /*
- * Counts one tick of the present turn. When it has used more than `limit_ms`,
- * ends the process: "FILE:LINE: used more than N seconds of processor time".
- * For a signal handler.
+ * Says that `limit_ms` of processor time have been used. The process ends with
+ * "FILE:LINE: used more than N seconds of processor time" before Lua's next
+ * instruction, or a few ticks later if there is none. For a signal handler.
  */
-void budget_tick(struct budget *budget, long long limit_ms);
+void budget_late(struct budget *budget, long long limit_ms);
 
 /*
- * Writes "FILE:LINE: " and `what` as one line and ends the process. Allocates
- * nothing; a signal handler may call it as its last act.
+ * Counts one tick of the present turn, and is late when the turn has used
+ * `limit_ms`. For a signal handler.
  */
-_Noreturn void budget_end(const struct budget *budget, const char *what);
+void budget_tick(struct budget *budget, long long limit_ms);
 
 #endif

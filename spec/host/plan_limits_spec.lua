@@ -130,6 +130,76 @@ describe("nightjar-plan: the processor limit names", function()
   end)
 end)
 
+-- A tick of the processor's time comes at any moment, in the midst of a call that Lua is making
+-- too, and a walk over Lua's stack then may crash. Code in the place of Lua's own tells whether a
+-- walk is made on the stack that signal handlers have.
+describe("nightjar-plan: who passes the processor limit", function()
+  local folder
+
+  local SOURCE = [[
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <lua5.4/lua.h>
+#include <signal.h>
+#include <unistd.h>
+
+static char *first, *last;
+
+int sigaltstack(const stack_t *stack, stack_t *old) {
+  int (*real)(const stack_t *, stack_t *);
+  *(void **)&real = dlsym(RTLD_NEXT, "sigaltstack");
+  first = stack->ss_sp, last = first + stack->ss_size;
+  return real(stack, old);
+}
+
+static int (*get_stack)(lua_State *, int, lua_Debug *);
+
+__attribute__((constructor)) static void find(void) {
+  *(void **)&get_stack = dlsym(RTLD_NEXT, "lua_getstack");
+}
+
+int lua_getstack(lua_State *L, int level, lua_Debug *frame) {
+  char here;
+  if (&here >= first && &here < last) {
+    write(1, "a walk within a signal\n", 23);
+    _exit(9);
+  }
+  return get_stack(L, level, frame);
+}
+]]
+
+  setup(function()
+    folder = cli.folder()
+    cli.write(folder .. "/walk.c", SOURCE)
+    assert(os.execute(("cc -w -shared -fPIC -o %s/walk.so %s/walk.c -ldl"):format(folder,
+      folder)))
+  end)
+
+  teardown(function() cli.remove(folder) end)
+
+  local function watched(body, options)
+    options.environment = ("LD_PRELOAD=%s/walk.so "):format(folder)
+    options.instructions = 1 << 50
+    return run(body, options)
+  end
+
+  for _, case in ipairs {
+    { "a policy's own", { milliseconds = 100 }, "0.1" }, { "that of all", { seconds = 1 }, "1" },
+  } do
+    it("in Lua is ended between two instructions: " .. case[1], function()
+      if os.getenv("ASAN_OPTIONS") then return pending("the sanitizers must come first") end
+      assert_ended(("policies/bad.lua:2: used more than %s seconds of processor time")
+        :format(case[3]), watched("while true do pcall(error) end", case[2]))
+    end)
+  end
+
+  it("in C is looked at where it stands", function()
+    if os.getenv("ASAN_OPTIONS") then return pending("the sanitizers must come first") end
+    local result = watched("return table.move({}, 1, 1e10, 2)", { milliseconds = 100 })
+    assert.equal("a walk within a signal\n", result.output)
+  end)
+end)
+
 describe("nightjar-plan: each policy and each template", function()
   -- So many policies of the same text, whose names say their place in the list.
   local function policies(count, text)
