@@ -94,6 +94,15 @@ static _Noreturn void end_memory(struct budget *budget) {
   end(budget->output, &budget->refused_at, what);
 }
 
+static _Noreturn void end_late(const struct budget *budget) {
+  char what[64];
+  snprintf(what, sizeof what, "used more than %g seconds of processor time",
+      (double)budget->late_ms / 1000);
+  struct budget_place place;
+  find_place(budget->state, &place);
+  end(budget->output, &place, what);
+}
+
 /* NULL for the first time, so that Lua collects garbage; then the end. */
 static void *refuse(struct budget *budget, const void *old, size_t size) {
   bool again = budget->refused_size != 0;
@@ -127,8 +136,11 @@ void *budget_allocate(
   struct budget *budget = context;
   if (old == NULL)
     old_size = 0; /* it tells what the memory is for */
-  if (new_size > old_size)
+  if (new_size > old_size) {
+    if (budget->late_ms != 0)
+      end_late(budget);
     return grow(budget, old, old_size, new_size);
+  }
   budget->memory_used -= old_size - new_size;
   if (new_size == 0) {
     free(old);
@@ -155,15 +167,6 @@ static void count(lua_State *L, lua_Debug *event) {
   end(budget->output, &place, what);
 }
 
-static _Noreturn void end_late(const struct budget *budget) {
-  char what[64];
-  snprintf(what, sizeof what, "used more than %g seconds of processor time",
-      (double)budget->late_ms / 1000);
-  struct budget_place place;
-  find_place(budget->state, &place);
-  end(budget->output, &place, what);
-}
-
 /* Between two instructions, where the stack can be looked at. */
 static void late(lua_State *L, lua_Debug *event) {
   void *context;
@@ -184,8 +187,8 @@ void budget_late(struct budget *budget, long long limit_ms) {
 
 void budget_tick(struct budget *budget, long long limit_ms) {
   budget->ticks++;
-  /* Who does not come back to Lua, a backtracking pattern, is looked at where
-   * it stands: nothing moves there. */
+  /* Who neither comes back to Lua nor asks it for memory, a backtracking
+   * pattern, is looked at where it stands: nothing moves there. */
   if (budget->late_ms != 0 && ++budget->late_ticks > GRACE_TICKS)
     end_late(budget);
   /* The first tick of a turn began before it. */

@@ -82,7 +82,8 @@ const void *budget_position(void);
 /*
  * Says that `limit_ms` of processor time have been used. The process ends with
  * "FILE:LINE: used more than N seconds of processor time" before Lua's next
- * instruction, or a few ticks later if there is none. For a signal handler.
+ * instruction or request for memory, or a few ticks later if there is none of
+ * them. For a signal handler.
  */
 void budget_late(struct budget *budget, long long limit_ms);
 

@@ -177,10 +177,14 @@ int lua_getstack(lua_State *L, int level, lua_Debug *frame) {
 
   teardown(function() cli.remove(folder) end)
 
-  local function watched(body, options)
+  local function options_with(options)
     options.environment = ("LD_PRELOAD=%s/walk.so "):format(folder)
     options.instructions = 1 << 50
-    return run(body, options)
+    return options
+  end
+
+  local function watched(body, options)
+    return run(body, options_with(options))
   end
 
   for _, case in ipairs {
@@ -193,7 +197,26 @@ int lua_getstack(lua_State *L, int level, lua_Debug *frame) {
     end)
   end
 
-  it("in C is looked at where it stands", function()
+  -- Each alias is eight times the one before it: a reader of YAML that makes tables for long.
+  local function aliases()
+    local lines = { "a0: &a0 [1]" }
+    for i = 1, 12 do
+      lines[i + 1] = ("a%d: &a%d [%s]"):format(i, i, ("*a%d, "):format(i - 1):rep(8))
+    end
+    return table.concat(lines, "\n")
+  end
+
+  it("in C that asks Lua for memory is ended when it asks", function()
+    if os.getenv("ASAN_OPTIONS") then return pending("the sanitizers must come first") end
+    local request = plan.request(policy("return mesh"))
+    request.templates = { { name = "bad.json.yaml.mustache", text = aliases() } }
+    for _ = 1, 10 do
+      assert_ended("templates/bad.json.yaml.mustache:1: used more than 0.1 seconds of processor "
+        .. "time", plan.run(request, options_with { milliseconds = 100, memory = 1024 }))
+    end
+  end)
+
+  it("in C alone is looked at where it stands", function()
     if os.getenv("ASAN_OPTIONS") then return pending("the sanitizers must come first") end
     local result = watched("return table.move({}, 1, 1e10, 2)", { milliseconds = 100 })
     assert.equal("a walk within a signal\n", result.output)
