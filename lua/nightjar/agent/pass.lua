@@ -342,9 +342,11 @@ function pass:finish(record, started)
 end
 
 ---The second list of policies is looked at when the first is in force. What is pinned is of another
----time than either.
+---time than either: nothing can be said meanwhile.
 function pass:look_at_shadow(record)
-  if record.has_shadow and not record.held then
+  if record.held then
+    return
+  elseif record.has_shadow then
     self.shadow:look(record.planned, record.memory)
   else
     self.shadow:rest()

@@ -30,7 +30,7 @@ end
 ---@param published table what memory.of made of the first
 function shadow:look(input, published)
   local response, err = planner.run({ snapshot = input.snapshot, now = input.now,
-    previous = input.previous, list = "shadow" }, self.settings)
+    previous = input.previous, list = "shadow", plan_only = true }, self.settings)
   if not response then
     return self:tell("warn", { reason = err })
   end
