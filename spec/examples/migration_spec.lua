@@ -88,19 +88,6 @@ describe("docs/migration.md", function()
     end
     assert.is_true(count >= 20)
   end)
-
-  it("links to headings that are there", function()
-    for target in page:gmatch("%]%(([^)]+)%)") do
-      local path, anchor = target:match("^([^#]*)#?(.*)$")
-      local text = path == "" and page or assert(file.read("docs/" .. path))
-      local found = anchor == ""
-      for heading in text:gmatch("\n#+ ([^\n]+)") do
-        local slug = heading:lower():gsub("[^%w%s-]", ""):gsub("%s", "-")
-        found = found or slug == anchor
-      end
-      assert.is_true(found, target)
-    end
-  end)
 end)
 
 describe("a template for the older nightjar's input", function()

@@ -5,9 +5,10 @@ local cli = require("spec.support.cli")
 local examples = require("spec.support.examples")
 local file = require("host.file")
 local json = require("host.json")
+local moto = require("spec.support.moto")
 local schema = require("nightjar.settings.schema")
 
-local missing = examples.missing()
+local missing = examples.missing() or moto.missing()
 if missing then
   pending("the examples' task definitions: " .. missing)
   return
@@ -110,6 +111,21 @@ for name, made in pairs(ALL) do
     end)
   end)
 end
+
+describe("the tasks of all examples", function()
+  it("are what ECS's public service model takes", function()
+    local folder = cli.folder()
+    finally(function() cli.remove(folder) end)
+    local tasks = {}
+    for name, made in pairs(ALL) do tasks[name] = made() end
+    tasks.wrong = { family = "wrong", containerDefinitions = { { name = 1, colour = "blue" } } }
+    cli.write(folder .. "/tasks.json", assert(json.encode(tasks)))
+    local problems = moto.print("ecs.py", folder .. "/tasks.json")
+    assert.is_truthy(problems.wrong:find("colour", 1, true))
+    problems.wrong = nil
+    assert.are.same({}, problems)
+  end)
+end)
 
 describe("a service of the templates", function()
   for _, name in ipairs { "fargate", "bridge" } do
