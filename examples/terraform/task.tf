@@ -75,7 +75,7 @@ resource "aws_ecs_task_definition" "task" {
 
   runtime_platform {
     operating_system_family = "LINUX"
-    cpu_architecture        = "X86_64"
+    cpu_architecture        = var.architecture
   }
 
   volume {

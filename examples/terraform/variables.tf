@@ -55,6 +55,12 @@ variable "application_port" {
   description = "Port on which the application listens."
 }
 
+variable "architecture" {
+  type        = string
+  default     = "X86_64"
+  description = "That of the images: X86_64 or ARM64."
+}
+
 variable "desired_count" {
   type        = number
   default     = 2
