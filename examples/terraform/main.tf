@@ -33,12 +33,8 @@ resource "aws_service_discovery_service" "registry" {
   dns_config {
     namespace_id = var.namespace_id
 
-    # SRV gives instances their port, without which nightjar knows no endpoint. A is for others.
-    dns_records {
-      type = "A"
-      ttl  = 10
-    }
-
+    # SRV gives instances their port, without which nightjar knows no endpoint. Cloud Map allows no A
+    # record beside it.
     dns_records {
       type = "SRV"
       ttl  = 10

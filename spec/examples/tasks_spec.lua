@@ -133,12 +133,9 @@ describe("a service of the templates", function()
       local service = examples.filled_in(examples.properties(name, "Service").ServiceRegistries)[1]
       local container = examples.container(examples.task(name), service.ContainerName)
       assert.are.equal(service.ContainerPort, container.portMappings[1].containerPort)
-      local types = {}
-      for _, record in ipairs(examples.properties(name, "Registry").DnsConfig.DnsRecords) do
-        types[record.Type] = true
-      end
-      assert.is_true(types.SRV)
-      assert.are.equal(name == "fargate", types.A == true)
+      -- The only record with a port, and one that Cloud Map allows no other beside.
+      assert.are.same({ { Type = "SRV", TTL = 10 } },
+        examples.properties(name, "Registry").DnsConfig.DnsRecords)
     end)
 
     it("bears its names from the start and no weight: " .. name, function()
