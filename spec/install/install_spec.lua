@@ -99,6 +99,22 @@ describe("make install", function()
     assert.is_truthy(table.concat(after, "\n"):find("site/ours.lua", 1, true))
   end)
 
+  it("runs nothing of what it installs, which may be for another machine", function()
+    local build = cli.folder()
+    for _, name in ipairs { "nightjar", "nightjar-plan" } do
+      cli.write(build .. "/" .. name, "for another machine")
+    end
+    tree:make("install", { build = build })
+    cli.remove(build)
+    assert.equal("for another machine", cli.read(tree:path("bin/nightjar")))
+    -- Yet the pages are what the program itself would have written.
+    for shell_name, path in pairs { bash = "bash-completion/completions/nightjar",
+      zsh = "zsh/site-functions/_nightjar", fish = "fish/vendor_completions.d/nightjar.fish" } do
+      assert.equal(cli.run({ "completion", shell_name }).stdout,
+        cli.read(tree:path("share/" .. path)))
+    end
+  end)
+
   it("strips the programs if INSTALL_STRIP says so, and not otherwise", function()
     local function has_symbols()
       return shell("readelf -S " .. tree:path("bin/nightjar")):find(".symtab", 1, true) ~= nil
@@ -155,8 +171,8 @@ describe("an installed nightjar", function()
   end)
 
   it("plans and renders", function()
-    local output, succeeded = run("sh -c \"/opt/bin/nightjar discover --tmp-dir /tmp/state | "
-      .. "/opt/bin/nightjar render --output /tmp/files\"")
+    local output, succeeded = run("sh -c \"/opt/bin/nightjar discover --tmp-dir /opt/state | "
+      .. "/opt/bin/nightjar render --output /opt/files\"")
     assert.is_true(succeeded, output)
     assert.matches("files/cds.json %(clusters", output)
   end)

@@ -28,13 +28,14 @@ end
 
 ---Runs a target of the Makefile in this tree with what has been built already.
 ---@param target string "install" or "uninstall"
----@param options? { before: string, variables: string, source: string } shell words before `make`
----  and behind it; another source tree
+---@param options? { before: string, variables: string, source: string, build: string } shell words
+---  before `make` and behind it; another source tree, another folder of programs
 function installed:make(target, options)
   options = options or {}
   local command = ("cd %s && %s make -s -o build %s BUILD=%s DESTDIR=%s PREFIX=%s %s"):format(
-    quote(options.source or "."), options.before or "", target, quote(program.directory),
-    quote(self.root), quote(self.prefix), options.variables or "")
+    quote(options.source or "."), options.before or "", target,
+    quote(options.build or program.directory), quote(self.root), quote(self.prefix),
+    options.variables or "")
   local output, succeeded = installed.shell(command)
   assert(succeeded and output == "", output)
 end
