@@ -75,7 +75,8 @@ $(BUILD)/embedded-plan.c: $(PLAN_LUA) host/embed.lua $(BUILD)/modules
 SETUP = .ci/setup $(TOOLS) build
 PATHS = PATH="$(abspath $(TOOLS))/venv/bin:$$PATH"
 
-.PHONY: FORCE run test asan valgrind check lint format bench install uninstall clean help
+.PHONY: FORCE run test test-images image asan valgrind check lint format bench install
+.PHONY: install-programs uninstall clean help
 FORCE:
 
 run: ## Show the main job live: real Envoys, an example mesh, the measured split
@@ -90,6 +91,14 @@ test: ## Run all specs (SPEC=path for some of them)
 
 test-%: ## Run one folder of specs: test-host, test-nightjar, test-policies, test-system
 	@$(MAKE) -s --no-print-directory test SPEC=spec/$*
+
+test-images: ## Build the images and run the specs of spec/images/ in them (as root, on Debian)
+	@$(SETUP) run test images
+	@$(MAKE) -s --no-print-directory build
+	@$(PATHS) spec/images/run $(abspath $(TOOLS)/images) $(BUILD)/nightjar $(BUILD)/test-images $(SPEC)
+
+image: ## Build the images (IMAGE=sidecar|agent|test, ENGINE=docker|podman|buildah, PLATFORM=…)
+	@docker/build $(IMAGE)
 
 asan: ## Run the specs under AddressSanitizer and UBSan (SPEC=path for some)
 	@$(SETUP) run test
@@ -123,7 +132,10 @@ bench: ## Measure a pass on the reference mesh; nothing is asserted
 	@$(PATHS) bench/run $(BUILD)/nightjar
 
 install: build ## Install below PREFIX (and DESTDIR; see docs/install.md)
-	@$(INSTALL_PLACES) packaging/install install
+	@$(INSTALL_PLACES) packaging/install programs pages
+
+install-programs: build
+	@$(INSTALL_PLACES) packaging/install programs
 
 uninstall: ## Remove what `make install` has installed with the same PREFIX and DESTDIR
 	@$(INSTALL_PLACES) packaging/install uninstall

@@ -115,6 +115,18 @@ describe("make install", function()
     end
   end)
 
+  it("puts the programs and their data alone into an image, from what a build stage has", function()
+    local copy = cli.folder()
+    shell(("cp -R Makefile packaging host lua policies templates examples %s"):format(copy))
+    tree:make("install-programs", { source = copy })
+    cli.remove(copy)
+    for _, line in ipairs(tree:files()) do
+      assert.is_truthy(line:find("^755 usr/local/bin/nightjar")
+        or line:find("^%d+ usr/local/share/nightjar/"), line)
+    end
+    assert.matches("^nightjar %d", (shell(tree:path("bin/nightjar") .. " version")))
+  end)
+
   it("strips the programs if INSTALL_STRIP says so, and not otherwise", function()
     local function has_symbols()
       return shell("readelf -S " .. tree:path("bin/nightjar")):find(".symtab", 1, true) ~= nil

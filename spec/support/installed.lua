@@ -27,7 +27,7 @@ function installed.new(prefix)
 end
 
 ---Runs a target of the Makefile in this tree with what has been built already.
----@param target string "install" or "uninstall"
+---@param target string "install", "install-programs" or "uninstall"
 ---@param options? { before: string, variables: string, source: string, build: string } shell words
 ---  before `make` and behind it; another source tree, another folder of programs
 function installed:make(target, options)

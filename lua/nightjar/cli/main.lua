@@ -207,6 +207,10 @@ function main.main(argv)
   elseif wants(words, "--version") and name ~= "test" then
     return run("version", main.command("version"), nil, {})
   end
+  local shell = require("nightjar.cli.shell")
+  if name == "run" and shell.wanted(require("host.program").environment()) then
+    return run(name, shell, nil, nil)
+  end
   return prepare_and_run(name, main.command(name), words)
 end
 

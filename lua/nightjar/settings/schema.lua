@@ -79,7 +79,7 @@ schema.entries = {
   { name = "PLAN_DEADLINE", type = "seconds", default = 30, min = 0.1, max = 3600,
     about = "seconds after which nightjar-plan is killed" },
   { name = "DEBUG_CONTAINER", type = "switch", default = false,
-    about = "1: the image's entry point starts a shell instead (not read by nightjar itself)" },
+    about = "1: `nightjar run`, which the images start, is a shell instead (environment only)" },
   { name = "NIGHTJAR_CONFIG", type = "path", alias = "CONFIG",
     about = "YAML configuration file; its keys are these names in lower case" },
 }

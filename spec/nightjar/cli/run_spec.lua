@@ -43,6 +43,36 @@ describe("nightjar run", function()
     assert.matches("event=stopped", result.stderr, 1, true)
   end)
 
+  describe("with DEBUG_CONTAINER", function()
+    local function debug(value, ...)
+      return cli.run { input = "echo in a shell; exit 3", environment = { DEBUG_CONTAINER = value,
+        SERVICE_PORT = "wrong" }, ... }
+    end
+
+    it("is a shell instead, even where the settings are wrong, and ends as that does", function()
+      for _, words in ipairs { { "run" }, {} } do
+        local result = debug("1", table.unpack(words))
+        assert.equal("in a shell\n", result.stdout)
+        assert.equal(3, result.status)
+        assert.matches("DEBUG_CONTAINER: /bin/bash runs instead of the agent", result.stderr, 1,
+          true)
+      end
+    end)
+
+    it("is itself where that is off", function()
+      for _, value in ipairs { "0", "no", "false", "", " " } do
+        local result = debug(value, "run")
+        assert.equal(2, result.status)
+        assert.matches("SERVICE_PORT", result.stderr, 1, true)
+      end
+    end)
+
+    it("leaves every other command alone, such as a health check", function()
+      local result = debug("1", "version")
+      assert.matches("^nightjar %d", result.stdout)
+    end)
+  end)
+
   it("says in its help what each signal does", function()
     local result = cli.run { "run", "--help" }
     assert.equal(0, result.status)
