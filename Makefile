@@ -75,7 +75,8 @@ $(BUILD)/embedded-plan.c: $(PLAN_LUA) host/embed.lua $(BUILD)/modules
 SETUP = .ci/setup $(TOOLS) build
 PATHS = PATH="$(abspath $(TOOLS))/venv/bin:$$PATH"
 
-.PHONY: FORCE run test test-images image asan valgrind check lint format bench install clean help
+.PHONY: FORCE run test test-images image asan valgrind check lint format bench install
+.PHONY: install-programs uninstall clean help
 FORCE:
 
 run: ## Show the main job live: real Envoys, an example mesh, the measured split
@@ -130,10 +131,26 @@ bench: ## Measure a pass on the reference mesh; nothing is asserted
 	@$(MAKE) -s --no-print-directory build
 	@$(PATHS) bench/run $(BUILD)/nightjar
 
-install: build ## Install below PREFIX (and DESTDIR)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/nightjar
-	install $(BUILD)/nightjar $(BUILD)/nightjar-plan $(DESTDIR)$(PREFIX)/bin
-	cp -R policies templates examples $(DESTDIR)$(PREFIX)/share/nightjar
+install: build ## Install below PREFIX (and DESTDIR; see docs/install.md)
+	@$(INSTALL_PLACES) packaging/install programs pages
+
+install-programs: build
+	@$(INSTALL_PLACES) packaging/install programs
+
+uninstall: ## Remove what `make install` has installed with the same PREFIX and DESTDIR
+	@$(INSTALL_PLACES) packaging/install uninstall
+
+# The programs and share/nightjar stay together: the one finds the other from where it stands.
+mandir      ?= $(PREFIX)/share/man
+bashdir     ?= $(PREFIX)/share/bash-completion/completions
+zshdir      ?= $(PREFIX)/share/zsh/site-functions
+fishdir     ?= $(PREFIX)/share/fish/vendor_completions.d
+unitdir     ?= $(PREFIX)/lib/systemd/system
+sysusersdir ?= $(PREFIX)/lib/sysusers.d
+INSTALL_PLACES = BUILD="$(BUILD)" LUA="$(LUA)" VERSION="$(VERSION)" DESTDIR="$(DESTDIR)" \
+  PREFIX="$(PREFIX)" MANDIR="$(mandir)" BASHDIR="$(bashdir)" ZSHDIR="$(zshdir)" \
+  FISHDIR="$(fishdir)" UNITDIR="$(unitdir)" SYSUSERSDIR="$(sysusersdir)" \
+  INSTALL_STRIP="$(INSTALL_STRIP)" STRIP="$(STRIP)"
 
 clean: ## Remove what was built and installed below build/
 	rm -rf $(BUILD)

@@ -48,18 +48,19 @@ int program_directory(struct buf *to, struct error *error) {
 
 int program_data_directory(struct buf *to, struct error *error) {
   char path[PATH_MAX];
-  char installed[PATH_MAX];
+  char installed[PATH_MAX + sizeof "/share/nightjar"];
   if (read_self(path, sizeof path, error) != 0)
     return -1;
   ascend(path); /* the folder it is in */
-  memcpy(installed, path, sizeof installed);
+  memcpy(installed, path, sizeof path);
   ascend(installed); /* what "../share" is in */
+  size_t size = strlen(installed);
+  snprintf(installed + size, sizeof installed - size, "%s",
+      size == 1 ? "share/nightjar" : "/share/nightjar");
+  if (holds_landmark(installed))
+    return buf_add_text(to, installed, error);
   for (int i = 0; i < PARENTS_SEARCHED && ascend(path); i++)
     if (holds_landmark(path))
       return buf_add_text(to, path, error);
-  if (buf_add_text(to, installed, error) != 0)
-    return -1;
-  const char *rest =
-      strcmp(installed, "/") == 0 ? "share/nightjar" : "/share/nightjar";
-  return buf_add_text(to, rest, error);
+  return buf_add_text(to, installed, error);
 }

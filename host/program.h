@@ -11,10 +11,12 @@
 int program_directory(struct buf *to, struct error *error);
 
 /*
- * The folder in which policies/, templates/ and examples/ stand. In a build
- * tree that is the first folder above the executable, of at most three, that
- * holds policies/init.lua ("build/nightjar", "build/asan/nightjar"); installed
- * it is "../share/nightjar" beside the executable's folder.
+ * The folder in which policies/, templates/ and examples/ stand: the first
+ * that holds policies/init.lua of "../share/nightjar" beside the executable's
+ * folder, where they are installed, and the three folders above the
+ * executable, for a build tree ("build/nightjar", "build/asan/nightjar"). The
+ * former comes first, so that an installed program never takes the policies
+ * of a folder it happens to stand below. Where none does it is the former.
  */
 int program_data_directory(struct buf *to, struct error *error);
 

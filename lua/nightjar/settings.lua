@@ -347,7 +347,7 @@ local function flag_of(name, entry)
   local value = entry.type ~= "switch"
     and (entry.value or types.placeholder[entry.type] or "VALUE") or nil
   return { name = name:lower():gsub("_", "-"), key = name, value = value, about = entry.about,
-    words = entry.words, default = entry.default }
+    words = entry.words, default = entry.default, is_path = entry.type == "path" }
 end
 
 ---The flags of all settings for cli/args.lua; `hidden` ones are left out of help.

@@ -78,6 +78,12 @@ describe("host.program", function()
       assert.equal("ROOT/bin ROOT/share/nightjar", (found(root .. "/elsewhere/nj")))
     end)
 
+    it("prefers what is installed to a build tree that it stands below", function()
+      script.sh("mkdir -p %s/policies %s/share/nightjar/policies", root, root)
+      script.sh("touch %s/policies/init.lua %s/share/nightjar/policies/init.lua", root, root)
+      assert.equal("ROOT/bin ROOT/share/nightjar", (found(root .. "/bin/nightjar")))
+    end)
+
     it("finds a build tree up to three folders above", function()
       script.sh("mkdir -p %s/policies %s/a/b && touch %s/policies/init.lua", root, root, root)
       assert.equal("ROOT/bin ROOT", (found(root .. "/bin/nightjar")))

@@ -41,7 +41,9 @@ end
 ---@return string? err
 function pin.write(directory, generation, at)
   local text = assert(json.encode({ format = 1, generation = generation, at = at }))
-  return file.write(pin.path(directory), text, { mode = 384 }) -- 0600: the owner's alone
+  -- 0644, unlike the rest of that folder: who pins may be root, where the agent is another user
+  -- that has to read it.
+  return file.write(pin.path(directory), text, { mode = 420 })
 end
 
 ---End the pin.

@@ -80,14 +80,15 @@ end
 
 local flags = replay.flags("compare on this snapshot or record (- is standard input) instead of "
   .. "the agent's")
-flags[#flags + 1] = { name = "list", value = "NAME",
-  about = "shadow: of B, plan the second list of policies" }
+flags[#flags + 1] = { name = "list", value = "NAME", words = { "main", "shadow" },
+  about = "of B, plan the second list of policies (shadow) instead of the first" }
 flags[#flags + 1] = { name = "json", about = "print JSON instead of text" }
 
 return {
   about = "show what differs between the plans of two policy folders",
   usage = "nightjar diff A B [--list NAME] [--snapshot FILE] [--at TIME] [--json] [settings]",
   words = { 2, 2 },
+  takes = "folder",
   flags = flags,
   details = [[
 A and B are folders of policies. Both plan the same snapshot at the same time; what

@@ -125,6 +125,7 @@ return {
   about = "list the commands, or explain one",
   usage = "nightjar help [COMMAND]",
   words = { 0, 1 },
+  takes = "command",
   bare = true,
   run = run,
 }

@@ -7,6 +7,7 @@
 --   details? more text for `nightjar NAME --help`
 --   flags?   its own flags besides the settings (see cli/args.lua)
 --   words?   how many words it takes besides flags: { 0, 1 }; none by default
+--   takes?   what these words are, for shells: "command", "file", "folder" or a list of words
 --   raw?     true: it gets the words of the command line unparsed, no settings
 --   bare?    true: it needs no settings; they are not read, so none can be wrong
 --   run      function(settings, args) → exit status | nil, message
@@ -24,7 +25,7 @@ local main = {}
 ---The commands in the order of `nightjar help`.
 main.commands = {
   "run", "once", "ready", "history", "rollback", "resume", "discover", "record", "render", "check",
-  "explain", "diff", "simulate", "test", "config", "version", "help",
+  "explain", "diff", "simulate", "test", "config", "completion", "version", "help",
 }
 
 local HELP = { name = "help", short = "h", about = "show this text" }

@@ -28,8 +28,8 @@ local LISTS = { main = true, shadow = true }
 ---The flag with which a command plans the second list.
 ---@return table
 function replay.list_flag()
-  return { name = "list", value = "NAME",
-    about = "shadow: plan the second list of policies, instead of the first (main)" }
+  return { name = "list", value = "NAME", words = { "main", "shadow" },
+    about = "plan the second list of policies (shadow), instead of the first" }
 end
 
 ---The list asked for.

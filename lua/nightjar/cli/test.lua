@@ -86,6 +86,7 @@ A plan has the methods weights, shares, route, routes, why, removed, cluster,
 endpoints, warnings and warning; `plan:on "partner"` looks at another listener.
 
 Exit status: 0 when every spec passed, 1 otherwise.]],
+  takes = "file",
   raw = true,
   run = run,
 }

@@ -19,6 +19,11 @@ describe("pin", function()
     assert.is_false(pin.remove(folder))
   end)
 
+  it("can be read by the agent if root has set it", function()
+    assert(pin.write(folder, "aaaa1111", 7))
+    assert.equal(tonumber("644", 8), assert(file.stat(pin.path(folder))).mode)
+  end)
+
   for name, text in pairs { ["no JSON"] = "yes", ["another format"] = '{"format":9}',
     ["no generation"] = '{"format":1,"at":1}',
     ["no time"] = '{"format":1,"generation":"a","at":"now"}' } do
