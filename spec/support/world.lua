@@ -10,6 +10,9 @@ local sched = require("nightjar.agent.sched")
 local world = {}
 world.__index = world
 
+---The program that `world:agent` starts; a spec may name one that starts it in a container.
+world.nightjar = program.directory .. "/nightjar"
+
 local function quote(word)
   return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
 end
@@ -192,21 +195,23 @@ function world:agent(settings)
   for name, value in pairs(settings) do
     environment[name] = value
   end
-  local process = self:start("agent-" .. #self.running, { program.directory .. "/nightjar", "run" },
-    environment)
+  local process = self:start("agent-" .. #self.running, { world.nightjar, "run" }, environment)
   process.admin, process.environment = "http://127.0.0.1:" .. admin, environment
   return process
 end
 
 ---Processes that were given a file of this world's folder: an Envoy outlives an agent that was
 ---killed.
+---@param program string? only those of this name
 ---@return integer[] pids
-function world:strays()
+function world:strays(program)
   local pids = {}
   for _, entry in ipairs(assert(file.list("/proc"))) do
     local words = entry.name:match("^%d+$")
       and file.read("/proc/" .. entry.name .. "/cmdline", 65536)
-    if words and words:find(self.directory, 1, true) and not words:find("launch.py", 1, true) then
+    local name = words and (file.read("/proc/" .. entry.name .. "/comm", 64) or ""):match("[^\n]*")
+    if words and words:find(self.directory, 1, true) and not words:find("launch.py", 1, true)
+      and (not program or name == program) then
       pids[#pids + 1] = math.tointeger(tonumber(entry.name))
     end
   end
