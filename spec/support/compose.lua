@@ -139,16 +139,15 @@ end
 ---Read a compose file; nothing is started yet.
 ---@param path string
 ---@param environment table<string, string|integer>? for `${NAME:-default}`
----@return table compose `file` its content, `containers` by the service's name (spec.support.podman)
+---@return table compose `file` what it says, `containers` by the service's name
 function compose.read(path, environment)
   local file = interpolate(assert(json.decode(run("python3", "-c", READ, path))),
     environment or {})
   check_file(file)
-  return setmetatable({ file = file, folder = path:match("^(.*)/"), project = file.name,
-    containers = {} }, compose)
+  return setmetatable({ file = file, project = file.name, containers = {} }, compose)
 end
 
----Images and what they are built from: `{ context, dockerfile, target }`, relative to the project.
+---Images and what they are built from: `{ context, dockerfile, target }`, as the file says it.
 ---@return table<string, table>
 function compose:images()
   local images = {}
