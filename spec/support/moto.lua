@@ -54,12 +54,13 @@ local function request(method, url, value, headers)
   return answer
 end
 
---- Whether a Python with moto and boto3 is there; specs are pending without.
+--- Whether a Python with moto and boto3, or other modules, is there; specs are pending without.
+---@param modules string? names, with commas between
 ---@return string? why not
-function moto.missing()
-  local command = python() .. " -c 'import moto.server, boto3' 2>/dev/null"
-  if os.execute(command) then return nil end
-  return "no Python with moto and boto3: run `make test`"
+function moto.missing(modules)
+  modules = modules or "moto.server, boto3"
+  if os.execute(("%s -c 'import %s' 2>/dev/null"):format(python(), modules)) then return nil end
+  return "no Python with " .. modules .. ": run `make test`"
 end
 
 --- Starts the emulator: {endpoint, control, users = {operator, agent, restricted, caller},

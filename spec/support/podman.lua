@@ -57,17 +57,18 @@ function podman.must(...)
   return output
 end
 
----The configuration of an image: `User`, `Env`, `Entrypoint`, `Cmd`, `Labels` and so on
----(OCI image specification, config.md).
-function podman.config(image)
-  return assert(json.decode(podman.must("image", "inspect", image)))[1].Config
+---What an image says of itself: `Config` with `User`, `Env`, `Entrypoint`, `Labels` and so on
+---(OCI image specification, config.md), and beside it `Healthcheck`, which that does not know.
+---@return table
+function podman.image_facts(image)
+  return assert(json.decode(podman.must("image", "inspect", image)))[1]
 end
 
 ---Start a container.
 ---@param image string
 ---@param settings table? `environment` (name → value), `options` (string[] for `podman run`),
 ---  `command` (string[] after the image), `hardened` (false: as the engine's defaults are)
----@return table container `id`
+---@return table container `id`, `image`
 function podman.start(image, settings)
   settings = settings or {}
   local argv = { "run", "--detach" }
@@ -81,7 +82,8 @@ function podman.start(image, settings)
   add(settings.options)
   add { image }
   add(settings.command)
-  return setmetatable({ id = podman.must(table.unpack(argv)):match("(%x+)%s*$") }, container)
+  local id = podman.must(table.unpack(argv)):match("(%x+)%s*$")
+  return setmetatable({ id = id, image = image }, container)
 end
 
 ---Run a command within the container.
@@ -103,7 +105,9 @@ end
 
 ---Is it healthy, as the image's own HEALTHCHECK tells?
 function container:healthy()
-  local _, status = self:exec("nightjar", "ready")
+  local check = podman.image_facts(self.image).Healthcheck.Test
+  assert(check[1] == "CMD", "a health check that needs no shell")
+  local _, status = self:exec(table.unpack(check, 2))
   return status == 0
 end
 

@@ -1,5 +1,5 @@
--- The task definition of docs/shared-volume.md: its containers' own words, so that specs run what
--- the document tells people to paste.
+-- The task definition of examples/shared-volume: its containers' own words, so that specs run what
+-- people deploy.
 
 local file = require("host.file")
 local json = require("host.json")
@@ -7,16 +7,22 @@ local yaml = require("host.yaml")
 
 local task = {}
 
-local FOLDER = "/mnt/envoy-config" -- where the document mounts the volume
+task.FILE = "examples/shared-volume/task-definition.json"
 
----A container of the document's task definition, with variables and the volume's folder replaced.
+local FOLDER = "/mnt/envoy-config" -- where the file mounts the volume
+
+-- What ECS needs and no process ever sees, but for the region, which no spec here asks anything of.
+local ONLY_AWS = { AGENT_IMAGE = "agent", APPLICATION_IMAGE = "application",
+  AWS_REGION = "eu-central-1", EXECUTION_ROLE_ARN = "arn", TASK_ROLE_ARN = "arn",
+  LOG_GROUP = "logs" }
+
+---A container of the file's task definition, with variables and the volume's folder replaced.
 ---@param name string
 ---@param variables table<string, string|integer> `SERVICE_MEMBER` and the like
 ---@param folder string that stands for the volume
 ---@return table container
 function task.container(name, variables, folder)
-  local text = assert(file.read("docs/shared-volume.md")):match("\n```json\n(.-)\n```\n")
-  local definition = json.decode(text or error("no task definition in the document"))
+  local definition = assert(json.decode(assert(file.read(task.FILE))))
   local function replaced(value)
     if type(value) == "table" then
       for key, item in pairs(value) do
@@ -24,7 +30,8 @@ function task.container(name, variables, folder)
       end
     elseif type(value) == "string" then
       value = value:gsub("%${([%u_]+)}", function(word)
-        return tostring(variables[word] or error("the document has ${" .. word .. "}"))
+        return tostring(variables[word] or ONLY_AWS[word]
+          or error(task.FILE .. " has ${" .. word .. "}"))
       end):gsub(FOLDER:gsub("%p", "%%%0"), function() return folder end)
     end
     return value
@@ -34,10 +41,10 @@ function task.container(name, variables, folder)
       return replaced(container)
     end
   end
-  error("no container " .. name .. " in the document")
+  error("no container " .. name .. " in " .. task.FILE)
 end
 
----The words that start the document's Envoy.
+---The words that start the file's Envoy.
 ---@param container table what `task.container` returned
 ---@param change (fun(bootstrap: table): table)? alters its bootstrap
 ---@return string[] argv

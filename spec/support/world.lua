@@ -202,16 +202,16 @@ end
 
 ---Processes that were given a file of this world's folder: an Envoy outlives an agent that was
 ---killed.
----@param program string? only those of this name
+---@param name string? only those of this name
 ---@return integer[] pids
-function world:strays(program)
+function world:strays(name)
   local pids = {}
   for _, entry in ipairs(assert(file.list("/proc"))) do
     local words = entry.name:match("^%d+$")
       and file.read("/proc/" .. entry.name .. "/cmdline", 65536)
-    local name = words and (file.read("/proc/" .. entry.name .. "/comm", 64) or ""):match("[^\n]*")
+    local own = words and (file.read("/proc/" .. entry.name .. "/comm", 64) or ""):match("[^\n]*")
     if words and words:find(self.directory, 1, true) and not words:find("launch.py", 1, true)
-      and (not program or name == program) then
+      and (not name or own == name) then
       pids[#pids + 1] = math.tointeger(tonumber(entry.name))
     end
   end

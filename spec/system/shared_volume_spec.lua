@@ -1,5 +1,5 @@
 -- The shared volume in reality: an agent without an Envoy of its own, and a stock Envoy started
--- with the very words of docs/shared-volume.md.
+-- with the very words of examples/shared-volume.
 
 local cli = require("spec.support.cli")
 local file = require("host.file")
@@ -37,7 +37,7 @@ for _, variant in ipairs {
       sidecar:logged("event=published", variant.published, from)
     end
 
-    -- The settings of the document's agent; those of `sidecar` that it does not name are added.
+    -- The settings of the example's agent; those of `sidecar` that it does not name are added.
     local function start()
       local settings = {}
       for _, variable in ipairs(task.container("nightjar", sidecar.variables,
@@ -122,11 +122,11 @@ for _, variant in ipairs {
       assert.is_nil(sidecar:envoy())
     end)
 
-    it("has a bootstrap in its document that agrees with the template's", function()
+    it("has a bootstrap in the example that agrees with the template's", function()
       assert.is_nil(world:log(sidecar.agent):find("bootstrap_", 1, true))
     end)
 
-    it("has health checks in its document that work", function()
+    it("has health checks in the example that work", function()
       local agent = task.container("nightjar", sidecar.variables, sidecar.volume)
       local environment = { DISCOVERY = "file", MESH_FILE = sidecar.mesh_file }
       for _, variable in ipairs(agent.environment) do
