@@ -131,7 +131,8 @@ local function check_file(file)
     check(name .. ".healthcheck", service.healthcheck or {}, HEALTH)
     for dependency, how in pairs(service.depends_on or {}) do
       check(name .. ".depends_on", { [dependency] = how }, file.services)
-      check(name .. ".depends_on." .. dependency, how, { condition = true })
+      -- `restart` is about what the specs never do: `docker compose restart`.
+      check(name .. ".depends_on." .. dependency, how, { condition = true, restart = true })
     end
   end
 end
