@@ -3,9 +3,8 @@
 
 local build = require("spec.support.mesh")
 local json = require("host.json")
-local program = require("host.program")
 
-local FOLDER = program.data_directory() .. "/spec/nightjar/plan/golden/"
+local FOLDER = "spec/nightjar/plan/golden/"
 
 local service, instance, namespace = build.service, build.instance, build.namespace
 
