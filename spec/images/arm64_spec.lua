@@ -60,6 +60,14 @@ describe("on arm64", function()
     assert.is_true(passed > 700, passed .. " passed")
   end)
 
+  it("an agent is healthy when it has published, as on a laptop that emulates", function()
+    local container = podman.start("localhost/nightjar-agent:arm64",
+      { environment = { DISCOVERY = "file" }, options = { "--pull=never", "--network=none" } })
+    finally(function() container:remove() end)
+    container:ready(60)
+    assert.are.equal(0, container:stop(20))
+  end)
+
   it("a plan's bytes are those of this machine", function()
     local function generation(image)
       local output = podman.must("run", "--rm", "--pull=never", "--network=none",

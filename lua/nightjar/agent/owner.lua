@@ -6,10 +6,13 @@ local owner = {}
 
 ---What names one process until the next boot: `pid start-time` (proc(5): fields 1 and 22; the name
 ---in field 2 may hold anything). One that has ended and was not yet waited for (Z, X) is none.
+---Tried: under an emulator (qemu-user 7.2) a program reads a start time of its own from
+---/proc/PID/stat, which nobody else does; the file of its main thread is the kernel's.
 ---@param pid integer|string|"self"
 ---@return string? identity
 function owner.identity(pid)
-  local text = file.read(("/proc/%s/stat"):format(pid), 4096)
+  local thread = pid == "self" and "thread-self" or ("%s/task/%s"):format(pid, pid)
+  local text = file.read(("/proc/%s/stat"):format(thread), 4096)
   local number = text and text:match("^%d+")
   local fields = text and text:match("^.*%) (.*)$")
   local start = fields and not fields:match("^[ZX]")
