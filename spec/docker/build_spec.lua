@@ -9,7 +9,7 @@ describe("docker/build", function()
   before_each(function()
     bin = cli.folder()
     -- A PATH of our own: what the script needs, and the engines that a case has.
-    for _, tool in ipairs { "sed", "git", "uname", "cut", "dirname", "cat" } do
+    for _, tool in ipairs { "sed", "git", "uname", "cut", "dirname", "cat", "head" } do
       assert(os.execute(("ln -s $(command -v %s) %s/%s"):format(tool, bin, tool)))
     end
   end)
@@ -79,6 +79,12 @@ describe("docker/build", function()
     assert.is_truthy(build("agent"):find("--tag nightjar-agent:" .. version .. " ", 1, true))
     assert.is_truthy(build("agent", "REPOSITORY=registry.example/mesh TAG=7")
       :find("--tag registry.example/mesh/nightjar-agent:7 ", 1, true))
+  end)
+
+  it("says how large the image is", function()
+    engine("docker")
+    assert.matches("image: nightjar%-agent:7 is docker images %-%-format {{.Size}} nightjar%-agent:7",
+      (build("agent", "TAG=7")))
   end)
 
   it("hands on the base, Envoy's origin and the platform", function()
