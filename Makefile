@@ -100,12 +100,14 @@ test-images: ## Build the images and run the specs of spec/images/ in them (as r
 image: ## Build the images (IMAGE=sidecar|agent|test, ENGINE=docker|podman|buildah, PLATFORM=…)
 	@docker/build $(IMAGE)
 
-asan: ## Run the specs under AddressSanitizer and UBSan (SPEC=path for some)
+asan: ## Run the specs that exercise C under AddressSanitizer and UBSan (SPEC=path for others)
 	@$(SETUP) run test
 	@$(MAKE) -s --no-print-directory build $(ASAN)
-	@$(PATHS) $(ASAN_ENV) spec/run $(TOOLS)/asan/nightjar $(TOOLS)/asan/test $(SPEC)
+	@$(PATHS) $(ASAN_ENV) spec/run $(TOOLS)/asan/nightjar $(TOOLS)/asan/test $(or $(SPEC),$(ASAN_SPECS))
 ASAN = BUILD=$(TOOLS)/asan OPTIMIZE="-O1 -g -fno-omit-frame-pointer" \
        SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
+# The others are Lua's matter alone, or about time.
+ASAN_SPECS = spec/host spec/nightjar spec/system
 ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
 
 valgrind: ## Run the specs of host/ under valgrind, which takes a minute (SPEC=path for others)
