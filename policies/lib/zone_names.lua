@@ -1,12 +1,14 @@
 -- Names of time zones by the rule that holds in them from now on, as POSIX's TZ
--- writes it. Made by spec/support/zones.py from the tz database; a spec holds it
--- to that of the machine. Governments change rules: `schedule` takes a rule too.
+-- writes it. Made by spec/support/zones.py from the tz database 2026f, to which a
+-- spec holds it. Governments change rules: `schedule` takes a rule too.
 
 return {
+  ["<+00>0"] =
+    "Africa/Casablanca Africa/El_Aaiun",
   ["<+00>0<+02>-2,M3.5.0/1,M10.5.0/3"] =
     "Antarctica/Troll",
   ["<+01>-1"] =
-    "Africa/Casablanca Africa/El_Aaiun Etc/GMT-1",
+    "Etc/GMT-1",
   ["<+02>-2"] =
     "Etc/GMT-2",
   ["<+0330>-3:30"] =
@@ -154,7 +156,7 @@ return {
     .. " Europe/Madrid Europe/Malta Europe/Monaco Europe/Oslo Europe/Paris Europe/Podgorica"
     .. " Europe/Prague Europe/Rome Europe/San_Marino Europe/Sarajevo Europe/Skopje"
     .. " Europe/Stockholm Europe/Tirane Europe/Vaduz Europe/Vatican Europe/Vienna Europe/Warsaw"
-    .. " Europe/Zagreb Europe/Zurich Poland",
+    .. " Europe/Zagreb Europe/Zurich MET Poland",
   ["CST-8"] =
     "Asia/Chongqing Asia/Chungking Asia/Harbin Asia/Macao Asia/Macau Asia/Shanghai"
     .. " Asia/Taipei PRC ROC",
@@ -162,15 +164,15 @@ return {
     "America/Havana Cuba",
   ["CST6"] =
     "America/Bahia_Banderas America/Belize America/Chihuahua America/Costa_Rica"
-    .. " America/El_Salvador America/Guatemala America/Managua America/Merida America/Mexico_City"
-    .. " America/Monterrey America/Regina America/Swift_Current America/Tegucigalpa"
+    .. " America/Edmonton America/El_Salvador America/Guatemala America/Inuvik America/Managua"
+    .. " America/Merida America/Mexico_City America/Monterrey America/Regina"
+    .. " America/Swift_Current America/Tegucigalpa America/Yellowknife Canada/Mountain"
     .. " Canada/Saskatchewan Mexico/General",
   ["CST6CDT,M3.2.0,M11.1.0"] =
     "America/Chicago America/Indiana/Knox America/Indiana/Tell_City America/Knox_IN"
     .. " America/Matamoros America/Menominee America/North_Dakota/Beulah"
     .. " America/North_Dakota/Center America/North_Dakota/New_Salem America/Ojinaga"
-    .. " America/Rainy_River America/Rankin_Inlet America/Resolute America/Winnipeg CST6CDT"
-    .. " Canada/Central US/Central US/Indiana-Starke",
+    .. " America/Rankin_Inlet America/Resolute CST6CDT US/Central US/Indiana-Starke",
   ["ChST-10"] =
     "Pacific/Guam Pacific/Saipan",
   ["EAT-3"] =
@@ -181,19 +183,18 @@ return {
     "Africa/Tripoli Europe/Kaliningrad Libya",
   ["EET-2EEST,M3.4.4/50,M10.4.4/50"] =
     "Asia/Gaza Asia/Hebron",
-  ["EET-2EEST,M3.5.0,M10.5.0/3"] =
-    "Europe/Chisinau Europe/Tiraspol",
   ["EET-2EEST,M3.5.0/0,M10.5.0/0"] =
     "Asia/Beirut",
   ["EET-2EEST,M3.5.0/3,M10.5.0/4"] =
-    "Asia/Famagusta Asia/Nicosia EET Europe/Athens Europe/Bucharest Europe/Helsinki"
-    .. " Europe/Kiev Europe/Kyiv Europe/Mariehamn Europe/Nicosia Europe/Riga Europe/Sofia"
-    .. " Europe/Tallinn Europe/Uzhgorod Europe/Vilnius Europe/Zaporozhye",
+    "Asia/Famagusta Asia/Nicosia EET Europe/Athens Europe/Bucharest Europe/Chisinau"
+    .. " Europe/Helsinki Europe/Kiev Europe/Kyiv Europe/Mariehamn Europe/Nicosia Europe/Riga"
+    .. " Europe/Sofia Europe/Tallinn Europe/Tiraspol Europe/Uzhgorod Europe/Vilnius"
+    .. " Europe/Zaporozhye",
   ["EET-2EEST,M4.5.5/0,M10.5.4/24"] =
     "Africa/Cairo Egypt",
   ["EST5"] =
     "America/Atikokan America/Cancun America/Cayman America/Coral_Harbour America/Jamaica"
-    .. " America/Panama EST Jamaica",
+    .. " America/Panama America/Rainy_River America/Winnipeg Canada/Central EST Jamaica",
   ["EST5EDT,M3.2.0,M11.1.0"] =
     "America/Detroit America/Fort_Wayne America/Grand_Turk America/Indiana/Indianapolis"
     .. " America/Indiana/Marengo America/Indiana/Petersburg America/Indiana/Vevay"
@@ -226,18 +227,15 @@ return {
     "Asia/Tokyo Japan",
   ["KST-9"] =
     "Asia/Pyongyang Asia/Seoul ROK",
-  ["MET-1MEST,M3.5.0,M10.5.0/3"] =
-    "MET",
   ["MSK-3"] =
     "Europe/Kirov Europe/Moscow Europe/Simferopol Europe/Volgograd W-SU",
   ["MST7"] =
     "America/Creston America/Dawson America/Dawson_Creek America/Fort_Nelson"
-    .. " America/Hermosillo America/Mazatlan America/Phoenix America/Whitehorse Canada/Yukon MST"
-    .. " Mexico/BajaSur US/Arizona",
+    .. " America/Hermosillo America/Mazatlan America/Phoenix America/Vancouver America/Whitehorse"
+    .. " Canada/Pacific Canada/Yukon MST Mexico/BajaSur US/Arizona",
   ["MST7MDT,M3.2.0,M11.1.0"] =
     "America/Boise America/Cambridge_Bay America/Ciudad_Juarez America/Denver"
-    .. " America/Edmonton America/Inuvik America/Shiprock America/Yellowknife Canada/Mountain"
-    .. " MST7MDT Navajo US/Mountain",
+    .. " America/Shiprock MST7MDT Navajo US/Mountain",
   ["NST3:30NDT,M3.2.0,M11.1.0"] =
     "America/St_Johns Canada/Newfoundland",
   ["NZST-12NZDT,M9.5.0,M4.1.0/3"] =
@@ -248,7 +246,7 @@ return {
     "Asia/Manila",
   ["PST8PDT,M3.2.0,M11.1.0"] =
     "America/Ensenada America/Los_Angeles America/Santa_Isabel America/Tijuana"
-    .. " America/Vancouver Canada/Pacific Mexico/BajaNorte PST8PDT US/Pacific",
+    .. " Mexico/BajaNorte PST8PDT US/Pacific",
   ["SAST-2"] =
     "Africa/Johannesburg Africa/Maseru Africa/Mbabane",
   ["SST11"] =

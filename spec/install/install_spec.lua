@@ -39,7 +39,9 @@ describe("make install", function()
     for _, line in ipairs(tree:files()) do
       local mode, path = line:match("^(%d+) usr/local/(.*)$")
       if path:match("%.lua$") or path:match("^share/nightjar/") then
-        assert.equal(path:match("%.sh$") and "755" or "644", mode, path)
+        local source = path:match("^share/nightjar/(examples/.*)$")
+        local runs = source and os.execute("test -x " .. source)
+        assert.equal(runs and "755" or "644", mode, path)
       else
         modes[#modes + 1] = line
       end

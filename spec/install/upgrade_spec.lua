@@ -1,6 +1,7 @@
 -- The main job from an installed tree, and its upgrade: installing over it while it runs.
 
 local installed = require "spec.support.installed"
+local script = require "spec.support.script"
 local sidecar = require "spec.support.sidecar"
 local world_of = require "spec.support.world"
 
@@ -43,7 +44,9 @@ describe("an installed agent", function()
       one:logged("event=envoy_taken_over", 15, from)
     end)
     one:answers("/more", 200)
-    local exe = installed.shell("readlink /proc/" .. one.agent.pid .. "/exe")
-    assert.equal(tree:path("bin/nightjar") .. "\n", exe)
+    if script.can_trace() then
+      local exe = installed.shell("readlink /proc/" .. one.agent.pid .. "/exe")
+      assert.equal(tree:path("bin/nightjar") .. "\n", exe)
+    end
   end)
 end)

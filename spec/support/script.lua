@@ -34,12 +34,19 @@ function script.sh(command, ...)
   assert(os.execute(command:format(table.unpack(words))))
 end
 
-script.NO_TRACE = "strace is not installed, or may not trace here"
+script.NO_TRACE = "strace is not installed, or may not look into nightjar here: that needs root"
 
----Whether `script.trace` will work.
+local can_trace
+
+---Whether `script.trace` will work, and /proc show what a process has open. Our programs make
+---themselves undumpable, so what may trace others need not be able to trace them (ptrace(2)).
 ---@return boolean
 function script.can_trace()
-  return os.execute("strace -qq -o /dev/null true 2>/dev/null") == true
+  if can_trace == nil then
+    local seen = "strace -qq -e trace=write %s version 2>&1 >/dev/null | grep -q 'write(1'"
+    can_trace = os.execute(seen:format(quoted(program.directory .. "/nightjar"))) == true
+  end
+  return can_trace
 end
 
 ---The words that put a program under strace, which can make any system call fail.

@@ -1,6 +1,6 @@
-"""Writes policies/lib/zone_names.lua from the tz database of this machine.
+"""Writes policies/lib/zone_names.lua from a tz database: the Python package tzdata.
 
-Usage: zones.py [FOLDER] > policies/lib/zone_names.lua
+Usage: zones.py FOLDER > policies/lib/zone_names.lua, where FOLDER is the package's zoneinfo
 Each file of the database ends with the rule that holds from now on, in the
 form of POSIX's TZ (RFC 9636, footer). Names that share a rule stand together.
 """
@@ -10,11 +10,11 @@ import os
 import sys
 import textwrap
 
-ROOT = sys.argv[1] if len(sys.argv) > 1 else "/usr/share/zoneinfo"
+ROOT = sys.argv[1]
 HEAD = """\
 -- Names of time zones by the rule that holds in them from now on, as POSIX's TZ
--- writes it. Made by spec/support/zones.py from the tz database; a spec holds it
--- to that of the machine. Governments change rules: `schedule` takes a rule too.
+-- writes it. Made by spec/support/zones.py from the tz database 2026f, to which a
+-- spec holds it. Governments change rules: `schedule` takes a rule too.
 
 return {"""
 

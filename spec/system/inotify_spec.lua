@@ -4,8 +4,9 @@ local sidecar_of = require("spec.support.sidecar")
 local world_of = require("spec.support.world")
 
 local missing = world_of.missing()
-if not missing and not os.execute("unshare -Ur true 2>/dev/null") then
-  missing = "no user namespace may be made here"
+if not missing and not os.execute(
+  "unshare -Ur sh -c 'echo 9 >/proc/sys/user/max_inotify_instances' 2>/dev/null") then
+  missing = "no user namespace with a limit of its own may be made here"
 end
 if missing then
   pending("inotify: " .. missing)
