@@ -8,8 +8,9 @@ local PAGES = { "docs/deploy.md", "docs/migration.md", "examples/ecs/README.md",
   "examples/shared-volume/README.md", "examples/terraform/README.md" }
 
 -- Pages that tell people to set attributes with the AWS CLI.
-local SETTING = { "README.md", "docs/migration.md", "docs/policies.md", "examples/compose/README.md",
-  "examples/ecs/README.md", "examples/shared-volume/README.md", "examples/terraform/README.md" }
+local SETTING = { "README.md", "docs/migration.md", "docs/policies.md",
+  "examples/compose/README.md", "examples/ecs/README.md", "examples/shared-volume/README.md",
+  "examples/terraform/README.md" }
 
 local function folder_of(path)
   return path:match("^(.*)/")
@@ -82,8 +83,8 @@ local function attributes(path)
   return found
 end
 
--- KEY=VALUE of the CLI takes letters, digits and -_.#/: in a key, and no comma in a value: a private
--- path (`?/shop`) can be set by JSON only.
+-- KEY=VALUE of the CLI takes letters, digits and -_.#/: in a key, and no comma in a value, so a
+-- private path (`?/shop`) can be set by JSON only.
 local function is_taken(words)
   if words:find("^{") then
     return json.decode(words) ~= nil
