@@ -77,4 +77,11 @@ resource "aws_ecs_service" "service" {
     container_name = "application"
     container_port = var.application_port
   }
+
+  # Only the roles are referred to above, and not what they may do: without this, tasks could start
+  # before that is there, and lose it before they end.
+  depends_on = [
+    aws_iam_role_policy_attachment.execution,
+    aws_iam_role_policy.mesh,
+  ]
 }

@@ -61,8 +61,10 @@ locals {
   }
 }
 
+# A prefix may have 38 characters, and names of services are longer at times.
 resource "aws_iam_role" "execution" {
-  name_prefix        = "${local.name}-start-"
+  name_prefix        = "nightjar-start-"
+  description        = "Starts the tasks of ${local.name}"
   assume_role_policy = jsonencode(local.trust)
 }
 
@@ -72,7 +74,8 @@ resource "aws_iam_role_policy_attachment" "execution" {
 }
 
 resource "aws_iam_role" "task" {
-  name_prefix        = "${local.name}-task-"
+  name_prefix        = "nightjar-task-"
+  description        = "Is held by the tasks of ${local.name}"
   assume_role_policy = jsonencode(local.trust)
 }
 

@@ -30,7 +30,7 @@ locals {
       environment = [
         { name = "AWS_REGION", value = var.region },
         { name = "SERVICE_MEMBER", value = aws_service_discovery_service.registry.id },
-        { name = "SERVICE_PORT", value = "8080" },
+        { name = "SERVICE_PORT", value = tostring(var.sidecar_port) },
         { name = "STOP_TIMEOUT", value = "25" },
       ]
       healthCheck = {
@@ -56,7 +56,7 @@ locals {
         { containerPort = var.application_port, protocol = "tcp" },
       ]
       environment = [
-        { name = "MESH", value = "http://127.0.0.1:8080" },
+        { name = "MESH", value = "http://127.0.0.1:${var.sidecar_port}" },
       ]
       logConfiguration = local.logs
     },
@@ -80,5 +80,12 @@ resource "aws_ecs_task_definition" "task" {
 
   volume {
     name = "nightjar-tmp"
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.application_port != var.sidecar_port
+      error_message = "application_port and sidecar_port are the same; give sidecar_port another."
+    }
   }
 }

@@ -55,6 +55,12 @@ variable "application_port" {
   description = "Port on which the application listens."
 }
 
+variable "sidecar_port" {
+  type        = number
+  default     = 8080
+  description = "Port on which the sidecar listens; the containers of a task share their ports."
+}
+
 variable "architecture" {
   type        = string
   default     = "X86_64"

@@ -138,11 +138,29 @@ describe("a service of the templates", function()
         examples.properties(name, "Registry").DnsConfig.DnsRecords)
     end)
 
+    it("is reached by the other tasks at whatever port its application may have: " .. name,
+      function()
+        local port = examples.templates()[name].template.Parameters.ApplicationPort
+        local opened = examples.properties("mesh", "TaskToTask")
+        assert.are.same({ opened.FromPort, opened.ToPort }, { port.MinValue, port.MaxValue })
+        assert.are.same({ Ref = "TaskSecurityGroup" }, opened.SourceSecurityGroupId)
+      end)
+
     it("bears its names from the start and no weight: " .. name, function()
       assert.are.same({ SERVICE = "shop", COLOR = "blue" },
         examples.filled_in(examples.properties(name, "Registry").ServiceAttributes))
     end)
   end
+
+  -- The containers of a task share their ports there: the second to ask for one would fail.
+  it("is refused on Fargate when application and sidecar have one port", function()
+    local rule = examples.templates().fargate.template.Rules.Ports.Assertions[1].Assert
+    local ports = { { Ref = "ApplicationPort" }, { Ref = "SidecarPort" } }
+    assert.are.same({ ["Fn::Not"] = { { ["Fn::Equals"] = ports } } }, rule)
+    local task = examples.block("resource", "aws_ecs_task_definition", "task")
+    assert.are.equal("${var.application_port != var.sidecar_port}",
+      task.lifecycle[1].precondition[1].condition)
+  end)
 
   it("needs neither awsvpc nor a port of the host on EC2", function()
     local task = examples.task("bridge")

@@ -42,6 +42,21 @@ describe("the CloudFormation templates", function()
     assert.is_true(imported > 10)
   end)
 
+  -- ECS knows one service of a name in a cluster, and one family of a name in a region.
+  it("name services and families so that each of their stacks has its own", function()
+    local own = { bridge = { "ServiceName", "Color" }, fargate = { "ServiceName", "Color" },
+      gateway = { "AWS::StackName" } }
+    for name, parameters in pairs(own) do
+      for _, field in ipairs { { "Service", "ServiceName" }, { "Task", "Family" } } do
+        local value = examples.properties(name, field[1])[field[2]]
+        for _, parameter in ipairs(parameters) do
+          assert.is_truthy(value.Ref == parameter
+            or value["Fn::Sub"]:find("${" .. parameter .. "}", 1, true), name .. ": " .. parameter)
+        end
+      end
+    end
+  end)
+
   it("have every parameter that the page gives them, and no other that lacks a value", function()
     local page = assert(file.read("examples/ecs/README.md"))
     local seen = 0
@@ -124,6 +139,26 @@ describe("the Terraform files", function()
       if block.type == "variable" or block.type == "output" then
         assert.is_truthy(block.body.description, block.labels[1])
       end
+    end
+  end)
+
+  it("start no task before its roles may do what they are for", function()
+    local after = {}
+    for _, name in ipairs(examples.block("resource", "aws_ecs_service", "service").depends_on) do
+      after[name:match("^%${(.*)}$")] = true
+    end
+    for _, block in ipairs(examples.terraform().blocks) do
+      local name = table.concat(block.labels, ".")
+      if name:find("^aws_iam_role_") then assert.is_true(after[name], name) end
+    end
+  end)
+
+  -- The provider takes 38 characters and adds 26.
+  it("make roles of a service of any name", function()
+    for _, name in ipairs { "execution", "task" } do
+      local prefix = examples.block("resource", "aws_iam_role", name).name_prefix
+      assert.is_nil(prefix:find("${", 1, true))
+      assert.is_true(#prefix <= 38)
     end
   end)
 

@@ -127,7 +127,8 @@ local function check_file(file)
   check("compose file", file, known)
   for name, service in pairs(file.services) do
     check("services." .. name, service, known_service_keys())
-    check(name .. ".build", service.build, { context = true, dockerfile = true, target = true })
+    check(name .. ".build", service.build or {},
+      { context = true, dockerfile = true, target = true })
     check(name .. ".healthcheck", service.healthcheck or {}, HEALTH)
     for dependency, how in pairs(service.depends_on or {}) do
       check(name .. ".depends_on", { [dependency] = how }, file.services)
@@ -148,12 +149,15 @@ function compose.read(path, environment)
   return setmetatable({ file = file, project = file.name, containers = {} }, compose)
 end
 
----Images and what they are built from: `{ context, dockerfile, target }`, as the file says it.
----@return table<string, table>
+---Images and how each is built: `{ context, dockerfile, target }`, as the file says it, once for
+---each service that builds it.
+---@return table<string, table[]>
 function compose:images()
   local images = {}
   for _, service in pairs(self.file.services) do
-    images[service.image] = service.build
+    local builds = images[service.image] or {}
+    images[service.image] = builds
+    builds[#builds + 1] = service.build
   end
   return images
 end

@@ -19,6 +19,7 @@ local function listener(one)
     response_headers_to_add = {
       header("x-path", "%REQ(:PATH)%"), header("x-protocol", "%PROTOCOL%"),
       header("x-from", "%REQ(X-FORWARDED-FOR)%"),
+      header("x-scheme", "%REQ(X-FORWARDED-PROTO)%"),
     },
   }
   local manager = {

@@ -18,7 +18,8 @@ local NAMESPACE = ("arn:aws:servicediscovery:%s:%s:namespace/ns-1"):format(REGIO
 local CLOUDFORMATION = {
   ["AWS::Region"] = REGION, ["AWS::Partition"] = "aws", ["AWS::AccountId"] = ACCOUNT,
   Mesh = "mesh", ServiceName = "shop", Color = "blue", SidecarImage = "registry/sidecar:1",
-  ApplicationImage = "registry/shop:1", ApplicationPort = 8000, NamespaceName = "mesh.internal",
+  ApplicationImage = "registry/shop:1", ApplicationPort = 8000, SidecarPort = "8081",
+  NamespaceName = "mesh.internal", ["AWS::StackName"] = "stack",
   Architecture = "ARM64",
   Registry = "srv-blue", ["Registry.Arn"] = "arn-of-registry", ["Namespace.Arn"] = NAMESPACE,
   ["mesh-NamespaceId"] = "ns-1", ["mesh-Logs"] = "/nightjar/mesh",
@@ -29,7 +30,7 @@ local TERRAFORM = {
   ["data.aws_partition.current.partition"] = "aws",
   ["data.aws_caller_identity.current.account_id"] = ACCOUNT,
   ["var.sidecar_image"] = "registry/sidecar:1", ["var.application_image"] = "registry/shop:1",
-  ["var.architecture"] = "ARM64", ["var.application_port"] = 8000,
+  ["var.architecture"] = "ARM64", ["var.application_port"] = 8000, ["var.sidecar_port"] = 8081,
   ["var.namespace_name"] = "mesh.internal", ["var.namespace_id"] = "ns-1",
   ["aws_service_discovery_service.registry.id"] = "srv-blue",
   ["aws_cloudwatch_log_group.logs.name"] = "/nightjar/mesh",
@@ -153,6 +154,8 @@ function examples.evaluated(value)
     if name then return examples.evaluated(local_value(name)) end
     local encoded = expression:match("^jsonencode%((.*)%)$")
     if encoded then return of(encoded) end
+    local shown = expression:match("^tostring%((.*)%)$")
+    if shown then return tostring(of(shown)) end
     return known(TERRAFORM, expression)
   end
   local whole = value:match("^%${([^}]*)}$")
@@ -163,7 +166,11 @@ end
 ---The task definition of the Terraform files, as ECS has it.
 ---@return table
 function examples.terraform_task()
-  local body = examples.evaluated(examples.block("resource", "aws_ecs_task_definition", "task"))
+  local body = {}
+  for key, item in pairs(examples.block("resource", "aws_ecs_task_definition", "task")) do
+    -- What `lifecycle` holds is for Terraform to judge, and no part of the task.
+    if key ~= "lifecycle" then body[key] = examples.evaluated(item) end
+  end
   local platform, volume = body.runtime_platform[1], body.volume[1]
   return { family = body.family, requiresCompatibilities = body.requires_compatibilities,
     networkMode = body.network_mode, cpu = body.cpu, memory = body.memory,
