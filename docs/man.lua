@@ -228,14 +228,14 @@ return function(version, date, prefix)
   section("SIGNALS")
   add_signals()
   section("FILES")
-  for _, one in ipairs(FILES) do add_term(one[1]:gsub("PREFIX", prefix), one[2]) end
+  for _, one in ipairs(FILES) do add_term(one[1]:gsub("PREFIX", { PREFIX = prefix }), one[2]) end
   section("EXIT STATUS")
   for _, one in ipairs(STATUS) do add_term(one[1], one[2]) end
   section("EXAMPLES")
   for i, one in ipairs(EXAMPLES) do
     if i > 1 then add(".PP") end
     add_paragraph(one[1])
-    add_verbatim((one[2]:gsub("PREFIX", prefix)))
+    add_verbatim((one[2]:gsub("PREFIX", { PREFIX = prefix })))
   end
   section("SEE ALSO")
   add_paragraph("envoy(1), systemd.exec(5)")

@@ -38,10 +38,9 @@ describe("make install", function()
     local modes = {}
     for _, line in ipairs(tree:files()) do
       local mode, path = line:match("^(%d+) usr/local/(.*)$")
-      if path:match("%.lua$") or path:match("^share/nightjar/") then
-        local source = path:match("^share/nightjar/(examples/.*)$")
-        local runs = source and os.execute("test -x " .. source)
-        assert.equal(runs and "755" or "644", mode, path)
+      local source = path:match("^share/nightjar/(.*)$")
+      if source then
+        assert.equal(select(2, shell("test -x " .. source)) and "755" or "644", mode, path)
       else
         modes[#modes + 1] = line
       end
@@ -145,6 +144,14 @@ describe("make install", function()
     assert.equal("", (shell(("ls %s/usr/share/man/man1/nightjar.1 >/dev/null && "
       .. "ls %s/usr/lib/systemd/system/nightjar.service >/dev/null"):format(tree.root, tree.root))))
     tree:make("uninstall", { variables = "mandir=/usr/share/man unitdir=/usr/lib/systemd/system" })
+    assert.same({}, tree:files())
+  end)
+
+  it("wants an absolute prefix: the unit has to name the program", function()
+    local done, complaint = pcall(tree.make, setmetatable({ prefix = "usr" }, { __index = tree }),
+      "install")
+    assert.is_false(done)
+    assert.matches("expected PREFIX to be an absolute path, got 'usr'", complaint)
     assert.same({}, tree:files())
   end)
 

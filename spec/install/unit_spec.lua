@@ -36,6 +36,17 @@ describe("nightjar.service", function()
     assert.equal(tree:path("bin/nightjar") .. " run", value("ExecStart"))
   end)
 
+  it("is written for any prefix, with spaces and signs that systemd reads too", function()
+    local parent = shell("mktemp -d"):match("%S+")
+    local odd = installed.new(parent .. "/100% of a & b|c")
+    odd.root = ""
+    odd:make("install")
+    local complaint = shell(("systemd-analyze verify --man=no '%s'"):format(
+      odd:path("lib/systemd/system/nightjar.service")))
+    shell("rm -rf " .. parent)
+    assert.equal("", complaint)
+  end)
+
   it("gives settings that there are, and leaves the last word to the operator's file", function()
     local names = {}
     for _, entry in ipairs(schema.entries) do names[entry.name] = entry end
