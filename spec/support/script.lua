@@ -39,11 +39,11 @@ script.NO_TRACE = "strace is not installed, or may not look into nightjar here: 
 local can_trace
 
 ---Whether `script.trace` will work, and /proc show what a process has open. Our programs make
----themselves undumpable, so what may trace others need not be able to trace them (ptrace(2)).
+---themselves undumpable: who may trace others need not see what is in their memory (ptrace(2)).
 ---@return boolean
 function script.can_trace()
   if can_trace == nil then
-    local seen = "strace -qq -e trace=write %s version 2>&1 >/dev/null | grep -q 'write(1'"
+    local seen = "strace -qq -e trace=write %s version 2>&1 >/dev/null | grep -q '\"nightjar'"
     can_trace = os.execute(seen:format(quoted(program.directory .. "/nightjar"))) == true
   end
   return can_trace
