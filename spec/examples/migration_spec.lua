@@ -4,6 +4,7 @@
 local cli = require("spec.support.cli")
 local file = require("host.file")
 local schema = require("nightjar.settings.schema")
+local world = require("spec.support.world")
 
 -- The template input of the older nightjar, by the list that holds each field.
 local OLD_TEMPLATE = [[
@@ -25,6 +26,65 @@ network={{network_name}} member={{service_member}}
 {{/clusters}}
 {{/has_clusters}}
 ]]
+
+-- A folder as the older one was, in v3: no names of listeners, routes inside of them, its own names
+-- of files.
+local OLD_FOLDER = {
+  ["envoy-config.yaml.mustache"] = [[
+node: {id: {{service_member}}, cluster: {{network_name}}}
+dynamic_resources:
+  cds_config: {path_config_source: {path: FOLDER/active-envoy-config/cds.yaml}}
+  lds_config: {path_config_source: {path: FOLDER/active-envoy-config/lds.yaml}}
+]],
+  ["cds.yaml.mustache"] = [[
+resources:
+{{#clusters}}
+- "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster
+  name: {{name}}
+  load_assignment:
+    cluster_name: {{name}}
+    endpoints:
+    - lb_endpoints:
+      {{#endpoints}}
+      - endpoint: {address: {socket_address: {address: {{ipv4}}, port_value: {{port}}}}}
+      {{/endpoints}}
+{{/clusters}}
+]],
+  ["lds.yaml.mustache"] = [[
+resources:
+{{#listeners}}
+- "@type": type.googleapis.com/envoy.config.listener.v3.Listener
+  address: {socket_address: {address: 0.0.0.0, port_value: {{mesh_port}}}}
+  filter_chains:
+  - filters:
+    - name: http
+      typed_config:
+        "@type": HTTP.network.http_connection_manager.v3.HttpConnectionManager
+        stat_prefix: ingress
+        route_config:
+          virtual_hosts:
+          - name: service
+            domains: ["*"]
+            routes:
+            {{#routes}}
+            - match: {prefix: "{{route_path}}"}
+              route:
+                {{#has_one_cluster}}
+                cluster: {{#clusters}}{{cluster_name}}{{/clusters}}
+                {{/has_one_cluster}}
+                {{#has_many_clusters}}
+                weighted_clusters:
+                  clusters:
+                  {{#clusters}}
+                  - {name: {{cluster_name}}, weight: {{route_weight}}}
+                  {{/clusters}}
+                {{/has_many_clusters}}
+            {{/routes}}
+        http_filters:
+        - {name: router, typed_config: {"@type": HTTP.http.router.v3.Router}}
+{{/listeners}}
+]],
+}
 
 local MESH = [[
 member: me
@@ -108,6 +168,22 @@ shop-green@example.local=1
 shop-blue@example.local http2 10.0.0.2:49153
 shop-green@example.local 10.0.0.3:49154
 ]], (text:gsub("\n%s*\n", "\n")))
+  end)
+
+  it("is taken by Envoy in a folder of the older form, once that is v3", function()
+    local missing = world.missing()
+    if missing then return pending(missing) end
+    local folder = cli.folder()
+    finally(function() cli.remove(folder) end)
+    for name, text in pairs(OLD_FOLDER) do
+      cli.write(folder .. "/templates/" .. name, (text:gsub("FOLDER", folder)
+        :gsub("HTTP%.", "type.googleapis.com/envoy.extensions.filters.")))
+    end
+    cli.write(folder .. "/mesh.yaml", MESH)
+    local result = cli.run { "check", "--mesh-file", folder .. "/mesh.yaml", "--tmp-dir", folder,
+      "--envoy-template-dir", folder .. "/templates" }
+    assert.are.equal(0, result.status, result.stderr)
+    assert.is_truthy(result.stdout:find("envoy: ok", 1, true), result.stdout)
   end)
 
   it("says which line holds a field that is gone", function()
