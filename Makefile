@@ -118,15 +118,20 @@ valgrind: ## Run the specs of host/ under valgrind, which takes a minute (SPEC=p
 check: build ## Check the shipped policies and templates with `nightjar check`
 	@$(PATHS) $(BUILD)/nightjar check
 
-lint: ## luacheck, the structure rules, and formatting
+lint: ## luacheck, the structure rules, formatting, shellcheck
 	@$(SETUP) test
 	luacheck -q lua policies spec host/embed.lua
 	spec/structure
 	clang-format --dry-run --Werror $(C_FILES)
+	shellcheck --external-sources --severity=warning --exclude=SC2034 $(SHELL_FILES)
 
 format: ## Format the C files
 	clang-format -i $(C_FILES)
 C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch])
+# SC2034 is of no use here: some names are read by eval, or by who sources the file.
+SHELL_FILES = .ci/run .ci/setup packaging/install docker/build \
+              $(filter-out %.jq,$(wildcard docker/stages/*)) \
+              $(filter-out %.lua,$(wildcard spec/images/*)) spec/run
 
 bench: ## Measure a pass on the reference mesh; nothing is asserted
 	@$(SETUP) run test

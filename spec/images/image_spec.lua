@@ -86,7 +86,7 @@ for _, name in ipairs { "sidecar", "agent" } do
       local prefix = "org.opencontainers.image."
       assert.are.equal("nightjar-" .. name, labels[prefix .. "title"])
       assert.are.equal(program.version, labels[prefix .. "version"])
-      assert.matches("^%x+$", labels[prefix .. "revision"])
+      assert.matches("^%x+$", (labels[prefix .. "revision"]:gsub("%-dirty$", "")))
       assert.matches("^%d%d%d%d%-%d%d%-%d%dT", labels[prefix .. "created"])
       assert.is_truthy(labels[prefix .. "description"]:find("nightjar", 1, true))
     end)
@@ -114,6 +114,7 @@ for _, name in ipairs { "sidecar", "agent" } do
       end
       assert.is_true(count > 50)
       assert.is_truthy(listed.libcurl4)
+      assert.is_truthy(listed["ca-certificates"]) -- its file is there, without the package
       assert.are.equal(program.version, listed.nightjar)
       assert.are.equal(name == "sidecar", listed.envoy ~= nil)
     end)
@@ -128,6 +129,19 @@ describe("the image of the agent", function()
 end)
 
 describe("the image of the sidecar", function()
+  it("lists the Envoy that it took out of another image by that image's name", function()
+    local path = os.tmpname() .. ".spdx.json"
+    finally(function() os.remove(path) end)
+    copy("localhost/nightjar-sidecar:from-envoy-image",
+      "/usr/local/share/nightjar/sbom.spdx.json", path)
+    for _, package in ipairs(assert(json.decode(file.read(path))).packages) do
+      if package.name == "envoy" then
+        return assert.are.equal("localhost/envoy:stock", package.versionInfo)
+      end
+    end
+    error("no Envoy is listed")
+  end)
+
   it("can take Envoy from Envoy's own image, and then holds that very file", function()
     local function sum(image)
       return podman.must("run", "--rm", "--no-healthcheck", "--entrypoint=sha256sum", image,
