@@ -1,7 +1,7 @@
 # Lines of `kind name version architecture source` in, an SPDX 2.3 document out.
 def id: "SPDXRef-Package-" + gsub("[^A-Za-z0-9.-]"; "-");
 def purl: "pkg:deb/debian/" + .name + "@" + (.version | @uri) + "?arch=" + .arch
-  + "&distro=bookworm" + (if .source == .name then "" else "&upstream=" + .source end);
+  + "&distro=" + $distro + (if .source == .name then "" else "&upstream=" + .source end);
 
 [inputs | split("\t") | { kind: .[0], name: .[1], version: .[2], arch: .[3], source: .[4] }]
 | . as $found

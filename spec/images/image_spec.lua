@@ -114,6 +114,7 @@ for _, name in ipairs { "sidecar", "agent" } do
       end
       assert.is_true(count > 50)
       assert.is_truthy(listed.libcurl4)
+      assert.matches("pkg:deb/debian/libcurl4@[^\"]*&distro=bookworm", assert(file.read(path)))
       assert.is_truthy(listed["ca-certificates"]) -- its file is there, without the package
       assert.are.equal(program.version, listed.nightjar)
       assert.are.equal(name == "sidecar", listed.envoy ~= nil)

@@ -17,8 +17,11 @@ describe("nightjar run", function()
   end)
 
   it("exits with 2 where nobody knows the region", function()
+    -- A folder in which no agent has ever served, as the default may not be.
+    local folder = cli.folder()
+    finally(function() cli.remove(folder) end)
     local result = cli.run { "run", environment = { SERVICE_MEMBER = "srv-1", HOME = "/nonexistent",
-      AWS_EC2_METADATA_DISABLED = "false",
+      TMP_DIR = folder, AWS_EC2_METADATA_DISABLED = "false",
       AWS_EC2_METADATA_SERVICE_ENDPOINT = "http://127.0.0.1:1" } }
     assert.equal(2, result.status)
     assert.matches("no AWS region: set AWS_REGION, or `region` in the profile; instance metadata: ",
