@@ -25,7 +25,7 @@ local WRITES = { renameat = true, rename = true, renameat2 = true, unlink = true
 -- More than the history keeps generations: each listener file is new to it.
 local PORTS = 12
 local PATIENCE = 10 -- seconds
-local TRIES = 6     -- until a kill comes at the call that it is meant for
+local TRIES = 20    -- until a kill comes at the call that it is meant for
 
 describe("an agent", function()
   local sidecar, world, ports, calls, envoy, load
