@@ -20,8 +20,8 @@ local VALUES = {
   MESH_FILE = { "/etc/nightjar/mesh.json" }, REFRESH_TIME = { "0.5", 0.5 },
   EXIT_ON_GENERATION_FAILURE = { "yes", true }, FAILURE_SLEEP = { "1", 1 },
   ENVOY_TEMPLATE_DIR = { "/etc/nightjar/templates" }, POLICY_DIR = { "/etc/nightjar/policies" },
-  ENVOY_CONFIGURATION_FILE = { "my-envoy.yaml" }, TMP_DIR = { "/work" },
-  TRIGGER_STOP_FILE = { "/work/halt" }, ENVOY_PID_FILE = { "/work/my.pid" },
+  ENVOY_CONFIGURATION_FILE = { "my-envoy.yaml" }, TMP_DIR = { "/writable" },
+  TRIGGER_STOP_FILE = { "/writable/halt" }, ENVOY_PID_FILE = { "/writable/my.pid" },
   ENVOY_BIN = { "/etc/nightjar/my-envoy" }, ENVOY_LOG_LEVEL = { "debug" },
   ENVOY_BASE_ID = { "7", 7 }, SERVICE_CONTAINER_NAME = { "shop" },
   AVAILABILITY_ZONE = { "eu-central-1c" }, STOP_TIMEOUT = { "2", 2 },
@@ -78,7 +78,7 @@ describe("a setting given to an image", function()
     return ("--volume=%s:/etc/nightjar:ro"):format(folder)
   end
 
-  -- With /work to write to, and nobody else's ports.
+  -- With /writable to write to, and nobody else's ports.
   local function start(names, more)
     local environment = {}
     for _, name in ipairs(names) do
@@ -88,7 +88,7 @@ describe("a setting given to an image", function()
       environment[name] = value
     end
     container = podman.start(podman.image("sidecar"), { environment = environment, options = {
-      "--network=none", "--tmpfs=/work:mode=1777", mounted() } })
+      "--network=none", "--tmpfs=/writable:mode=1777", mounted() } })
     return container
   end
 
@@ -136,14 +136,14 @@ describe("a setting given to an image", function()
       "SERVICE_CONTAINER_NAME", "AVAILABILITY_ZONE", "STOP_TIMEOUT", "LOG_LEVEL", "LOG_FORMAT",
       "NIGHTJAR_CONFIG" }
     container:ready()
-    local active = "/work/active-envoy-config/"
+    local active = "/writable/active-envoy-config/"
     assert.are.equal("made for shop\n", read(active .. "note.txt")) -- ENVOY_TEMPLATE_DIR
     assert.is_truthy(read(active .. "my-envoy.yaml"):find("19901", 1, true))
     assert.is_truthy(read(active .. "cds.json"):find("web@mesh.local", 1, true)) -- MESH_FILE
     assert.is_truthy(read(active .. "input.json"):find('"route_weight": 77', 1, true)) -- POLICY_DIR
     assert.is_truthy(get(18080, "/from-the-file"):find("^HTTP/1.1 200")) -- SERVICE_PORT, the file
     assert.is_truthy(get(19901, "/server_info"):find('"cluster": "shop"', 1, true))
-    local pid = read("/work/my.pid"):match("%d+") -- ENVOY_PID_FILE
+    local pid = read("/writable/my.pid"):match("%d+") -- ENVOY_PID_FILE
     local words = read(("/proc/%s/cmdline"):format(pid)):gsub("%z", " ")
     assert.is_truthy(words:find("^/etc/nightjar/my%-envoy "), words) -- ENVOY_BIN
     assert.is_truthy(words:find("--base-id 7 ", 1, true), words)
@@ -158,7 +158,7 @@ describe("a setting given to an image", function()
   it("stops the container by TRIGGER_STOP_FILE, drained within STOP_TIMEOUT", function()
     start { "DISCOVERY", "MESH_FILE", "TMP_DIR", "TRIGGER_STOP_FILE", "STOP_TIMEOUT" }
     container:ready()
-    container:exec("touch", "/work/halt")
+    container:exec("touch", "/writable/halt")
     local from = os.time()
     world_of.eventually(function() return container:state("Status") == "exited" end, 15,
       "the container has ended")
