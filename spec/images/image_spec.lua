@@ -122,6 +122,19 @@ for _, name in ipairs { "sidecar", "agent" } do
   end)
 end
 
+describe("the image of the specs", function()
+  it("runs them as user 1337, all or those named, on a root that nothing can write", function()
+    local image = podman.image("test")
+    assert.are.same({ "make", "-s", "test" }, podman.image_facts(image).Config.Cmd)
+    assert.are.equal("1337:1337", podman.image_facts(image).Config.User)
+    local output, status = podman.command("run", "--rm", "--timeout=120", "--read-only",
+      "--read-only-tmpfs=false", "--cap-drop=all", image, "make", "-s", "test",
+      "SPEC=spec/policies/weights_spec.lua spec/system/bootstrap_spec.lua")
+    assert.are.equal(0, status, output)
+    assert.matches("\n6 passed, 0 failed\n", output)
+  end)
+end)
+
 describe("the image of the agent", function()
   it("adds less than 20 MB to its base", function()
     local added = bytes(podman.image("agent")) - bytes(BASE)
