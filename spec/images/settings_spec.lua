@@ -129,6 +129,17 @@ describe("a setting given to an image", function()
     assert.are.equal(9090, tonumber(shown.NAMESPACE_0_PORT.value))
   end)
 
+  it("is known by its older name, and AWS_PROFILE gives the region of its profile", function()
+    cli.write(folder .. "/aws.ini", "[profile work]\nregion = eu-west-3\n")
+    local output = podman.must("run", "--rm", "--network=none", "--no-healthcheck", mounted(),
+      "--env=ENVOY_CONFIGURATION_TEMPLATE=old.yaml", "--env=AWS_PROFILE=work",
+      "--env=AWS_CONFIG_FILE=/etc/nightjar/aws.ini", "--env=AWS_EC2_METADATA_DISABLED=true",
+      "--env=SERVICE_MEMBER=srv-1", podman.image("sidecar"), "config", "--json")
+    local shown = assert(json.decode(output:match("\n?({\n.*)")), output)
+    assert.are.equal("old.yaml", shown.settings.ENVOY_CONFIGURATION_FILE.value)
+    assert.are.equal("eu-west-3", shown.region.value)
+  end)
+
   it("moves what nightjar makes and reads, and what Envoy is started with", function()
     start { "SERVICE_PORT", "ENVOY_ADMIN_PORT", "DISCOVERY", "MESH_FILE", "REFRESH_TIME",
       "ENVOY_TEMPLATE_DIR", "POLICY_DIR", "ENVOY_CONFIGURATION_FILE", "TMP_DIR",
