@@ -37,7 +37,8 @@ harm.loops = {
   body("a message handler that loops", "xpcall(error, function()\nwhile true do end\nend)", "3",
     INSTRUCTIONS),
   body("a goto that goes nowhere", "::again::\ngoto again", "3", INSTRUCTIONS),
-  body("tail calls without end", "local function f()\nreturn f()\nend\nf()", "3", INSTRUCTIONS),
+  -- Calls are slow: either limit may come first.
+  body("tail calls without end", "local function f()\nreturn f()\nend\nf()", "3"),
   body("a loop that copies long strings",
     "local s = ('x'):rep(1000000)\nwhile true do local t = s .. 'y' end", "3", PROCESSOR),
   body("a loop that makes small strings", "local i = 0\nwhile true do i = i + 1 local s = 'a' .. i "
