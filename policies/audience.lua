@@ -2,9 +2,9 @@
 -- inside its mesh only; a public listener carries public paths alone. Where one
 -- service-color names a path both ways, its private weight counts inside.
 
-local function note(listener, route, entry, reason)
+local function note(listener, route, entry, reason, because)
   table.insert(listener.removed, { path = route.path, cluster = entry.cluster,
-    audience = entry.audience, why = { reason } })
+    audience = entry.audience, because = because, why = { reason } })
 end
 
 -- The clusters of a route that have a private key for it.
@@ -16,10 +16,11 @@ local function private_clusters(route)
   return found
 end
 
--- Why an entry has no place on this listener, or nil when it has one.
+-- Why an entry has no place on this listener, or nil when it has one; and whether the listener could
+-- never show it.
 local function reason_against(listener, entry, private)
   if listener.audience == "public" and entry.audience == "private" then
-    return "a private path is not seen from outside its mesh"
+    return "a private path is not seen from outside its mesh", "unseen"
   end
   if listener.audience == "private" and entry.audience == "public" and private[entry.cluster] then
     return "its private key for this path counts inside the mesh"
@@ -30,9 +31,9 @@ local function cut(listener, route)
   local private, kept = private_clusters(route), {}
   route.audience = "private"
   for _, entry in ipairs(route.clusters) do
-    local reason = reason_against(listener, entry, private)
+    local reason, because = reason_against(listener, entry, private)
     if reason then
-      note(listener, route, entry, reason)
+      note(listener, route, entry, reason, because)
     else
       kept[#kept + 1] = entry
       if entry.audience == "public" then route.audience = "public" end

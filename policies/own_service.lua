@@ -12,7 +12,8 @@ end
 
 -- Why the plan lacks what is taken out; `nightjar explain` shows it.
 local function note(listener, route)
-  table.insert(listener.removed, { path = route.path, why = { "it is the own service" } })
+  table.insert(listener.removed, { path = route.path, because = "unseen",
+    why = { "it is the own service" } })
 end
 
 local function cut(listener, service)

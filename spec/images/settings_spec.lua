@@ -18,6 +18,7 @@ local VALUES = {
   SERVICE_MEMBER = { "srv-1234" }, SERVICE_PORT = { "18080", 18080 },
   ENVOY_ADMIN_PORT = { "19901", 19901 }, PING_PATH = { "/alive" }, DISCOVERY = { "file" },
   MESH_FILE = { "/etc/nightjar/mesh.json" }, REFRESH_TIME = { "0.5", 0.5 },
+  LIST_TIME = { "0", 0 }, ATTRIBUTES_TIME = { "600", 600 },
   EXIT_ON_GENERATION_FAILURE = { "yes", true }, FAILURE_SLEEP = { "1", 1 },
   ENVOY_TEMPLATE_DIR = { "/etc/nightjar/templates" }, POLICY_DIR = { "/etc/nightjar/policies" },
   ENVOY_CONFIGURATION_FILE = { "my-envoy.yaml" }, TMP_DIR = { "/writable" },

@@ -140,7 +140,7 @@ function agent:on_event(event)
     self:restart()
   elseif event.signal == "HUP" then
     log.info("pass_requested", {})
-    self.pass:forgive()
+    self.pass:request()
     self:hurry()
   elseif event.pin then
     self:hurry()

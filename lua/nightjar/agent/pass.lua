@@ -152,13 +152,25 @@ function pass:in_force()
 end
 
 function pass:discover(record)
-  local snapshot, err = discover.run(self.state.snapshot, self.settings)
+  local snapshot, err = discover.run(self.state.snapshot, self.settings,
+    { complete = self.requested, resting = self.resting })
+  self.requested = nil
   if not snapshot then
     return nil, err
   end
   record.inputs = { mesh = self.state:keep_snapshot(snapshot) }
   record.snapshot, record.stale = snapshot, self:staleness(snapshot)
   return record
+end
+
+-- The services that no listener shows, by the names of their mesh and of themselves.
+local function resting_of(response)
+  local resting = {}
+  for _, item in ipairs(response.resting or {}) do
+    resting[item.mesh] = resting[item.mesh] or {}
+    resting[item.mesh][item.service] = true
+  end
+  return resting
 end
 
 -- What today's mesh, policies and templates make.
@@ -178,6 +190,7 @@ function pass:make(record)
   record.plan, record.memory = response.plan, memory.of(response.plan)
   record.files, record.copies = response.files, response.copies
   record.has_shadow = response.has_shadow
+  self.resting = resting_of(response)
   return record
 end
 
@@ -269,9 +282,15 @@ function pass:supervise(record)
   return nil, err
 end
 
----A generation that Envoy refused may be tried again: an operator asks for a pass.
+---A generation that Envoy refused may be tried again.
 function pass:forgive()
   self.state:keep_refused(nil)
+end
+
+---An operator asks for a pass: it reads all there is, and tries again what was refused.
+function pass:request()
+  self.requested = true
+  self:forgive()
 end
 
 ---Say once which protections nightjar-plan runs under.

@@ -102,7 +102,8 @@ local function make_plan(request, collected, position)
   end)
   if not last then return failure(stage, err) end
   return { ok = true, plan = mark_plan(made.policy), view = made.view,
-    files = json.array(made.render or {}), has_shadow = context.has_shadow }
+    files = json.array(made.render or {}), has_shadow = context.has_shadow,
+    resting = json.array(context.resting), timeless = context.timeless }
 end
 
 local function run_examples(request, position)

@@ -7,6 +7,7 @@ local nearest = require("nightjar.nearest")
 local policy_folder = require("nightjar.plan.policy_folder")
 local policy_record = require("nightjar.plan.policy_record")
 local previous = require("nightjar.plan.previous")
+local resting = require("nightjar.plan.resting")
 local sorted = require("nightjar.plan.sorted")
 local text = require("nightjar.text")
 local turn = require("nightjar.plan.turn")
@@ -45,10 +46,16 @@ local function second_list(given)
   return type(list) == "table" and next(list) ~= nil and list or nil
 end
 
+-- Whether a policy may look at the clock: `now` is its third parameter.
+local function is_timed(record)
+  local info = debug.getinfo(record.apply, "u")
+  return info.isvararg or info.nparams >= 3
+end
+
 ---@param mesh table what the model made
 ---@param context table { policies = {{name, text}}, list = "shadow"?, now, previous, warnings,
 ---       position?, settings = { policies = {name = {}} } }; gets `has_shadow`: there is a second
----       list
+---       list; `resting`: see resting.lua; `timeless`: no policy could look at the clock
 ---@return table? plan
 ---@return table? err { policy?, file?, line?, field?, message }
 function policy.run(mesh, context)
@@ -58,7 +65,8 @@ function policy.run(mesh, context)
   if not list then return nil, err end
   context.has_shadow = has_shadow
   warn_of_unknown(given, names, context.warnings)
-  local carried = carried_attributes(mesh)
+  local carried, known = carried_attributes(mesh), resting.note(mesh.clusters)
+  context.timeless = true
   local surroundings = { now = context.now, warnings = context.warnings,
     previous = previous.read(context.previous, context.warnings) }
   for _, item in ipairs(list) do
@@ -66,8 +74,10 @@ function policy.run(mesh, context)
       turn.begin(context.position, item.file, item.line)
       mesh, err = apply.run(item, mesh, given[item.name], surroundings)
       if not mesh then return nil, err end
+      context.timeless = context.timeless and not is_timed(item.record)
     end
   end
+  context.resting = resting.of(known, mesh)
   return finish.run(mesh, context)
 end
 

@@ -29,6 +29,14 @@ schema.entries = {
     about = "the mesh description for DISCOVERY=file" },
   { name = "REFRESH_TIME", type = "seconds", default = 30, min = 0.1, max = 86400,
     about = "seconds from the start of one pass to the start of the next" },
+  { name = "LIST_TIME", type = "seconds", min = 0, max = 86400,
+    default_text = "4 times `REFRESH_TIME`",
+    about = "seconds, give or take a quarter, between two looks for new services, and at those that "
+      .. "no listener shows; 0: at each pass" },
+  { name = "ATTRIBUTES_TIME", type = "seconds", min = 0, max = 86400,
+    default_text = "2 times `REFRESH_TIME` for each service, at most 100 times",
+    about = "seconds, give or take a quarter, between two looks whether a service without "
+      .. "attributes of its own (service-level) has some now; 0: at each pass" },
   { name = "EXIT_ON_GENERATION_FAILURE", type = "switch", default = false,
     about = "exit when a generation fails; off: 0, false, no or empty" },
   { name = "FAILURE_SLEEP", type = "seconds", default = 300, min = 0, max = 86400,

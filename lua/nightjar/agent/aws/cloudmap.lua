@@ -13,6 +13,11 @@ local world = require "nightjar.agent.aws.world"
 
 local cloudmap = {}
 
+--- Error codes that say that a name is not known here, so that another name of the same thing may
+--- be.
+cloudmap.unknown = { ServiceNotFound = true, NamespaceNotFound = true, InvalidInput = true,
+  ResourceNotFoundException = true }
+
 ---@type AwsService
 cloudmap.service = {
   name = "servicediscovery", variable = "AWS_ENDPOINT_URL_SERVICEDISCOVERY",

@@ -1,24 +1,21 @@
---- Reads meshes from AWS Cloud Map: complete reads only, and each service stands or falls alone.
+--- Reads meshes from AWS Cloud Map. A service is read whole or not at all, and stands or falls alone.
 local api = require "nightjar.agent.aws.cloudmap"
 local arn = require "nightjar.agent.aws.arn"
-local merge = require "nightjar.agent.discover.merge"
-local retry = require "nightjar.agent.aws.retry"
+local identity = require "nightjar.agent.discover.identity"
 local sched = require "nightjar.agent.sched"
+local seldom = require "nightjar.agent.discover.seldom"
+local services = require "nightjar.agent.discover.services"
 
 local cloudmap = {}
-
--- What says that a name is not known here, so that another name of the same thing may be.
-local unknown = { ServiceNotFound = true, NamespaceNotFound = true, InvalidInput = true,
-  ResourceNotFoundException = true }
-local denied = { AccessDenied = true, AccessDeniedException = true,
-  UnauthorizedOperation = true, NotAuthorized = true }
-local unknown_operation = { UnknownOperationException = true, UnknownOperation = true,
-  InvalidAction = true, NotImplemented = true }
 
 ---@class CloudMapSession  what outlives a pass: connections, quota, and who is who
 ---@field client AwsClient
 ---@field identities table<string, table>  an id never comes to mean another namespace
 ---@field unsupported Failure?  how this endpoint refused GetServiceAttributes for good
+---@field refusals table<string, table>  the warning about a service whose attributes are denied
+---@field without_attributes table<string, boolean>  services seen to have none of their own
+---@field lists table<string, table[]>  the services of a namespace, by its id
+---@field seldom Seldom  when lists and the like are due
 
 --- A session for a process's settings; one is kept for as long as the agent runs.
 ---@param settings table
@@ -29,194 +26,8 @@ local unknown_operation = { UnknownOperationException = true, UnknownOperation =
 function cloudmap.session(settings, options)
   local client, err, code = api.connect(settings, options)
   if not client then return nil, err, code end
-  return { client = client, identities = {} }
-end
-
--- Calls with one name after the other, as long as the answer is that the name is not known;
--- of several such answers the first is the one to report.
-local function first_known(names, call)
-  local first
-  for _, name in ipairs(names) do
-    local found, problem = call(name)
-    if found then return found, name end
-    if not unknown[problem.code] then return nil, problem end
-    first = first or problem
-  end
-  return nil, first
-end
-
--- What an id or ARN names. An ARN goes as it is: the id alone names nothing that another
--- account shares. An endpoint that takes ids only is asked by id, and its answer is the right
--- one if it bears the ARN.
-local function find_by_reference(reference, call)
-  local found, used = first_known({ reference.arn or reference.id,
-    reference.arn and reference.id }, call)
-  if not found then return nil, used end
-  if used ~= reference.arn and reference.arn and found.arn ~= reference.arn then
-    return nil, ("%s: the endpoint knows this id as %s"):format(reference.arn,
-      found.arn or "something without an ARN")
-  end
-  return found, used
-end
-
--- The member's service and its namespace. The namespace may be another account's: then the
--- bare id means nothing here and the ARN, made of the service's own, does.
-local function find_own(pass, given)
-  local client, options = pass.session.client, pass.options
-  local reference, err = arn.reference(given, "service")
-  if not reference then return nil, "SERVICE_MEMBER: " .. err end
-  local service, problem = find_by_reference(reference, function(name)
-    return api.get_service(client, name, options)
-  end)
-  if not service then return nil, problem end
-  local base = arn.parse(service.arn or reference.arn or "")
-  local shared = base and arn.sibling(base, "namespace", service.namespace_id, service.owner)
-  local namespace, used = first_known({ service.namespace_id, shared },
-    function(name) return api.get_namespace(client, name, options) end)
-  if not namespace then return nil, used end
-  return { namespace = namespace, by_arn = used == shared,
-    member = { mesh = namespace.name, mesh_id = namespace.id, service = service.name,
-      id = service.id } }
-end
-
-local function find_by_name(pass, name)
-  local found, problem = api.find_namespaces(pass.session.client, name, pass.options)
-  if not found then return nil, problem end
-  if #found == 1 then return { namespace = found[1], by_arn = false } end
-  if #found == 0 then return nil, ("no namespace is named %q"):format(name) end
-  local ids = {}
-  for position, namespace in ipairs(found) do ids[position] = namespace.id end
-  return nil, ("%d namespaces are named %q: name one of them by id (%s)"):format(#found, name,
-    table.concat(ids, ", "))
-end
-
-local function find_namespace(pass, given)
-  local reference, err = arn.reference(given, "namespace")
-  if not reference then return nil, err end
-  if reference.name then return find_by_name(pass, reference.name) end
-  local namespace, used = find_by_reference(reference, function(name)
-    return api.get_namespace(pass.session.client, name, pass.options)
-  end)
-  if not namespace then return nil, used end
-  return { namespace = namespace, by_arn = used == reference.arn }
-end
-
-local function identify(pass, wanted)
-  local key = (wanted.ref == "own" and "own " or "mesh ") .. wanted.reference
-  local known = pass.session.identities[key]
-  if known then return known, key end
-  local found, problem
-  if wanted.ref == "own" then
-    found, problem = find_own(pass, wanted.reference)
-  else
-    found, problem = find_namespace(pass, wanted.reference)
-  end
-  if not found then return nil, problem end
-  pass.session.identities[key] = found
-  return found, key
-end
-
--- An id finds nothing where the namespace is another account's, so an empty list is asked for
--- once more by ARN; which of the two names finds services is remembered.
-local function list(pass, identity)
-  local namespace = identity.namespace
-  local names = { namespace.id, namespace.arn }
-  if identity.by_arn then names = { namespace.arn, namespace.id } end
-  local empty, first
-  for position, name in ipairs(names) do
-    local services, problem = api.list_services(pass.session.client, name, pass.options)
-    if services and #services > 0 then
-      if position > 1 then identity.by_arn = not identity.by_arn end
-      return services
-    elseif not services and not unknown[problem.code] then
-      return nil, problem
-    end
-    empty, first = empty or services, first or problem
-  end
-  return empty, first
-end
-
-local function warn_once(pass, code, message)
-  if pass.warned[code] then return end
-  pass.warned[code] = true
-  pass.warnings[#pass.warnings + 1] = { code = code, message = message }
-end
-
--- Service-level attributes, or none where the endpoint or the policy has them not. Where they
--- were part of the last good data a refusal is a failed read: it must not move a weight.
-local function own_attributes(pass, service, by_arn)
-  local session, problem = pass.session, pass.session.unsupported
-  if not problem then
-    local found
-    found, problem = api.get_service_attributes(session.client,
-      by_arn and service.arn or service.id, pass.options)
-    if found then return found end
-  end
-  local missing = unknown_operation[problem.code] or problem.status == 501
-  if missing then session.unsupported = problem end
-  if pass.service_level[service.id] or not (missing or denied[problem.code]) then
-    return nil, problem
-  end
-  warn_once(pass, missing and "service_attributes_unsupported" or "service_attributes_denied",
-    -- Without the message: it names one service, and each time another.
-    ("service-level attributes are not read, only service-settings instances: "
-      .. "GetServiceAttributes: %s %s"):format(problem.status, problem.code))
-  return {}
-end
-
-local function shared_by(identity)
-  local parsed = identity.by_arn and identity.namespace.arn
-    and arn.parse(identity.namespace.arn)
-  return parsed and parsed.account ~= "" and parsed.account or nil
-end
-
--- One service: {reading} or {problem}; neither when it was deleted meanwhile.
-local function read_service(pass, identity, service)
-  local instances, problem = api.discover_instances(pass.session.client,
-    identity.namespace.http_name, service.name, shared_by(identity), pass.options)
-  local own
-  if instances then own, problem = own_attributes(pass, service, identity.by_arn) end
-  if not own then
-    if problem.code == "ServiceNotFound" then return {} end
-    return { problem = problem, reading = { id = service.id, name = service.name,
-      arn = service.arn, error = problem:brief() } }
-  end
-  local attributes, endpoints = merge.settings_of(instances, own)
-  return { reading = { id = service.id, name = service.name, arn = service.arn,
-    attributes = attributes, instances = endpoints,
-    service_level = next(own) ~= nil } }
-end
-
--- A service that was never read has no last good data to keep, and to go on without it would
--- give its share to the other colors: so it gets a second round before it is left out.
-local function second_round(pass, identity, services, results)
-  local again = {}
-  for position, result in ipairs(results) do
-    if result.problem and retry.class(result.problem) ~= "final"
-      and not pass.known[services[position].id] then
-      again[#again + 1] = position
-    end
-  end
-  if #again == 0 then return end
-  local world = pass.session.client.context
-  world.sleep(1 + world.random())
-  sched.all(again, pass.limit, function(position)
-    results[position] = read_service(pass, identity, services[position])
-    return true
-  end)
-end
-
--- All services of one namespace: {services} or {error}.
-local function read_namespace(pass, identity)
-  local services, problem = list(pass, identity)
-  if not services then return { error = problem:brief(), gone = unknown[problem.code] } end
-  local results = sched.all(services, pass.limit, function(service)
-    return read_service(pass, identity, service)
-  end)
-  second_round(pass, identity, services, results)
-  local readings = {}
-  for _, result in ipairs(results) do readings[#readings + 1] = result.reading end
-  return { services = readings }
+  return { client = client, identities = {}, refusals = {}, without_attributes = {}, lists = {},
+    seldom = seldom.new(client.context) }
 end
 
 local function wanted_of(settings)
@@ -243,17 +54,17 @@ end
 -- Who each mesh is, and the namespaces to read: one that two listeners serve is read once.
 local function identify_all(pass, wanted)
   local found = sched.all(wanted, pass.limit, function(mesh)
-    local identity, detail = identify(pass, mesh)
-    if identity then return { identity = identity, key = detail } end
+    local known, detail = identity.of(pass, mesh)
+    if known then return { identity = known, key = detail } end
     local problem = type(detail) == "table" and detail:brief() or detail
     return { error = problem .. region_hint(pass, mesh.reference) }
   end)
   local identities, ids = {}, {}
   for _, result in ipairs(found) do
-    local identity = result.identity
-    local id = identity and identity.namespace.id
+    local known = result.identity
+    local id = known and known.namespace.id
     if id and not identities[id] then
-      identities[id], ids[#ids + 1] = identity, id
+      identities[id], ids[#ids + 1] = known, id
     end
   end
   return found, identities, ids
@@ -280,36 +91,47 @@ local function remember(pass, previous)
   for _, mesh in ipairs(previous and previous.meshes or {}) do
     for _, service in ipairs(mesh.services) do
       pass.known[service.id] = true
+      pass.fresh[service.id] = not service.stale
       pass.service_level[service.id] = service.service_level
     end
   end
 end
 
---- One complete reading of every mesh that the settings name.
+---@class DiscoverHints  what the last pass lets discovery leave out
+---@field complete boolean?  leave out nothing: an operator asks for a pass
+---@field resting table<string, table<string, true>>?  services that no listener shows, by the
+---  names of their mesh and of themselves (plan/resting.lua)
+
+--- One reading of every mesh that the settings name. What is read seldom, and is not due, keeps
+--- what the last snapshot says of it.
 ---@param session CloudMapSession
 ---@param previous table?  the last snapshot: what it holds need not be tried a second time
 ---@param settings table
 ---@param now integer
+---@param hints DiscoverHints?
 ---@return Reading
-function cloudmap.read(session, previous, settings, now)
+function cloudmap.read(session, previous, settings, now, hints)
+  hints = hints or {}
+  if hints.complete then session.seldom:hurry() end
   -- A pass that takes longer than its time would only delay the next one.
   local time = math.max(settings.refresh_time or 30, 10)
-  local pass = { session = session, warnings = {}, warned = {}, known = {}, service_level = {},
-    limit = settings.api_concurrency or 8,
+  local pass = { session = session, warnings = {}, warned = {}, known = {}, fresh = {},
+    service_level = {}, limit = settings.api_concurrency or 8, times = services.times(settings),
+    resting = hints.resting or {},
     options = { deadline = session.client.context.monotonic() + time } }
   remember(pass, previous)
   local wanted = wanted_of(settings)
   local found, identities, ids = identify_all(pass, wanted)
   local results = sched.all(ids, pass.limit, function(id)
-    return read_namespace(pass, identities[id])
+    return services.read(pass, identities[id])
   end)
   local read = {}
   for position, id in ipairs(ids) do read[id] = results[position] end
   local reading = { source = "cloudmap", now = now, meshes = {}, warnings = pass.warnings }
   for position, mesh in ipairs(wanted) do
     reading.meshes[position] = mesh_reading(pass, mesh, found[position], read)
-    local identity = found[position].identity
-    if mesh.ref == "own" and identity then reading.member = identity.member end
+    local known = found[position].identity
+    if mesh.ref == "own" and known then reading.member = known.member end
   end
   return reading
 end
@@ -335,12 +157,13 @@ end
 ---@param previous table?
 ---@param settings table
 ---@param now integer
+---@param hints DiscoverHints?
 ---@return Reading?
 ---@return string? err
-function cloudmap.run(previous, settings, now)
+function cloudmap.run(previous, settings, now, hints)
   local session, err = cloudmap.open(settings)
   if not session then return nil, err end
-  return cloudmap.read(session, previous, settings, now)
+  return cloudmap.read(session, previous, settings, now, hints)
 end
 
 --- The client that reads for these settings, once there was a pass: for its counters.

@@ -4,7 +4,8 @@ local merge = require "nightjar.agent.discover.merge"
 
 local discover = {}
 
--- The two implementations of the interface: `run(previous, settings, now) → reading | nil, err`.
+-- The two implementations of the interface: `run(previous, settings, now, hints) → reading | nil,
+-- err`.
 local sources = {
   cloudmap = "nightjar.agent.discover.cloudmap",
   file = "nightjar.agent.discover.file",
@@ -28,15 +29,16 @@ end
 --- marked stale. Must run in a coroutine of the scheduler.
 ---@param previous table?  the snapshot of the last pass, or of the last run of the agent
 ---@param settings table
+---@param hints DiscoverHints?
 ---@return table? snapshot
 ---@return string? err  the settings are wrong, or nothing was ever read and nothing could be now
-function discover.run(previous, settings)
+function discover.run(previous, settings, hints)
   local name = sources[settings.discovery]
   if not name then
     return nil, ("discovery: expected cloudmap or file, got %q"):format(
       tostring(settings.discovery))
   end
-  local reading, err = require(name).run(previous, settings, math.floor(clock.now()))
+  local reading, err = require(name).run(previous, settings, math.floor(clock.now()), hints)
   if not reading then return nil, "discovery: " .. err end
   local snapshot, merge_err = merge.run(previous, reading)
   if not snapshot then return nil, "discovery: " .. merge_err end

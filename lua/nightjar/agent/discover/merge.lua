@@ -36,6 +36,7 @@ merge.SETTINGS_INSTANCE = "service-settings"
 ---@field instances table[]?
 ---@field service_level boolean?  some attributes are those of the service itself
 ---@field error string?  why there is none of these
+---@field kept boolean?  it was not read this time, and what the last snapshot says holds
 
 --- Splits what was read of a service into its settings and its endpoints. Attributes of the
 --- service itself win over those of the settings instance; values are trimmed.
@@ -78,28 +79,54 @@ local function same_place(a, b)
   return true
 end
 
+local function same_map(a, b)
+  for key, value in pairs(a) do
+    if b[key] ~= value then return false end
+  end
+  for key in pairs(b) do
+    if a[key] == nil then return false end
+  end
+  return true
+end
+
+local function fresh_instance(before, found, now)
+  if before and not same_place(before, found) then before = nil end
+  local unchanged = before and before.health == found.health
+  if unchanged and same_map(before.attributes, found.attributes) then return before end
+  return { id = found.id, attributes = copy(found.attributes),
+    health = found.health, since = before and before.since or now,
+    health_since = unchanged and before.health_since or now }
+end
+
+-- What has not changed is the very table of the last snapshot: a mesh at rest makes no garbage, and
+-- whoever compares the two sees at a glance that they are equal.
 local function fresh_instances(last, found, now)
-  local known, instances = by(last and last.instances, "id"), json.array {}
+  local old = last and last.instances or {}
+  local known, instances = by(old, "id"), json.array {}
   for position, item in ipairs(found) do
-    local before = known[item.id]
-    if before and not same_place(before, item) then before = nil end
-    local unchanged = before and before.health == item.health
-    instances[position] = { id = item.id, attributes = copy(item.attributes),
-      health = item.health, since = before and before.since or now,
-      health_since = unchanged and before.health_since or now }
+    instances[position] = fresh_instance(known[item.id], item, now)
   end
   table.sort(instances, function(a, b) return a.id < b.id end)
-  return instances
+  local same = #old == #instances
+  for position = 1, same and #old or 0 do
+    same = same and old[position] == instances[position]
+  end
+  return same and last and last.instances or instances
 end
 
 local function fresh_service(last, found, now)
-  local since = {}
-  for key, value in pairs(found.attributes) do
-    local unchanged = last and last.attributes[key] == value
-    since[key] = unchanged and last.since[key] or now
+  local since, attributes
+  if last and same_map(last.attributes, found.attributes) then
+    since, attributes = last.since, last.attributes
+  else
+    since, attributes = {}, copy(found.attributes)
+    for key, value in pairs(attributes) do
+      local unchanged = last and last.attributes[key] == value
+      since[key] = unchanged and last.since[key] or now
+    end
   end
   return { id = found.id, name = found.name, arn = found.arn, read_at = now, since = since,
-    attributes = copy(found.attributes), instances = fresh_instances(last, found.instances, now),
+    attributes = attributes, instances = fresh_instances(last, found.instances, now),
     service_level = found.service_level or nil }
 end
 
@@ -119,7 +146,9 @@ local function merge_services(last, found, warnings, now)
   local known, services, unread = by(last and last.services, "id"), json.array {}, 0
   for _, item in ipairs(found.services) do
     local before = known[item.id]
-    if not item.error then
+    if item.kept and before then
+      services[#services + 1] = before
+    elseif not item.error and not item.kept then
       services[#services + 1] = fresh_service(before, item, now)
     elseif before then
       services[#services + 1] = stale_service(before, item.error)
@@ -128,7 +157,7 @@ local function merge_services(last, found, warnings, now)
     else
       unread = unread + 1
       warnings[#warnings + 1] = { code = "service_unread", mesh = found.name,
-        service = item.name, message = "never read: " .. item.error }
+        service = item.name, message = "never read: " .. (item.error or "it was not its turn") }
     end
   end
   table.sort(services, by_name)

@@ -65,6 +65,7 @@ describe("discovery under faults", function()
     given = { discovery = "cloudmap", service_member = "srv-blue", service_port = 8080,
       namespaces = { { ref = "NAMESPACE_1", namespace = "other.local", port = 9001 } },
       gateway = false, api_concurrency = 4, refresh_time = 30, sources = {},
+      list_time = 0, attributes_time = 0, -- what is read seldom is in seldom_spec.lua
       environment = { AWS_REGION = "eu-central-1", AWS_ENDPOINT_URL = endpoint.endpoint,
         AWS_ACCESS_KEY_ID = "A", AWS_SECRET_ACCESS_KEY = "s", HOME = "/nonexistent" } }
   end)

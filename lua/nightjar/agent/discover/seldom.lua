@@ -1,0 +1,45 @@
+--- What need not be read at each pass: when it is due again.
+---
+--- Each thing has a time of its own, with jitter, so that neither one agent nor a fleet that
+--- started together asks for everything at once.
+
+local seldom = {}
+seldom.__index = seldom
+
+-- Of the time that is given; the mean is that time.
+local EARLIEST, LATEST = 0.75, 1.25
+
+---@class Seldom
+---@field monotonic fun(): number
+---@field random fun(): number
+---@field at table<string, number>  when each thing is due, monotonic seconds
+
+--- Nothing was read yet, so everything is due.
+---@param world AwsWorld  its clock and its dice
+---@return Seldom
+function seldom.new(world)
+  return setmetatable({ monotonic = world.monotonic, random = world.random, at = {} }, seldom)
+end
+
+--- Whether a thing is to be read now.
+---@param thing string
+---@return boolean
+function seldom:due(thing)
+  local at = self.at[thing]
+  return at == nil or self.monotonic() >= at
+end
+
+--- It was read; the next time is in about so many seconds.
+---@param thing string
+---@param seconds number
+function seldom:done(thing, seconds)
+  self.at[thing] = self.monotonic() + seconds * (EARLIEST + (LATEST - EARLIEST) * self.random())
+end
+
+--- A thing, or everything, is due at the next pass.
+---@param thing string?
+function seldom:hurry(thing)
+  if thing then self.at[thing] = nil else self.at = {} end
+end
+
+return seldom

@@ -1,0 +1,208 @@
+--- The services of one namespace: which there are, and what each of them is.
+---
+--- What changes often is read at each pass by one DiscoverInstances for each service: it carries
+--- endpoints, health and the settings instance. What changes seldom, or concerns no listener, is read
+--- seldom (docs/cost.md says why no call less will do). Each service stands or falls alone.
+local api = require "nightjar.agent.aws.cloudmap"
+local arn = require "nightjar.agent.aws.arn"
+local merge = require "nightjar.agent.discover.merge"
+local retry = require "nightjar.agent.aws.retry"
+local sched = require "nightjar.agent.sched"
+
+local services = {}
+
+local denied = { AccessDenied = true, AccessDeniedException = true,
+  UnauthorizedOperation = true, NotAuthorized = true }
+local unknown_operation = { UnknownOperationException = true, UnknownOperation = true,
+  InvalidAction = true, NotImplemented = true }
+
+-- Passes from one look to the next, where the settings name no time: for what there is, and for
+-- service-level attributes of a service that had none. The second is twice the number of services,
+-- so that a small mesh is quick and a large one costs little, and never more than this.
+local LIST_PASSES, MOST_ATTRIBUTE_PASSES = 4, 100
+
+local function warn_once(pass, code, message)
+  if pass.warned[code] then return end
+  pass.warned[code] = true
+  pass.warnings[#pass.warnings + 1] = { code = code, message = message }
+end
+
+-- ---- which there are ----
+
+-- An id finds nothing where the namespace is another account's, so an empty list is asked for
+-- once more by ARN; which of the two names finds services is remembered.
+local function ask_for_list(pass, identity)
+  local namespace = identity.namespace
+  local names = { namespace.id, namespace.arn }
+  if identity.by_arn then names = { namespace.arn, namespace.id } end
+  local empty, first
+  for position, name in ipairs(names) do
+    local found, problem = api.list_services(pass.session.client, name, pass.options)
+    if found and #found > 0 then
+      if position > 1 then identity.by_arn = not identity.by_arn end
+      return found
+    elseif not found and not api.unknown[problem.code] then
+      return nil, problem
+    end
+    empty, first = empty or found, first or problem
+  end
+  return empty, first
+end
+
+local function list(pass, identity)
+  local session, id = pass.session, identity.namespace.id
+  if session.lists[id] and not session.seldom:due("list " .. id) then return session.lists[id] end
+  local found, problem = ask_for_list(pass, identity)
+  session.lists[id] = found and #found > 0 and found or nil
+  if found then
+    session.seldom:done("list " .. id, pass.times.list)
+  end
+  return found, problem
+end
+
+-- ---- what each of them is ----
+
+local function describe_refusal(problem, missing)
+  return { code = missing and "service_attributes_unsupported" or "service_attributes_denied",
+    -- Without the message: it names one service, and each time another.
+    message = ("service-level attributes are not read, only service-settings instances: "
+      .. "GetServiceAttributes: %s %s"):format(problem.status, problem.code) }
+end
+
+local function attribute_time(pass, identity)
+  local count = #pass.session.lists[identity.namespace.id]
+  return pass.times.attributes or math.min(MOST_ATTRIBUTE_PASSES, 2 * count) * pass.times.pass
+end
+
+-- Service-level attributes, or none where the endpoint or the policy has them not. Where they
+-- were part of the last good data a refusal is a failed read: it must not move a weight.
+local function ask_for_attributes(pass, service, by_arn)
+  local session, problem = pass.session, pass.session.unsupported
+  if not problem then
+    local found
+    found, problem = api.get_service_attributes(session.client,
+      by_arn and service.arn or service.id, pass.options)
+    if found then
+      session.refusals[service.id] = nil
+      return found
+    end
+  end
+  local missing = unknown_operation[problem.code] or problem.status == 501
+  if missing then session.unsupported = problem end
+  if pass.service_level[service.id] or not (missing or denied[problem.code]) then
+    return nil, problem
+  end
+  session.refusals[service.id] = describe_refusal(problem, missing)
+  return {}
+end
+
+-- A service that has attributes of its own is asked for them at each pass, since they may hold its
+-- weights; one that has none only now and then.
+local function own_attributes(pass, identity, service)
+  local seldom, thing = pass.session.seldom, "attributes " .. service.id
+  local none = pass.session.without_attributes
+  local found, problem = {}, nil
+  if pass.service_level[service.id] or not none[service.id] or seldom:due(thing) then
+    found, problem = ask_for_attributes(pass, service, identity.by_arn)
+    if found then
+      none[service.id] = next(found) == nil or nil
+      seldom:done(thing, attribute_time(pass, identity))
+    elseif none[service.id] and problem.code ~= "ServiceNotFound" then
+      -- That there were none is the last good data.
+      warn_once(pass, "service_attributes_unread",
+        "services without service-level attributes cannot be asked whether they have any now: "
+        .. problem:brief())
+      return {}
+    end
+  end
+  local refusal = pass.session.refusals[service.id]
+  if refusal then warn_once(pass, refusal.code, refusal.message) end
+  return found, problem
+end
+
+local function shared_by(identity)
+  local parsed = identity.by_arn and identity.namespace.arn
+    and arn.parse(identity.namespace.arn)
+  return parsed and parsed.account ~= "" and parsed.account or nil
+end
+
+-- Whether no listener shows this service and it was read not long ago.
+local function rests(pass, identity, service)
+  local resting = pass.resting[identity.namespace.name]
+  return resting and resting[service.name] and pass.fresh[service.id]
+    and not pass.session.seldom:due("service " .. service.id)
+end
+
+local function reading_of(service, fields)
+  fields.id, fields.name, fields.arn = service.id, service.name, service.arn
+  return { reading = fields }
+end
+
+-- One service: {reading} or {problem, reading}; neither when it was deleted meanwhile.
+local function read_service(pass, identity, service)
+  if rests(pass, identity, service) then return reading_of(service, { kept = true }) end
+  local seldom = pass.session.seldom
+  local instances, problem = api.discover_instances(pass.session.client,
+    identity.namespace.http_name, service.name, shared_by(identity), pass.options)
+  local own
+  if instances then own, problem = own_attributes(pass, identity, service) end
+  if not own then
+    -- What is wrong may be that there is another service by now.
+    seldom:hurry("list " .. identity.namespace.id)
+    if problem.code == "ServiceNotFound" then return {} end
+    local result = reading_of(service, { error = problem:brief() })
+    result.problem = problem
+    return result
+  end
+  seldom:done("service " .. service.id, pass.times.list)
+  local attributes, endpoints = merge.settings_of(instances, own)
+  return reading_of(service, { attributes = attributes, instances = endpoints,
+    service_level = next(own) ~= nil })
+end
+
+-- A service that was never read has no last good data to keep, and to go on without it would
+-- give its share to the other colors: so it gets a second round before it is left out.
+local function second_round(pass, identity, found, results)
+  local again = {}
+  for position, result in ipairs(results) do
+    if result.problem and retry.class(result.problem) ~= "final"
+      and not pass.known[found[position].id] then
+      again[#again + 1] = position
+    end
+  end
+  if #again == 0 then return end
+  local world = pass.session.client.context
+  world.sleep(1 + world.random())
+  sched.all(again, pass.limit, function(position)
+    results[position] = read_service(pass, identity, found[position])
+    return true
+  end)
+end
+
+--- The times of a pass, in seconds.
+---@param settings table  `refresh_time`, `list_time`, `attributes_time`
+---@return {pass: number, list: number, attributes: number?}
+function services.times(settings)
+  local pass = settings.refresh_time or 30
+  return { pass = pass, list = settings.list_time or LIST_PASSES * pass,
+    attributes = settings.attributes_time }
+end
+
+--- All services of one namespace.
+---@param pass table  see discover/cloudmap.lua
+---@param identity {namespace: table, by_arn: boolean}
+---@return {services: ServiceReading[]?, error: string?, gone: boolean?}  `error`: there is no list;
+---  `gone`: the namespace is not known
+function services.read(pass, identity)
+  local found, problem = list(pass, identity)
+  if not found then return { error = problem:brief(), gone = api.unknown[problem.code] } end
+  local results = sched.all(found, pass.limit, function(service)
+    return read_service(pass, identity, service)
+  end)
+  second_round(pass, identity, found, results)
+  local readings = {}
+  for _, result in ipairs(results) do readings[#readings + 1] = result.reading end
+  return { services = readings }
+end
+
+return services

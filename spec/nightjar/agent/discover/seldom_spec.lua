@@ -1,0 +1,277 @@
+-- What discovery asks at each pass, and what it asks seldom. The endpoint counts; the clock and the
+-- dice are the specs', so that "seldom" is told to the second.
+local cloudmap = require "nightjar.agent.discover.cloudmap"
+local json = require "host.json"
+local merge = require "nightjar.agent.discover.merge"
+local moto = require "spec.support.moto"
+local sched = require "nightjar.agent.sched"
+
+local ARN = "arn:aws:servicediscovery:eu-central-1:123456789012:"
+
+local function service(id, name, attributes, ...)
+  local instances = json.array { ... }
+  return { Id = id, Name = name, NamespaceId = "ns-1", Arn = ARN .. "service/" .. id,
+    Attributes = attributes, Instances = instances }
+end
+
+local function task(id, port)
+  return { InstanceId = id, Attributes = { AWS_INSTANCE_IPV4 = "10.0.0.1",
+    AWS_INSTANCE_PORT = tostring(port) } }
+end
+
+local function settings_of(attributes)
+  return { InstanceId = "service-settings", Attributes = attributes }
+end
+
+local function world()
+  return {
+    namespaces = { { Id = "ns-1", Name = "shop.local", HttpName = "shop.local",
+      Arn = ARN .. "namespace/ns-1" } },
+    services = {
+      service("srv-own", "own", nil, settings_of { ["/own"] = "1" }, task("o", 9001)),
+      service("srv-blue", "blue", nil, settings_of { ["/"] = "90" }, task("b", 9002)),
+      service("srv-green", "green", { ["/"] = "10" }, task("g", 9003)),
+      service("srv-batch", "batch", nil, task("x", 9004)),
+    },
+  }
+end
+
+describe("what discovery reads seldom:", function()
+  if moto.missing() then
+    pending(moto.missing())
+    return
+  end
+
+  local endpoint, given, session, now, hints, snapshot
+
+  setup(function() endpoint = moto.faulty() end)
+  teardown(function() endpoint:stop() end)
+
+  before_each(function()
+    endpoint:state(world())
+    given = { discovery = "cloudmap", service_member = "srv-own", service_port = 8080,
+      namespaces = {}, gateway = false, api_concurrency = 4, refresh_time = 30, sources = {},
+      environment = { AWS_REGION = "eu-central-1", AWS_ENDPOINT_URL = endpoint.endpoint,
+        AWS_ACCESS_KEY_ID = "A", AWS_SECRET_ACCESS_KEY = "s", HOME = "/nonexistent" } }
+    session, now, snapshot = nil, 1000, nil
+    hints = { resting = { ["shop.local"] = { own = true, batch = true } } }
+  end)
+
+  after_each(function() assert.same({}, endpoint:asked().violations) end)
+
+  -- A pass, and what it asked: { operation = how often }.
+  local function pass()
+    endpoint:faults {}
+    sched.run(function()
+      session = session or assert(cloudmap.session(given, { sleep = function() end,
+        monotonic = function() return now end, random = function() return 0.5 end }))
+      snapshot = assert(merge.run(snapshot,
+        cloudmap.read(session, snapshot, given, math.floor(now), hints)))
+    end)
+    local counts = {}
+    for _, asked in ipairs(endpoint:asked().requests) do
+      counts[asked.operation] = (counts[asked.operation] or 0) + 1
+    end
+    return counts
+  end
+
+  -- So many passes, and the sum of what they asked.
+  local function passes(count)
+    local sums = {}
+    for _ = 1, count do
+      for operation, number in pairs(pass()) do
+        sums[operation] = (sums[operation] or 0) + number
+      end
+      now = now + given.refresh_time
+    end
+    return sums
+  end
+
+  local function find(name)
+    for _, one in ipairs(snapshot.meshes[1].services) do
+      if one.name == name then return one end
+    end
+  end
+
+  local ALL = { GetService = 1, GetNamespace = 1, ListServices = 1, DiscoverInstances = 4,
+    GetServiceAttributes = 4 }
+
+  it("the first pass reads everything", function()
+    assert.same(ALL, pass())
+    assert.equal(4, #snapshot.meshes[1].services)
+  end)
+
+  it("from then on a pass asks once for each service that a listener shows", function()
+    passes(1)
+    -- `green` has attributes of its own, which may hold its weights.
+    assert.same({ DiscoverInstances = 2, GetServiceAttributes = 1 }, pass())
+  end)
+
+  it("a list is asked for at every fourth pass, and so are services without routes", function()
+    passes(1)
+    local sums = passes(40)
+    assert.equal(10, sums.ListServices)
+    assert.equal(40 * 2 + 10 * 2, sums.DiscoverInstances)
+  end)
+
+  it("services without attributes of their own are asked for some every two passes for each service",
+    function()
+      passes(1)
+      -- Four services: eight passes; three of them have none.
+      assert.equal(80 + 10 * 3, passes(80).GetServiceAttributes)
+    end)
+
+  it("in a large mesh they are asked at most once in a hundred passes", function()
+    local large = world()
+    for number = 1, 60 do
+      large.services[#large.services + 1] =
+        service("srv-" .. number, "more-" .. number, nil, task("m", 9100 + number))
+      hints.resting["shop.local"]["more-" .. number] = true
+    end
+    endpoint:state(large)
+    passes(1)
+    assert.equal(99, passes(99).GetServiceAttributes) -- those of `green`
+    assert.equal(1 + 63, passes(1).GetServiceAttributes)
+  end)
+
+  it("what rests keeps what was read of it, with its age", function()
+    passes(2)
+    assert.equal(1000, find("own").read_at)
+    assert.equal("1", find("own").attributes["/own"])
+    assert.is_nil(find("own").stale)
+    assert.equal(1030, find("blue").read_at)
+  end)
+
+  it("what rests is read as soon as a listener shows it", function()
+    passes(1)
+    hints.resting["shop.local"].batch = nil
+    assert.equal(3, pass().DiscoverInstances)
+    assert.equal(1030, find("batch").read_at)
+  end)
+
+  it("a new service is found by the next list", function()
+    passes(1)
+    local changed = world()
+    changed.services[5] = service("srv-new", "new", nil, task("n", 9005))
+    endpoint:state(changed)
+    passes(3)
+    assert.is_nil(find("new"))
+    passes(1)
+    assert.equal(1, #find("new").instances)
+  end)
+
+  it("a service that is gone leaves at the next pass, and the list is looked at again", function()
+    passes(1)
+    local changed = world()
+    table.remove(changed.services, 2)
+    endpoint:state(changed)
+    pass()
+    assert.is_nil(find("blue"))
+    assert.equal(1, pass().ListServices)
+  end)
+
+  it("a service's own attributes are found when it is its turn, and read at each pass then",
+    function()
+      passes(1)
+      local changed = world()
+      changed.services[2].Attributes = { ["/"] = "50" }
+      endpoint:state(changed)
+      passes(8)
+      assert.equal("50", find("blue").attributes["/"])
+      assert.equal(2, pass().GetServiceAttributes)
+    end)
+
+  it("that a service without own attributes cannot be asked for some costs nothing but a warning",
+    function()
+      passes(8)
+      endpoint:faults { { operation = "GetServiceAttributes", match = { ServiceId = "srv-blue" },
+        fault = "throttle" } }
+      local before = find("blue")
+      sched.run(function()
+        snapshot = assert(merge.run(snapshot, cloudmap.read(session, snapshot, given, 1240, hints)))
+      end)
+      assert.is_nil(find("blue").stale)
+      assert.equal(before.instances, find("blue").instances)
+      assert.same({ { code = "service_attributes_unread", message = "services without service-level "
+        .. "attributes cannot be asked whether they have any now: GetServiceAttributes: 429 "
+        .. "RequestLimitExceeded: Rate exceeded" } }, snapshot.warnings)
+    end)
+
+  it("the warning that attributes are denied stays while nobody asks for them", function()
+    endpoint:faults { { operation = "GetServiceAttributes", match = { ServiceId = "srv-blue" },
+      fault = "denied" } }
+    sched.run(function()
+      session = assert(cloudmap.session(given, { monotonic = function() return now end }))
+      snapshot = assert(merge.run(nil, cloudmap.read(session, nil, given, 1000, hints)))
+    end)
+    local warned = snapshot.warnings
+    assert.equal("service_attributes_denied", warned[1].code)
+    now = now + 30
+    pass()
+    assert.same(warned, snapshot.warnings)
+  end)
+
+  it("after a trouble the list is asked for first: a namespace may be another by now", function()
+    passes(1)
+    endpoint:faults { { operation = "DiscoverInstances", match = { ServiceName = "blue" },
+      fault = "internal" } }
+    sched.run(function()
+      snapshot = assert(merge.run(snapshot, cloudmap.read(session, snapshot, given, 1030, hints)))
+    end)
+    assert.is_true(find("blue").stale)
+    assert.equal(1, pass().ListServices)
+    assert.is_nil(find("blue").stale)
+  end)
+
+  it("what was stale does not rest", function()
+    passes(1)
+    given.list_time = 0
+    endpoint:faults { { operation = "ListServices", fault = "internal" } }
+    sched.run(function()
+      session.seldom:hurry("list ns-1")
+      snapshot = assert(merge.run(snapshot, cloudmap.read(session, snapshot, given, 1030, hints)))
+    end)
+    assert.is_true(find("own").stale)
+    assert.equal(4, pass().DiscoverInstances)
+    assert.is_nil(find("own").stale)
+  end)
+
+  it("an operator who asks for a pass gets all of it", function()
+    passes(1)
+    hints.complete = true
+    local expected = { ListServices = 1, DiscoverInstances = 4, GetServiceAttributes = 4 }
+    assert.same(expected, pass())
+  end)
+
+  it("LIST_TIME=0 and ATTRIBUTES_TIME=0 read everything at each pass", function()
+    given.list_time, given.attributes_time = 0, 0
+    passes(1)
+    assert.same({ ListServices = 1, DiscoverInstances = 4, GetServiceAttributes = 4 }, pass())
+  end)
+
+  it("a mesh at rest is the very table that it was: nothing is copied", function()
+    passes(2)
+    local before = find("blue")
+    pass()
+    assert.is_true(before.instances == find("blue").instances)
+    assert.is_true(before.attributes == find("blue").attributes)
+  end)
+
+  it("the times differ by up to a quarter, so that a fleet does not ask all at once", function()
+    local seldom = require "nightjar.agent.discover.seldom"
+    local random = 0
+    local one = seldom.new { monotonic = function() return now end,
+      random = function() return random end }
+    one:done("early", 100)
+    random = 0.999
+    one:done("late", 100)
+    now = now + 74
+    assert.is_false(one:due("early"))
+    now = now + 1
+    assert.is_true(one:due("early"))
+    now = now + 49
+    assert.is_false(one:due("late"))
+    now = now + 1
+    assert.is_true(one:due("late"))
+  end)
+end)
