@@ -193,8 +193,8 @@ describe("what discovery reads seldom:", function()
       assert.is_nil(find("blue").stale)
       assert.equal(before.instances, find("blue").instances)
       assert.same({ { code = "service_attributes_unread", message = "services without "
-        .. "service-level attributes cannot be asked whether they have any now: GetServiceAttributes: 429 "
-        .. "RequestLimitExceeded: Rate exceeded" } }, snapshot.warnings)
+        .. "service-level attributes cannot be asked whether they have any now: "
+        .. "GetServiceAttributes: 429 RequestLimitExceeded: Rate exceeded" } }, snapshot.warnings)
     end)
 
   it("the warning that attributes are denied stays while nobody asks for them", function()
