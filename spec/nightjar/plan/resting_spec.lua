@@ -50,7 +50,9 @@ describe("a service-color", function()
 
   local function resting(...)
     local names = {}
-    for i, item in ipairs(response_for(...).resting) do names[i] = item.mesh .. "/" .. item.service end
+    for i, item in ipairs(response_for(...).resting) do
+      names[i] = item.mesh .. "/" .. item.service
+    end
     return names
   end
 
@@ -90,7 +92,7 @@ describe("a service-color", function()
       service("green", { SERVICE = "web", COLOR = "green" }) }) })
   end)
 
-  it("does not rest when another mesh of the same name has one of its name that is shown", function()
+  it("does not rest when another mesh of that name shows one of its name", function()
     assert.same({}, resting {
       mesh("NAMESPACE_0", "m", 9000, "public", { service("web", { ["/"] = "1" }) }),
       { ref = "NAMESPACE_1", name = "m", id = "ns-other", port = 9001, audience = "public",
