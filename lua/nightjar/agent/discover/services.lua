@@ -158,8 +158,8 @@ local function failed(pass, identity, service, problem)
   return reading_of(service, { error = problem:brief() })
 end
 
--- One service: its reading, with `error` and an entry in the pass's `problems` when it failed; false
--- when it was deleted meanwhile.
+-- One service: its reading, with `error` and an entry in the pass's `problems` when it failed;
+-- false when it was deleted meanwhile.
 local function read_service(pass, identity, service)
   if rests(pass, identity, service) then return reading_of(service, { kept = true }) end
   local own, problem = own_attributes(pass, identity, service)
