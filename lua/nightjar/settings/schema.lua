@@ -100,6 +100,7 @@ local aws = {
   { "AWS_ENDPOINT_URL", "endpoint of every AWS service" },
   { "AWS_ENDPOINT_URL_SERVICEDISCOVERY", "endpoint of Cloud Map" },
   { "AWS_ENDPOINT_URL_STS", "endpoint of STS" },
+  { "AWS_ENDPOINT_URL_S3", "endpoint of S3, for SNAPSHOT_STORE" },
   { "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true: use no configured endpoint" },
   { "AWS_USE_FIPS_ENDPOINT", "true: use FIPS endpoints" },
   { "AWS_USE_DUALSTACK_ENDPOINT", "true: use IPv4 and IPv6 endpoints" },

@@ -1,6 +1,7 @@
 --- Reads meshes from AWS Cloud Map: complete reads only, and each service stands or falls alone.
 local api = require "nightjar.agent.aws.cloudmap"
 local arn = require "nightjar.agent.aws.arn"
+local fleet = require "nightjar.agent.discover.fleet"
 local merge = require "nightjar.agent.discover.merge"
 local retry = require "nightjar.agent.aws.retry"
 local sched = require "nightjar.agent.sched"
@@ -18,6 +19,7 @@ local unknown_operation = { UnknownOperationException = true, UnknownOperation =
 ---@class CloudMapSession  what outlives a pass: connections, quota, and who is who
 ---@field client AwsClient
 ---@field identities table<string, table>  an id never comes to mean another namespace
+---@field fleet Fleet?  with whom readings are shared
 ---@field unsupported Failure?  how this endpoint refused GetServiceAttributes for good
 
 --- A session for a process's settings; one is kept for as long as the agent runs.
@@ -29,7 +31,9 @@ local unknown_operation = { UnknownOperationException = true, UnknownOperation =
 function cloudmap.session(settings, options)
   local client, err, code = api.connect(settings, options)
   if not client then return nil, err, code end
-  return { client = client, identities = {} }
+  local shared, fleet_err = fleet.new(settings, client)
+  if fleet_err then return nil, fleet_err end
+  return { client = client, identities = {}, fleet = shared }
 end
 
 -- Calls with one name after the other, as long as the answer is that the name is not known;
@@ -266,7 +270,7 @@ local function mesh_reading(pass, wanted, found, read)
   local namespace = found.identity.namespace
   local result = read[namespace.id]
   reading.id, reading.name, reading.arn = namespace.id, namespace.name, namespace.arn
-  reading.services, reading.error = result.services, result.error
+  reading.services, reading.read_at, reading.error = result.services, result.read_at, result.error
   -- An empty or refused list may mean that the namespace is gone, and a name may mean a new
   -- one by now: the next pass looks again.
   if result.gone or result.services and #result.services == 0 then
@@ -275,14 +279,23 @@ local function mesh_reading(pass, wanted, found, read)
   return reading
 end
 
--- What the last snapshot knows of each service, by id.
-local function remember(pass, previous)
-  for _, mesh in ipairs(previous and previous.meshes or {}) do
-    for _, service in ipairs(mesh.services) do
-      pass.known[service.id] = true
-      pass.service_level[service.id] = service.service_level
-    end
+-- Services of which there are good data.
+local function remember(pass, services)
+  for _, service in ipairs(services) do
+    pass.known[service.id] = true
+    pass.service_level[service.id] = service.service_level
   end
+end
+
+-- The services of one namespace, from the fleet or read by this agent: {services} or {error}.
+local function services_of(pass, identity)
+  if not pass.session.fleet then return read_namespace(pass, identity) end
+  local namespace = identity.namespace
+  return pass.session.fleet:services { namespace = namespace, now = pass.now,
+    last = pass.meshes[namespace.id], warnings = pass.warnings, read = function(known)
+      remember(pass, known)
+      return read_namespace(pass, identity)
+    end }
 end
 
 --- One complete reading of every mesh that the settings name.
@@ -295,13 +308,16 @@ function cloudmap.read(session, previous, settings, now)
   -- A pass that takes longer than its time would only delay the next one.
   local time = math.max(settings.refresh_time or 30, 10)
   local pass = { session = session, warnings = {}, warned = {}, known = {}, service_level = {},
-    limit = settings.api_concurrency or 8,
+    now = now, meshes = {}, limit = settings.api_concurrency or 8,
     options = { deadline = session.client.context.monotonic() + time } }
-  remember(pass, previous)
+  for _, mesh in ipairs(previous and previous.meshes or {}) do
+    remember(pass, mesh.services)
+    if mesh.read_at > 0 then pass.meshes[mesh.id] = mesh end
+  end
   local wanted = wanted_of(settings)
   local found, identities, ids = identify_all(pass, wanted)
   local results = sched.all(ids, pass.limit, function(id)
-    return read_namespace(pass, identities[id])
+    return services_of(pass, identities[id])
   end)
   local read = {}
   for position, id in ipairs(ids) do read[id] = results[position] end
@@ -341,6 +357,15 @@ function cloudmap.run(previous, settings, now)
   local session, err = cloudmap.open(settings)
   if not session then return nil, err end
   return cloudmap.read(session, previous, settings, now)
+end
+
+--- The fleet that readings are shared with for these settings, once there was a pass: for its
+--- client's counters.
+---@param settings table
+---@return Fleet?
+function cloudmap.fleet(settings)
+  local session = sessions[settings]
+  return session and session.fleet
 end
 
 --- The client that reads for these settings, once there was a pass: for its counters.

@@ -10,9 +10,11 @@ local protocol = {}
 protocol.MAX_ANSWER = 64 * 1024 * 1024
 
 ---@class AwsProtocol
----@field write fun(operation: string, input: table): string?, table|string  body and headers, or
----  nil and why the input cannot be sent
+---@field write fun(operation: string, input: table): string?, table|string, table?  body, headers,
+---  and {method, path} where it is no POST to the endpoint itself; or nil and why the input cannot
+---  be sent
 ---@field read fun(operation: string, response: table): table?, Failure?
+---@field accepts table<integer, true>?  statuses beside 200 that `read` reads
 
 --- The protocol for a service whose operations are named `PREFIX.Operation`.
 ---@param prefix string
