@@ -1,7 +1,7 @@
 --- The three operations of S3 that fleet reading uses, with the conditions that make them a lease.
 ---
 --- Conditional writes: "How to prevent object overwrites with conditional writes" in the Amazon S3
---- User Guide. 412: the condition does not hold; 409: two writes raced; 404 for If-Match: no object.
+--- User Guide. 412: the condition does not hold; 409: writes raced; 404 for If-Match: no object.
 local aws_client = require "nightjar.agent.aws.client"
 local endpoint = require "nightjar.agent.aws.endpoint"
 local profile = require "nightjar.agent.aws.profile"

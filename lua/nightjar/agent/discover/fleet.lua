@@ -12,12 +12,15 @@ local sigv4 = require "host.sigv4"
 
 -- An object is good for so long, in passes of one's own and seconds: who passes most often leads.
 -- The store tells whole seconds only.
-local FRESH_PASSES, FRESH_SECONDS = 1.25, 2
+local FRESH_PASSES, FRESH_SECONDS = 1.1, 2
+-- One that is older than a pass is waited for, if it takes no longer than that to see whether its
+-- leader is gone: a change must not wait for the pass after. Seconds.
+local LATE = 5
 -- Data of that many passes are still used while another agent reads.
 local USABLE_PASSES = 3
 -- A reading takes no longer than a pass may.
 local LONGEST_READING = 10 -- seconds
--- How long to wait for the first reading of another one, jittered: some five seconds together.
+-- How long to wait for the reading of another one, jittered: some five seconds together.
 local WAITS = { 0.3, 0.6, 1.2, 2.4 }
 -- After a failure the store is left alone for so many passes, twice as many after each, jittered.
 local REST_PASSES, MOST_PASSES = 2, 8
@@ -105,6 +108,11 @@ end
 
 local function age_of(sight) return (sight.record.age or 0) + sight.age end
 
+-- When the data of a record were read, by this machine's clock.
+function fleet:time_of(call, sight)
+  return math.min(call.now, math.floor(self.context.now()) - age_of(sight))
+end
+
 local function with_data(services)
   local list = {}
   for _, service in ipairs(services) do
@@ -114,11 +122,11 @@ local function with_data(services)
 end
 
 -- What is known when this agent begins to lead: the fleet's last data and its own, the newer first.
-local function known_of(call, sight)
+function fleet:known_of(call, sight)
   local own, shared = call.last, sight and sight.record and sight.record.services
   local own_at = own and own.read_at or 0
   if not shared then return merge.combine(nil, own_at > 0 and own.services or {}) end
-  local shared_at = call.now - age_of(sight)
+  local shared_at = self:time_of(call, sight)
   local result = own_at > shared_at and merge.combine(shared, own.services)
     or merge.combine(own_at > 0 and own.services or nil, shared)
   for _, service in ipairs(result) do service.read_at = service.read_at or shared_at end
@@ -140,7 +148,8 @@ function fleet:record(call, fields)
   return fields
 end
 
--- Reads and writes. The reading is used in any case.
+-- Reads and writes. A reading that cannot be written is used all the same, unless another agent
+-- leads by now: then the fleet's times count, not those of one who was away.
 function fleet:lead(member, call)
   tell(member, call, "fleet_leads")
   local result = call.read(member.known)
@@ -151,19 +160,29 @@ function fleet:lead(member, call)
   local services = merge.share(member.known, result.services, call.now)
   local written, problem, code = member.place:write(self:record(call, { services = services }))
   member.leads, member.known = written or false, with_data(services)
-  if written == nil then self:failed(member, call, problem, code) end
+  member.wrote_at = self.context.monotonic()
+  if written == nil then
+    self:failed(member, call, problem, code)
+  elseif not written then
+    local sight = member.place:look()
+    -- Or it was this agent's own first try, whose answer was lost.
+    member.leads = sight and self:is_own(sight) or false
+    if sight and not member.leads and self:is_fresh(sight) then
+      return self:follow(member, call, sight)
+    end
+  end
   return { services = services }
 end
 
 function fleet:begin(member, call, sight)
-  member.leads, member.known, member.has_waited = true, known_of(call, sight), false
+  member.leads, member.known, member.has_waited = true, self:known_of(call, sight), false
   return self:lead(member, call)
 end
 
 -- The fleet's data, as old as they are.
-function fleet.follow(_, member, call, sight)
+function fleet:follow(member, call, sight, has_waited)
   tell(member, call, "fleet_follows")
-  member.has_waited = false
+  member.has_waited = has_waited or false
   local services = {}
   for position, service in ipairs(sight.record.services) do
     local one = {}
@@ -172,12 +191,19 @@ function fleet.follow(_, member, call, sight)
     services[position] = one
   end
   for _, one in ipairs(sight.record.warnings) do warn(call, one.code, one.message) end
-  return { services = services, read_at = call.now - age_of(sight) }
+  return { services = services, read_at = self:time_of(call, sight) }
 end
 
+-- Whether this agent wrote it: a write whose answer was lost.
+function fleet:is_own(sight)
+  return sight.record ~= nil and sight.record.leader == self.id
+end
+
+-- How old a fresh record may be, in seconds.
+function fleet:freshness() return FRESH_PASSES * self.every + FRESH_SECONDS end
+
 function fleet:is_fresh(sight)
-  return sight.record and not sight.record.reading
-    and sight.age <= FRESH_PASSES * self.every + FRESH_SECONDS
+  return sight.record and not sight.record.reading and sight.age <= self:freshness()
 end
 
 -- Whether the leader keeps what it cannot read for longer than data are used.
@@ -195,7 +221,7 @@ function fleet:is_free(sight)
   if sight.record and sight.record.reading then
     return sight.age > math.max(self.every, LONGEST_READING)
   end
-  return sight.age > FRESH_PASSES * self.every + FRESH_SECONDS
+  return sight.age > self:freshness()
 end
 
 -- Says to the others that this agent reads now; what is known so far goes with it.
@@ -206,25 +232,28 @@ function fleet:claim(member, call, sight)
     services = known and known.services, warnings = known and known.warnings or {} }))
 end
 
--- Another agent reads and its result is still to come; there is nothing to go on with meanwhile.
-function fleet:wait(member, call)
+function fleet:is_usable(sight)
+  return sight.record and sight.record.services
+    and age_of(sight) <= USABLE_PASSES * self.every
+end
+
+-- Another agent reads and its result is still to come. It is waited for once; where it does not
+-- come the last data are used as long as they may.
+function fleet:wait(member, call, last)
   for _, seconds in ipairs(member.has_waited and {} or WAITS) do
     self.context.sleep(seconds * (0.5 + self.context.random()))
     local sight, problem, code = member.place:look()
     if not sight then return nil, problem, code end
-    if sight.record and sight.record.leader == self.id then
+    if self:is_own(sight) then
       return self:begin(member, call, sight)
     elseif self:is_fresh(sight) then
       return self:follow(member, call, sight)
     end
+    last = sight
   end
   member.has_waited = true
+  if self:is_usable(last) then return self:follow(member, call, last, true) end
   return nil, "another agent reads, and has written nothing yet", "soon"
-end
-
-function fleet:is_usable(sight)
-  return sight.record and sight.record.services
-    and age_of(sight) <= USABLE_PASSES * self.every
 end
 
 -- The lead is free: takes it, or sees that somebody else does.
@@ -234,25 +263,37 @@ function fleet:try(member, call, sight)
   if won == nil then return nil, problem, code end
   -- Without the right to list, a missing object is denied as if it were there. It is.
   if sight.denied then return nil, sight.denied end
-  if self:is_usable(sight) then return self:follow(member, call, sight) end
-  return self:wait(member, call)
+  return self:wait(member, call, sight)
+end
+
+-- Whether nobody can have claimed the lead yet: a container may have stood still for long.
+function fleet:still_leads(member)
+  return member.leads and self.context.monotonic() - member.wrote_at <= self:freshness()
+end
+
+-- What is in the store. A leader that is late is given the time until it is not one any more.
+function fleet:look(member)
+  local waits = self:freshness() - self.every <= LATE
+  while true do
+    local sight, problem, code = member.place:look()
+    local is_late = sight and self:is_fresh(sight) and sight.age > self.every
+    if not is_late or not waits then return sight, problem, code end
+    self.context.sleep(1 + self.context.random())
+  end
 end
 
 -- The fleet's way: a reading, or nil and why there is none.
 function fleet:together(member, call)
-  if member.leads then return self:lead(member, call) end
-  local sight, problem, code = member.place:look()
+  if self:still_leads(member) then return self:lead(member, call) end
+  local sight, problem, code = self:look(member)
   if not sight then return nil, problem, code end
-  local record = sight.record
-  -- A write of this agent's own whose answer was lost.
-  if record and record.leader == self.id then return self:begin(member, call, sight) end
+  if self:is_own(sight) then return self:begin(member, call, sight) end
   if self:is_fresh(sight) and not self:needs_relief(sight) then
     return self:follow(member, call, sight)
   end
   if self:is_free(sight) or self:is_fresh(sight) then return self:try(member, call, sight) end
   if sight.bad then return nil, sight.bad, "soon" end
-  if self:is_usable(sight) then return self:follow(member, call, sight) end
-  return self:wait(member, call)
+  return self:wait(member, call, sight)
 end
 
 -- Leaves the store alone for a while, longer each time, unless the trouble ends by itself soon.

@@ -130,7 +130,8 @@ describe("endpoint.describe", function()
   it("takes the service's variable before the general one", function()
     local environment = { AWS_REGION = "r", AWS_ENDPOINT_URL = "http://a:1",
       AWS_ENDPOINT_URL_SERVICEDISCOVERY = "http://b:2" }
-    assert.same({ value = "http://b:2", source = "AWS_ENDPOINT_URL_SERVICEDISCOVERY", is_own = true },
+    assert.same({ value = "http://b:2", is_own = true,
+      source = "AWS_ENDPOINT_URL_SERVICEDISCOVERY" },
       endpoint.describe(settings(environment)))
     environment.AWS_ENDPOINT_URL_SERVICEDISCOVERY = nil
     assert.same({ value = "http://a:1", source = "AWS_ENDPOINT_URL", is_own = true },
