@@ -18,8 +18,9 @@ local FRESH_PASSES, FRESH_SECONDS = 1.1, 2
 local LATE = 5
 -- Data of that many passes are still used while another agent reads.
 local USABLE_PASSES = 3
--- A reading takes no longer than a pass may.
-local LONGEST_READING = 10 -- seconds
+-- A claim without a result may be claimed again after so long: few readings take longer, and one
+-- that does is written all the same.
+local CLAIM = 10 -- seconds
 -- How long to wait for the reading of another one, jittered: some five seconds together.
 local WAITS = { 0.3, 0.6, 1.2, 2.4 }
 -- After a failure the store is left alone for so many passes, twice as many after each, jittered.
@@ -148,8 +149,30 @@ function fleet:record(call, fields)
   return fields
 end
 
--- Reads and writes. A reading that cannot be written is used all the same, unless another agent
--- leads by now: then the fleet's times count, not those of one who was away.
+-- Writes a reading; a mere claim of another agent, which came while this one read, gives way to it.
+-- Returns as a place's `write` does, and with false what is there instead.
+function fleet:write(member, call, services)
+  local fields = self:record(call, { services = services })
+  local written, problem, code = member.place:write(fields)
+  if written ~= false then return written, problem, code end
+  local sight = member.place:look()
+  if sight and sight.record and sight.record.reading and not self:is_own(sight) then
+    written, problem, code = member.place:write(fields)
+    if written ~= false then return written, problem, code end
+  end
+  return false, sight
+end
+
+-- Another agent leads by now: its times count, not those of one who was away. Or what is there was
+-- this agent's own first try, whose answer was lost.
+function fleet:lost(member, call, sight)
+  member.leads = sight ~= nil and self:is_own(sight)
+  if sight and not member.leads and self:is_fresh(sight) then
+    return self:follow(member, call, sight)
+  end
+end
+
+-- Reads and writes. A reading that cannot be written is used all the same.
 function fleet:lead(member, call)
   tell(member, call, "fleet_leads")
   local result = call.read(member.known)
@@ -158,20 +181,12 @@ function fleet:lead(member, call)
     return result
   end
   local services = merge.share(member.known, result.services, call.now)
-  local written, problem, code = member.place:write(self:record(call, { services = services }))
+  local written, detail, code = self:write(member, call, services)
   member.leads, member.known = written or false, with_data(services)
   member.wrote_at = self.context.monotonic()
-  if written == nil then
-    self:failed(member, call, problem, code)
-  elseif not written then
-    local sight = member.place:look()
-    -- Or it was this agent's own first try, whose answer was lost.
-    member.leads = sight and self:is_own(sight) or false
-    if sight and not member.leads and self:is_fresh(sight) then
-      return self:follow(member, call, sight)
-    end
-  end
-  return { services = services }
+  if written == nil then self:failed(member, call, detail, code) end
+  local followed = written == false and self:lost(member, call, detail)
+  return followed or { services = services }
 end
 
 function fleet:begin(member, call, sight)
@@ -219,7 +234,7 @@ end
 function fleet:is_free(sight)
   if sight.missing then return true end
   if sight.record and sight.record.reading then
-    return sight.age > math.max(self.every, LONGEST_READING)
+    return sight.age > CLAIM
   end
   return sight.age > self:freshness()
 end

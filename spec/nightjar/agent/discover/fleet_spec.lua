@@ -203,9 +203,22 @@ describe("a fleet", function()
     time = NOW + 50
     assert.equal(NOW, service_of(pass(second)).read_at)
     -- The claim has led to nothing: it may be claimed again.
-    time = NOW + 45 + T + 1
+    time = NOW + 56
     pass(second)
     assert.equal(2, reads)
+  end)
+
+  it("writes what took long to read in place of another one's claim", function()
+    local first, second = agent(), agent()
+    pass(first)
+    local claim = json.decode(bucket.objects[KEY].text)
+    claim.leader, claim.reading, claim.age = "0123456789abcdef", true, 30
+    time = NOW + 30
+    bucket:place(KEY, json.encode(claim))
+    bucket:seen()
+    pass(first)
+    assert.equal("PUT 412, GET 200, PUT 200", bucket:seen())
+    assert.equal(NOW + 30, service_of(pass(second)).read_at)
   end)
 
   it("reads for itself when what another one reads does not come and data are old", function()
