@@ -63,7 +63,7 @@ schema.entries = {
   { name = "STATUS_ADDRESS", type = "status_address",
     about = "host:port (loopback) or the path of a socket for status and metrics" },
   { name = "SNAPSHOT_STORE", type = "store",
-    about = "s3://bucket/prefix for fleet reading" },
+    about = "s3://bucket/prefix: agents of one mesh share one reading of Cloud Map there" },
   { name = "LOG_LEVEL", type = "word", words = { "debug", "info", "warn", "error" },
     default = "info", about = "least level of the agent's own log" },
   { name = "LOG_FORMAT", type = "word", words = { "logfmt", "json" }, default = "logfmt",
