@@ -4,6 +4,7 @@
 --- writes it each pass, on the condition that nobody else did meanwhile; the others look at it each
 --- pass. One that has not been written for a while is claimed, by the first that does. Whatever
 --- goes wrong with the store, an agent reads for itself in the same pass.
+local clean = require("nightjar.text").clean
 local log = require "nightjar.log"
 local merge = require "nightjar.agent.discover.merge"
 local place_of = require "nightjar.agent.discover.fleet_place"
@@ -28,6 +29,10 @@ local REST_PASSES, MOST_PASSES = 2, 8
 -- How likely an agent tries to lead in one pass where the leader cannot read all: another one may
 -- be able to, and not all of them need to try at once.
 local RELIEF = 0.1
+-- All waiting together leaves this part of a pass for a reading of its own; the least of it, seconds.
+local WAITING_PART, LEAST_PASS = 1 / 2, 10
+-- Of another agent's messages, in bytes.
+local LONGEST_MESSAGE = 400
 -- What a reader found that holds for all of its fleet.
 local COMMON = { service_attributes_unsupported = true, service_attributes_denied = true }
 
@@ -203,9 +208,12 @@ function fleet:follow(member, call, sight, has_waited)
     local one = {}
     for name, value in pairs(service) do one[name] = value end
     one.shared = one.attributes and true or nil
+    one.error = one.error and clean(one.error, LONGEST_MESSAGE)
     services[position] = one
   end
-  for _, one in ipairs(sight.record.warnings) do warn(call, one.code, one.message) end
+  for _, one in ipairs(sight.record.warnings) do
+    if COMMON[one.code] then warn(call, one.code, clean(one.message, LONGEST_MESSAGE)) end
+  end
   return { services = services, read_at = self:time_of(call, sight) }
 end
 
@@ -256,6 +264,7 @@ end
 -- come the last data are used as long as they may.
 function fleet:wait(member, call, last)
   for _, seconds in ipairs(member.has_waited and {} or WAITS) do
+    if self.context.monotonic() >= member.wait_until then break end
     self.context.sleep(seconds * (0.5 + self.context.random()))
     local sight, problem, code = member.place:look()
     if not sight then return nil, problem, code end
@@ -292,7 +301,9 @@ function fleet:look(member)
   while true do
     local sight, problem, code = member.place:look()
     local is_late = sight and self:is_fresh(sight) and sight.age > self.every
-    if not is_late or not waits then return sight, problem, code end
+    if not is_late or not waits or self.context.monotonic() >= member.wait_until then
+      return sight, problem, code
+    end
     self.context.sleep(1 + self.context.random())
   end
 end
@@ -337,6 +348,8 @@ function fleet:services(call)
     warn(call, member.code, member.reason, call.namespace.name)
     return call.read(own)
   end
+  member.wait_until = self.context.monotonic()
+    + WAITING_PART * math.max(self.every, LEAST_PASS)
   local result, problem, code = self:together(member, call)
   if result then
     if member.role then member.failures = 0 end

@@ -8,7 +8,7 @@ local json = require "host.json"
 local record = {}
 
 record.FORMAT = 1
---- Bytes of a record: 500 services of two colors with 20 instances each are some 8 MiB.
+--- Bytes of a record: 1,000 service-colors with 20 instances each are some 5 MiB.
 record.MAX_BYTES = 32 * 1024 * 1024
 
 ---@class FleetRecord
