@@ -29,7 +29,8 @@ local REST_PASSES, MOST_PASSES = 2, 8
 -- How likely an agent tries to lead in one pass where the leader cannot read all: another one may
 -- be able to, and not all of them need to try at once.
 local RELIEF = 0.1
--- All waiting together leaves this part of a pass for a reading of its own; the least of it, seconds.
+-- All waiting together takes no more than this part of a pass, so that a reading of one's own has
+-- time; a pass has ten seconds in any case.
 local WAITING_PART, LEAST_PASS = 1 / 2, 10
 -- Of another agent's messages, in bytes.
 local LONGEST_MESSAGE = 400

@@ -100,7 +100,8 @@ describe("a record", function()
 
   it("is read or refused, whatever bytes there are", function()
     local text = record.encode(sample(2, 2))
-    local pieces = { "null", "[]", "{}", "1e999", '"', "\0", "true", "-1", "\255", "[[", '{"id":1}' }
+    local pieces = { "null", "[]", "{}", "1e999", '"', "\0", "true", "-1", "\255", "[[",
+      '{"id":1}' }
     local refused = 0
     for _ = 1, 3000 do
       local at, length = math.random(#text), math.random(0, 12)

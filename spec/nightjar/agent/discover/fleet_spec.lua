@@ -189,6 +189,18 @@ describe("a fleet", function()
     assert.same({ ["/"] = NOW, ["/new"] = NOW + 40 }, service_of(pass(first)).since)
   end)
 
+  it("takes the earlier time of what an agent saw that began alone", function()
+    local first, second = agent(), agent()
+    pass(first)
+    bucket.away, time = true, NOW + 40
+    pass(second)
+    assert.equal(NOW + 40, service_of(second.snapshot).since["/"])
+    bucket.away, time, mesh.services[1].instances[1].health = false, NOW + 900, "UNHEALTHY"
+    local one = service_of(pass(second))
+    assert.same({ { ["/"] = NOW }, NOW, NOW + 900 }, { one.since, one.instances[1].since,
+      one.instances[1].health_since })
+  end)
+
   it("keeps the last data while another agent reads", function()
     local first, second = agent(), agent()
     pass(first)
@@ -482,11 +494,15 @@ describe("a fleet", function()
     local first, second = agent(), agent()
     pass(first)
     pass(second)
-    first.mesh = { error = "ListServices: 403 AccessDenied" }
+    first.mesh = { services = { { id = "srv-1", name = "web-blue", error = "denied" } } }
     bucket:seen()
+    time = NOW + 10
+    assert.equal("denied", service_of(pass(first)).error)
+    assert.equal("", bucket:seen())
+    first.mesh = { error = "ListServices: 403 AccessDenied" }
     time = NOW + T
     assert.is_true(pass(first).meshes[1].stale)
-    assert.equal("", bucket:seen())
+    assert.equal("GET 304", bucket:seen())
     time = NOW + 45
     assert.same({}, pass(second).warnings)
     time = NOW + 60
