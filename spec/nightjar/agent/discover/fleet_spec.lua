@@ -151,6 +151,39 @@ describe("a fleet", function()
     assert.equal("PUT 412, GET 200", bucket:seen())
   end)
 
+  it("is led by the agent that passes most often", function()
+    local slow, fast = agent(), agent { refresh_time = 10 }
+    pass(slow)
+    for _ = 1, 30 do
+      time = time + 10
+      pass(fast)
+      if (time - NOW) // 10 % 3 == 0 then pass(slow) end
+    end
+    bucket:seen()
+    time, reads = time + 5, 0
+    assert.same({}, pass(slow).warnings)
+    assert.same({ "GET 304", 0 }, { bucket:seen(), reads })
+    time = time + 5
+    pass(fast)
+    assert.equal("PUT 200", bucket:seen())
+  end)
+
+  it("signs with the store's clock, yet neither leads nor follows by it", function()
+    local own = agent { skew = -1200 }
+    own.fleet.context.http = function(request)
+      local signed_at = own.fleet.client:now()
+      if math.abs(signed_at - time) > 900 then
+        return bucket:refuse { 403, "RequestTimeTooSkewed", "The difference is too large." }
+      end
+      return bucket:http(request)
+    end
+    own.fleet.client.credentials = { get = function()
+      return { access_key_id = "AKIA1", secret_access_key = "x", source = "spec" }
+    end }
+    assert.matches("fleet_clock", warned(pass(own)), 1, true)
+    assert.equal("GET 404", bucket:seen())
+  end)
+
   it("waits for a leader that is late, and leads when it does not come", function()
     local first, second, third = agent(), agent(), agent()
     pass(first)
