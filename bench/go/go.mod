@@ -1,0 +1,3 @@
+module nightjar/bench
+
+go 1.24
