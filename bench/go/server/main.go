@@ -23,15 +23,18 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 const (
 	targetPrefix = "Route53AutoNaming_v20170314."
 	bodyLimit    = 1 << 20
+	sleepers     = 32
 )
 
 type server struct {
@@ -55,7 +58,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.counter.called(name)
 	if latency := s.latency.Load(); latency > 0 {
-		time.Sleep(time.Duration(latency))
+		pause(time.Duration(latency))
 	}
 	answer, wrong := s.answer(name, &given, err)
 	if wrong != nil {
@@ -69,6 +72,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(wrong.status)
 	}
 	w.Write(answer)
+}
+
+// pause sleeps in the kernel: the runtime's own timers are up to a millisecond late.
+func pause(length time.Duration) {
+	for end := time.Now().Add(length); length > 0; length = time.Until(end) {
+		rest := syscall.NsecToTimespec(int64(length))
+		syscall.Nanosleep(&rest, nil) // a signal may end it early
+	}
 }
 
 func (s *server) answer(name string, given *input, err error) ([]byte, *problem) {
@@ -154,6 +165,7 @@ func main() {
 		log.Fatal("server: --tls and --folder go together")
 	}
 
+	runtime.GOMAXPROCS(sleepers) // who sleeps in the kernel keeps a processor's place for a while
 	one := &server{mesh: newMesh(wanted), counter: newCounter()}
 	one.latency.Store(int64(*latency))
 	listener, endpoint, err := listen(*address, *folder, one.counter)
