@@ -163,10 +163,15 @@ func (d *discovered) discoverIn(order []int) []byte {
 	return encode(map[string]any{"Instances": found, "InstancesRevision": d.revision})
 }
 
-// change moves one instance to another address: another service-colour each time.
+// change moves one instance to another address: another service-colour each time, and none of the
+// first service, which is the one that the agent serves: its listener shows only the others.
 func (m *mesh) change() map[string]string {
 	number := int(m.changes.Add(1))
-	one := m.services[(number-1)%len(m.services)]
+	shown := m.services
+	if m.size.services > 1 {
+		shown = shown[m.colors:]
+	}
+	one := shown[(number-1)%len(shown)]
 	one.mutex.Lock()
 	defer one.mutex.Unlock()
 	moved := &one.instances[1+number%(len(one.instances)-1)]
