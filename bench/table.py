@@ -1,0 +1,3 @@
+def render(result, names, *rest):
+    import json
+    return json.dumps(result, indent=1)
