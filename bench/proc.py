@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -57,27 +58,29 @@ def children(pid):
     return read(f"/proc/{pid}/task/{pid}/children").split()
 
 
-def peak_of_child(command, environment, name):
-    """Runs a command; the most memory, in MiB, that a child of this name was seen with."""
-    peak = 0
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None:
-            for child in children(process.pid):
-                text = read(f"/proc/{child}/status")
-                found = re.search(r"VmHWM:\s+(\d+)", text)
-                if found and text.startswith(f"Name:\t{name[:15]}\n"):
-                    peak = max(peak, int(found[1]) / 1024)
-            time.sleep(0.001)
-    return peak
+def watch_children(process, name, every, peaks):
+    """Notes the most memory, in MiB, of each child of this name for as long as a process runs."""
+    while process.returncode is None:
+        for child in children(process.pid):
+            text = read(f"/proc/{child}/status")
+            found = re.search(r"VmHWM:\s+(\d+)", text)
+            if found and text.startswith(f"Name:\t{name[:15]}\n"):
+                peaks.append(int(found[1]) / 1024)
+        time.sleep(every)
 
 
-def run(command, environment):
-    """Runs a command to its end; CPU and wall seconds, its children's included, and its output."""
+def run(command, environment, watch=None, every=0.001):
+    """Runs a command to its end; CPU and wall seconds, its children's included, and its output.
+
+    Also the peak of the children that are named `watch`, looked at in such intervals.
+    """
+    peaks = [0]
     started = time.monotonic()
     with tempfile.TemporaryFile() as log:
         # pylint: disable-next=consider-using-with
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log)
+        if watch:
+            threading.Thread(target=watch_children, args=(process, watch, every, peaks)).start()
         output = process.stdout.read()
         process.stdout.close()
         _, status, usage = os.wait4(process.pid, 0)
@@ -87,7 +90,7 @@ def run(command, environment):
             told = (output + log.read()).decode(errors="replace")[-2000:]
             sys.exit(f"bench: {command[0]} failed ({process.returncode}): {told}")
     return {"cpu": usage.ru_utime + usage.ru_stime, "wall": time.monotonic() - started,
-            "output": output.decode()}
+            "output": output.decode(), "peak": max(peaks)}
 
 
 def wait_for(what, probe, seconds=60, every=0.001):
