@@ -78,7 +78,6 @@ class Agent:
         self.environment = dict(environment, **more)
         self.lines, self.recent, self.envoy = queue.Queue(), [], None
         self.started = time.monotonic()
-        # pylint: disable-next=consider-using-with
         self.process = subprocess.Popen([nightjar, "run"], env=self.environment, text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.reader = threading.Thread(target=self.read, daemon=True)

@@ -29,7 +29,6 @@ class Endpoint:
             command += ["--tls", "--folder", folder]
         if variant.closing:
             command.append("--close")
-        # pylint: disable-next=consider-using-with
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.told = json.loads(self.process.stdout.readline())
         self.url = self.told["endpoint"]

@@ -41,7 +41,6 @@ class GoPeer:
     """The peer in Go as a program that keeps running: a pass when asked for one."""
 
     def __init__(self, programs, environment, folder):
-        # pylint: disable-next=consider-using-with
         self.process = subprocess.Popen(
             go_command(programs, environment, folder) + ["--on-input"], env=environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -77,7 +77,6 @@ def run(command, environment, watch=None, every=0.001):
     peaks = [0]
     started = time.monotonic()
     with tempfile.TemporaryFile() as log:
-        # pylint: disable-next=consider-using-with
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log)
         if watch:
             threading.Thread(target=watch_children, args=(process, watch, every, peaks)).start()
