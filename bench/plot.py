@@ -66,11 +66,12 @@ def line(key, points):
 
 
 class Axis:
-    """A logarithmic axis between whole powers of ten around its values."""
+    """A logarithmic axis from a power of ten to another one, or to `margin` behind its values."""
 
-    def __init__(self, values, start, length):
+    def __init__(self, values, start, length, margin=None):
+        most = math.log10(max(values))
         self.low = math.floor(math.log10(min(values)))
-        self.high = max(self.low + 1, math.ceil(math.log10(max(values))))
+        self.high = max(self.low + 1, math.ceil(most)) if margin is None else most + margin
         self.start, self.length = start, length
 
     def place(self, value):
@@ -78,7 +79,7 @@ class Axis:
         return self.start + share * self.length
 
     def ticks(self):
-        return [10 ** power for power in range(self.low, self.high + 1)]
+        return [10 ** power for power in range(self.low, math.floor(self.high) + 1)]
 
 
 def values_of(result, names, keys, times):
@@ -95,7 +96,7 @@ def panel(result, names, left, title, times, shown):
     lines = {key: values_of(result, names, keys, times) for key, keys in shown.items()}
     lines = {key: points for key, points in lines.items() if points}
     bottom = TOP + HEIGHT
-    across = Axis([mesh.endpoints(name) for name in names], left, WIDTH)
+    across = Axis([mesh.endpoints(name) for name in names], left, WIDTH, 0.15)
     up = Axis([value for points in lines.values() for _, value in points], bottom, -HEIGHT)
     parts = [text(left + WIDTH / 2, TOP - 14, title, size=13)]
     for tick in up.ticks():

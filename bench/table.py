@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+import time
 
 import mesh
 
@@ -232,8 +233,9 @@ def head(names, repetitions, go_missing):
     meshes = "; ".join(
         f"{name} = {mesh.SIZES[name].services} services x {mesh.SIZES[name].colors} colours x "
         f"{mesh.SIZES[name].instances} instances" for name in names)
-    text = (f"Medians of up to {repetitions} repetitions. {meshes}.\n"
-            f"Machine: {os.cpu_count()} x {processor()}, Linux {platform.release()}.\n")
+    kernel = ".".join(platform.release().split(".")[:2])
+    text = (f"{time.strftime('%Y-%m-%d')}: {os.cpu_count()} processors ({processor()}), Linux "
+            f"{kernel}. Medians of up to {repetitions} repetitions.\n{meshes}.\n")
     if go_missing:
         text += f"The peer in Go was not measured: {go_missing}\n"
     return text
