@@ -154,7 +154,8 @@ def unchanged(agent, endpoint, passes):
         "cpu": (last.cpu - first.cpu) / passes, "walls": walls,
         "calls": counts["calls"] / passes, "operations": counts["operations"],
         "read": counts["bytes_out"] / passes, "sent": counts["bytes_in"] / passes,
-        "written": None if last.written is None else (last.written - first.written) / passes,
+        # The first generation was written: where that counted for nothing, nothing does.
+        "written": (last.written - first.written) / passes if first.written else None,
         "resident": resident, "anonymous": anonymous,
     }
 
@@ -169,7 +170,7 @@ def changed(agent, endpoint):
         before, rest, line = rest, line, agent.next()
     return {
         "cpu": line.cpu - rest.cpu, "wall": line.seconds(),
-        "written": None if line.written is None else line.written - rest.written,
+        "written": line.written - rest.written if line.written else None,
         "envoy": max(0, line.envoy - rest.envoy - (rest.envoy - before.envoy)),
     }
 

@@ -14,11 +14,18 @@ NONE = "–"
 class Result:
     """Medians by mesh, variant and figure; what was not measured is None and stays so."""
 
-    def __init__(self, medians):
-        self.medians = medians
+    def __init__(self, medians, go_missing=None):
+        self.medians, self.go_missing = medians, go_missing
 
     def get(self, name, key, variant=ZERO):
         return self.medians.get(name, {}).get(variant, {}).get(key)
+
+    def cell(self, name, key, form, variant=ZERO):
+        """One figure as text; where Go is missing its cells say so."""
+        value = self.get(name, key, variant)
+        if value is None and self.go_missing and key.startswith("go_"):
+            return "no Go"
+        return form(value)
 
     def ratio(self, above, below):
         return above / below if above is not None and below else None
@@ -91,7 +98,7 @@ def cpu_table(result, names, markdown):
     rows = []
     for text, key in WHO + LIMITS:
         full = key if key.endswith("parse") else key + "cpu"
-        rows.append([text] + [ms(result.get(name, full)) for name in names])
+        rows.append([text] + [result.cell(name, full, ms) for name in names])
     return layout("CPU of a pass, in ms", ["", *names], rows, markdown)
 
 
@@ -116,7 +123,7 @@ def ratio_table(result, names, markdown):
 
 def wall_table(result, names, markdown):
     columns = [(name, variant) for name in names for variant in result.medians[name]]
-    rows = [[text] + [ms(result.get(name, key + "wall", variant)) for name, variant in columns]
+    rows = [[text] + [result.cell(name, key + "wall", ms, variant) for name, variant in columns]
             for text, key in WHO[:-1] + LIMITS[:2]]
     rows.append(["limit: round trips of an unchanged pass"] + [
         ms(result.rounds(name, "calls", variant)) for name, variant in columns])
@@ -132,7 +139,7 @@ def memory_table(result, names, markdown):
              ("of which anonymous", "go_anonymous"),
              ("boto3 and pystache at its peak", "python_peak"))
     return layout("Memory, in MiB", ["", *names],
-                  [[text] + [mib(result.get(name, key)) for name in names]
+                  [[text] + [result.cell(name, key, mib) for name in names]
                    for text, key in lines], markdown)
 
 
@@ -151,7 +158,7 @@ def traffic_table(result, names, markdown):
              ("KiB of the files of the peer in Go", "go_bytes", kib),
              ("KiB of the files of the peer in Python", "python_bytes", kib))
     return layout("Calls and bytes", ["", *names],
-                  [[text] + [form(result.get(name, key)) for name in names]
+                  [[text] + [result.cell(name, key, form) for name in names]
                    for text, key, form in lines], markdown)
 
 
@@ -163,7 +170,7 @@ def envoy_table(result, names, markdown):
              ("Envoy's CPU for one changed endpoint, ms", "envoy_cpu", ms),
              ("admin requests for each unchanged pass", "admin", lambda one: number(one, 2)))
     return layout("With a real Envoy", ["", *names],
-                  [[text] + [form(result.get(name, key)) for name in names]
+                  [[text] + [result.cell(name, key, form) for name in names]
                    for text, key, form in lines], markdown)
 
 
@@ -237,13 +244,13 @@ def head(names, repetitions, go_missing):
     text = (f"{time.strftime('%Y-%m-%d')}: {os.cpu_count()} processors ({processor()}), Linux "
             f"{kernel}. Medians of up to {repetitions} repetitions.\n{meshes}.\n")
     if go_missing:
-        text += f"The peer in Go was not measured: {go_missing}\n"
+        text += f"Not measured: no Go for the peer ({go_missing})\n"
     return text
 
 
 def render(medians, names, repetitions, go_missing, markdown):
     """All tables, one after the other."""
-    result = Result(medians)
+    result = Result(medians, go_missing)
     tables = (target_table, cpu_table, ratio_table, wall_table, memory_table, traffic_table,
               envoy_table)
     return "\n".join([head(names, repetitions, go_missing)]
