@@ -15,6 +15,11 @@ import urllib.request
 import proc
 
 
+# An agent trusts in a folder that has been at rest for 2.5 seconds (lua/nightjar/agent/settled.lua)
+# and makes a whole pass before that.
+SETTLED = 3
+
+
 def free_port():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -87,6 +92,7 @@ class Agent:
         return self
 
     def __exit__(self, *_):
+        self.resume()
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(15)
@@ -114,6 +120,20 @@ class Agent:
                 sys.exit(f"bench: a pass failed: {line.text}")
             if event in (None, line.event):
                 return line
+
+    def pause(self):
+        """Stops it where it stands: between two passes, as the last line is of one that ended."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def settle(self):
+        """Waits for the usual state: files that have not just been written, and a pass since."""
+        started = time.monotonic()
+        while self.next().at < started + SETTLED:
+            pass
+        self.next("unchanged")
 
     def wait_for_generation(self):
         """Seconds from the start until the bootstrap, which comes last, is on disk."""
