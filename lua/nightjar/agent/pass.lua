@@ -148,8 +148,8 @@ end
 
 -- What today's mesh, policies and templates make.
 function pass:make(record)
-  -- The generational collector takes so much that is new, and goes again, for a heap that has grown,
-  -- and then lets it grow to twice that.
+  -- The generational collector takes so much that is new, and goes again, for a heap that has
+  -- grown, and then lets it grow to twice that.
   collectgarbage("incremental")
   record.planned = { snapshot = record.snapshot, now = math.floor(clock.now()),
     previous = memory.previous(self.state.accepted) }

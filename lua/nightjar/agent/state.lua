@@ -19,8 +19,8 @@ local REFRESH = 300 -- seconds
 -- When something was read is no part of what it says.
 local UNTIMED = { read_at = true, taken_at = true }
 
--- What is in force grows with the mesh and is wanted at a change alone: it is on disk, and read from
--- there.
+-- What is in force grows with the mesh and is wanted at a change alone: it is on disk, and read
+-- from there.
 local HEAVY = { clusters = true, plan_listeners = true }
 
 local function read(path)

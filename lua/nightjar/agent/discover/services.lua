@@ -138,8 +138,8 @@ end
 
 local function is_fresh(before) return before ~= nil and not before.stale end
 
--- Whether no listener shows this service, nor one of the fleet that this agent reads for, and it was
--- read not long ago.
+-- Whether no listener shows this service, nor one of the fleet that this agent reads for, and it
+-- was read not long ago.
 local function rests(pass, identity, service)
   if pass.complete[identity.namespace.id] then return false end
   local resting = pass.resting[identity.namespace.name]
