@@ -80,7 +80,8 @@ static int f_trim(lua_State *L) {
   lua_gc(L, LUA_GCCOLLECT);
   lua_gc(L, LUA_GCCOLLECT); /* what the first one's finalizers let go of */
   lua_gc(L, LUA_GCGEN, 0, 0);
-  /* Or the heap would double before the first young collection (tried: 5.4.4). */
+  /* Or the heap would double before the first young collection (tried: 5.4.4).
+   */
   lua_gc(L, LUA_GCSTEP, 0);
 #ifdef __GLIBC__
   malloc_trim(0);
