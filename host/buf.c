@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Most are a request's, and short; growing them byte by byte costs more. */
+enum { LEAST = 256 };
+
 /* What `data` of a buffer without memory points to: never written to, since
  * `room` is 0. */
 static char nothing[1] = "";
@@ -36,7 +39,7 @@ int buf_reserve(struct buf *buf, size_t more, struct error *error) {
   size_t needed = buf->size + more + 1;
   if (needed <= buf->room)
     return 0;
-  size_t room = buf->room < 64 ? 64 : buf->room + buf->room / 2;
+  size_t room = buf->room < LEAST ? LEAST : 2 * buf->room;
   if (room < needed)
     room = needed;
   if (room > buf->limit + 1)
@@ -67,7 +70,11 @@ int buf_add_text(struct buf *buf, const char *text, struct error *error) {
 }
 
 int buf_add_byte(struct buf *buf, char byte, struct error *error) {
-  return buf_add(buf, &byte, 1, error);
+  if (buf->size + 1 >= buf->room || buf->size >= buf->limit)
+    return buf_add(buf, &byte, 1, error);
+  buf->data[buf->size++] = byte;
+  buf->data[buf->size] = '\0';
+  return 0;
 }
 
 int buf_add_format(

@@ -76,12 +76,10 @@ static void drop_embedded_text(void) {
 /* glibc keeps what is freed below something that is still in use;
    malloc_trim(3) gives the pages in between back too. */
 static int f_trim(lua_State *L) {
+  /* Going over to generations is a whole collection. Without a step the heap
+     would double before the first young one (tried: 5.4.4). */
   lua_gc(L, LUA_GCINC, 0, 0, 0);
-  lua_gc(L, LUA_GCCOLLECT);
-  lua_gc(L, LUA_GCCOLLECT); /* what the first one's finalizers let go of */
   lua_gc(L, LUA_GCGEN, 0, 0);
-  /* Or the heap would double before the first young collection (tried: 5.4.4).
-   */
   lua_gc(L, LUA_GCSTEP, 0);
 #ifdef __GLIBC__
   malloc_trim(0);

@@ -130,7 +130,7 @@ end
 ---@return Reading
 function cloudmap.read(session, previous, settings, now, hints)
   hints = hints or {}
-  if hints.complete then session.seldom:hurry() end
+  if hints.complete then session.seldom:hurry_all() end
   -- A pass that takes longer than its time would only delay the next one.
   local time = math.max(settings.refresh_time or 30, 10)
   local before, meshes = last_of(previous)

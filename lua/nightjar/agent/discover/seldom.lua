@@ -6,40 +6,51 @@
 local seldom = {}
 seldom.__index = seldom
 
+local KINDS = { "list", "service", "attributes" }
 -- Of the time that is given; the mean is that time.
 local EARLIEST, LATEST = 0.75, 1.25
 
 ---@class Seldom
 ---@field monotonic fun(): number
 ---@field random fun(): number
----@field at table<string, number>  when each thing is due, monotonic seconds
+---@field at table<string, table<string, number>>  when each thing is due, monotonic seconds: by its
+---  kind and its id
 
 --- Nothing was read yet, so everything is due.
 ---@param world AwsWorld  its clock and its dice
 ---@return Seldom
 function seldom.new(world)
-  return setmetatable({ monotonic = world.monotonic, random = world.random, at = {} }, seldom)
+  local self = setmetatable({ monotonic = world.monotonic, random = world.random }, seldom)
+  self:hurry_all()
+  return self
 end
 
 --- Whether a thing is to be read now.
----@param thing string
+---@param kind "list"|"service"|"attributes"
+---@param id string  of a namespace or service
 ---@return boolean
-function seldom:due(thing)
-  local at = self.at[thing]
+function seldom:due(kind, id)
+  local at = self.at[kind][id]
   return at == nil or self.monotonic() >= at
 end
 
 --- It was read; the next time is in about so many seconds.
----@param thing string
+---@param kind "list"|"service"|"attributes"
+---@param id string
 ---@param seconds number
-function seldom:done(thing, seconds)
-  self.at[thing] = self.monotonic() + seconds * (EARLIEST + (LATEST - EARLIEST) * self.random())
+function seldom:done(kind, id, seconds)
+  self.at[kind][id] = self.monotonic() + seconds * (EARLIEST + (LATEST - EARLIEST) * self.random())
 end
 
---- A thing, or everything, is due at the next pass.
----@param thing string?
-function seldom:hurry(thing)
-  if thing then self.at[thing] = nil else self.at = {} end
+--- A thing is due at the next pass.
+---@param kind "list"|"service"|"attributes"
+---@param id string
+function seldom:hurry(kind, id) self.at[kind][id] = nil end
+
+--- Everything is due at the next pass.
+function seldom:hurry_all()
+  self.at = {}
+  for _, kind in ipairs(KINDS) do self.at[kind] = {} end
 end
 
 return seldom

@@ -53,15 +53,30 @@ local function ask_for_list(pass, identity)
   return empty, first
 end
 
+-- What the session remembers of services that are gone.
+local function forget_gone(session, before, found)
+  local there = {}
+  for _, service in ipairs(found) do there[service.id] = true end
+  for _, service in ipairs(before or {}) do
+    if not there[service.id] then
+      session.refusals[service.id], session.without_attributes[service.id] = nil, nil
+      session.seldom:hurry("service", service.id)
+      session.seldom:hurry("attributes", service.id)
+    end
+  end
+end
+
 local function list(pass, identity)
   local session, id = pass.session, identity.namespace.id
-  if session.lists[id] and not session.seldom:due("list " .. id) then return session.lists[id] end
   local found, problem = ask_for_list(pass, identity)
-  session.lists[id] = found and #found > 0 and found or nil
-  if found then
-    session.seldom:done("list " .. id, pass.times.list)
+  if not found then
+    session.seldom:hurry("list", id)
+    return nil, problem
   end
-  return found, problem
+  forget_gone(session, session.lists[id], found)
+  session.lists[id] = found
+  session.seldom:done("list", id, #found > 0 and pass.times.list or 0)
+  return found
 end
 
 -- ---- what each of them is ----
@@ -109,14 +124,14 @@ end
 -- A service that has attributes of its own is asked for them at each pass, since they may hold its
 -- weights; one that has none only now and then.
 local function own_attributes(pass, identity, service)
-  local seldom, thing = pass.session.seldom, "attributes " .. service.id
+  local seldom = pass.session.seldom
   local none = pass.session.without_attributes
   local found, problem = NONE, nil
-  if has_own(pass, service) or not none[service.id] or seldom:due(thing) then
+  if has_own(pass, service) or not none[service.id] or seldom:due("attributes", service.id) then
     found, problem = ask_for_attributes(pass, service, identity.by_arn)
     if found then
       none[service.id] = next(found) == nil or nil
-      seldom:done(thing, attribute_time(pass, identity))
+      seldom:done("attributes", service.id, attribute_time(pass, identity))
     elseif none[service.id] and problem.code ~= "ServiceNotFound" then
       -- That there were none is the last good data.
       warn_once(pass, "service_attributes_unread",
@@ -144,7 +159,7 @@ local function rests(pass, identity, service)
   if pass.complete[identity.namespace.id] then return false end
   local resting = pass.resting[identity.namespace.name]
   return resting and resting[service.name] and is_fresh(pass.before[service.id])
-    and not pass.session.seldom:due("service " .. service.id)
+    and not pass.session.seldom:due("service", service.id)
 end
 
 local function reading_of(service, fields)
@@ -154,7 +169,7 @@ end
 
 local function failed(pass, identity, service, problem)
   -- What is wrong may be that there is another service by now.
-  pass.session.seldom:hurry("list " .. identity.namespace.id)
+  pass.session.seldom:hurry("list", identity.namespace.id)
   if problem.code == "ServiceNotFound" then return false end
   pass.problems[service.id] = problem
   return reading_of(service, { error = problem:brief() })
@@ -173,7 +188,7 @@ local function read_service(pass, identity, service)
     identity.namespace.http_name, service.name, shared_by(identity), pass.options,
     known)
   if not instances then return failed(pass, identity, service, detail) end
-  pass.session.seldom:done("service " .. service.id, pass.times.list)
+  pass.session.seldom:done("service", service.id, pass.times.list)
   if instances == api.KNOWN then
     return reading_of(service, { same = true, fingerprint = detail })
   end
@@ -182,23 +197,32 @@ local function read_service(pass, identity, service)
     service_level = not plain, fingerprint = detail })
 end
 
+-- Reads the services of a list that have no reading yet, and does a job beside that, if there is one.
+local function read_list(pass, identity, found, readings, job)
+  local jobs = { job }
+  for _, service in ipairs(found) do
+    if readings[service.id] == nil then jobs[#jobs + 1] = service end
+  end
+  sched.all(jobs, pass.limit, function(one)
+    if one == job then return job() end
+    readings[one.id] = read_service(pass, identity, one)
+  end)
+end
+
 -- A service that was never read has no last good data to keep, and to go on without it would
 -- give its share to the other colors: so it gets a second round before it is left out.
-local function second_round(pass, identity, found, results)
+local function second_round(pass, identity, found, readings)
   local again = {}
-  for position, reading in ipairs(results) do
-    if reading and reading.error and not pass.before[reading.id]
-      and retry.class(pass.problems[reading.id]) ~= "final" then
-      again[#again + 1] = position
+  for _, service in ipairs(found) do
+    local problem = pass.problems[service.id]
+    if problem and not pass.before[service.id] and retry.class(problem) ~= "final" then
+      again[#again + 1], readings[service.id] = service, nil
     end
   end
   if #again == 0 then return end
   local world = pass.session.client.context
   world.sleep(1 + world.random())
-  sched.all(again, pass.limit, function(position)
-    results[position] = read_service(pass, identity, found[position])
-    return true
-  end)
+  read_list(pass, identity, again, readings)
 end
 
 --- The times of a pass, in seconds.
@@ -216,15 +240,21 @@ end
 ---@return {services: ServiceReading[]?, error: string?, gone: boolean?}  `error`: there is no list;
 ---  `gone`: the namespace is not known
 function services.read(pass, identity)
-  local found, problem = list(pass, identity)
+  local session, id, readings = pass.session, identity.namespace.id, {}
+  local found, problem = session.lists[id], nil
+  local function look() found, problem = list(pass, identity) end
+  if not found then
+    look()
+  elseif session.seldom:due("list", id) then
+    -- Beside the services that are known: their answers need not wait for it.
+    read_list(pass, identity, found, readings, look)
+  end
   if not found then return { error = problem:brief(), gone = api.unknown[problem.code] } end
-  local results = sched.all(found, pass.limit, function(service)
-    return read_service(pass, identity, service)
-  end)
-  second_round(pass, identity, found, results)
-  local readings = {}
-  for _, reading in ipairs(results) do readings[#readings + 1] = reading or nil end
-  return { services = readings }
+  read_list(pass, identity, found, readings)
+  second_round(pass, identity, found, readings)
+  local result = {}
+  for _, service in ipairs(found) do result[#result + 1] = readings[service.id] or nil end
+  return { services = result }
 end
 
 return services

@@ -228,7 +228,7 @@ describe("what discovery reads seldom:", function()
     given.list_time = 0
     endpoint:faults { { operation = "ListServices", fault = "internal" } }
     sched.run(function()
-      session.seldom:hurry("list ns-1")
+      session.seldom:hurry("list", "ns-1")
       snapshot = assert(merge.run(snapshot, cloudmap.read(session, snapshot, given, 1030, hints)))
     end)
     assert.is_true(find("own").stale)
@@ -262,16 +262,16 @@ describe("what discovery reads seldom:", function()
     local random = 0
     local one = seldom.new { monotonic = function() return now end,
       random = function() return random end }
-    one:done("early", 100)
+    one:done("list", "early", 100)
     random = 0.999
-    one:done("late", 100)
+    one:done("list", "late", 100)
     now = now + 74
-    assert.is_false(one:due("early"))
+    assert.is_false(one:due("list", "early"))
     now = now + 1
-    assert.is_true(one:due("early"))
+    assert.is_true(one:due("list", "early"))
     now = now + 49
-    assert.is_false(one:due("late"))
+    assert.is_false(one:due("list", "late"))
     now = now + 1
-    assert.is_true(one:due("late"))
+    assert.is_true(one:due("list", "late"))
   end)
 end)
