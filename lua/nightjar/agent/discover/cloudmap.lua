@@ -5,6 +5,7 @@ local identity = require "nightjar.agent.discover.identity"
 local sched = require "nightjar.agent.sched"
 local seldom = require "nightjar.agent.discover.seldom"
 local services = require "nightjar.agent.discover.services"
+local times = require "nightjar.agent.discover.times"
 
 local cloudmap = {}
 
@@ -116,7 +117,7 @@ function cloudmap.read(session, previous, settings, now, hints)
   -- A pass that takes longer than its time would only delay the next one.
   local time = math.max(settings.refresh_time or 30, 10)
   local pass = { session = session, warnings = {}, warned = {}, known = {}, fresh = {},
-    service_level = {}, limit = settings.api_concurrency or 8, times = services.times(settings),
+    service_level = {}, limit = settings.api_concurrency or 8, times = times.of(settings),
     resting = hints.resting or {},
     options = { deadline = session.client.context.monotonic() + time } }
   remember(pass, previous)

@@ -45,4 +45,15 @@ function discover.run(previous, settings, hints)
   return snapshot
 end
 
+--- What was asked of AWS for these settings so far, each try counted.
+---@param settings table
+---@return {operations: table<string, table<string, integer>>, retries: integer}? counts  requests by
+---  AWS service and operation; nil where nothing was asked of AWS
+function discover.counts(settings)
+  if settings.discovery ~= "cloudmap" then return nil end
+  local client = require("nightjar.agent.discover.cloudmap").client(settings)
+  if not client then return nil end
+  return { operations = { [client.service.name] = client:counts() }, retries = client.retries }
+end
+
 return discover
