@@ -211,11 +211,13 @@ end
 local function run(settings, args)
   local options, wrong = options_of(args)
   if not options then return 2, wrong end
+  local record, err = calls.read(settings.state_dir)
   if settings.discovery ~= "cloudmap" then
-    output.write("DISCOVERY=file: nothing is asked of AWS, so it costs nothing there\n")
+    output.write("DISCOVERY=file: nothing is asked of AWS, so it costs nothing there",
+      (record or err) and "; but an agent has\ncounted calls in this TMP_DIR: give this command "
+      .. "that agent's settings" or "", "\n")
     return 0
   end
-  local record, err = calls.read(settings.state_dir)
   if not record then
     return 1, err or ("no agent has counted its calls in %s: start `nightjar run` with this TMP_DIR "
       .. "(its first pass writes them down), or name that of the agent with --tmp-dir")
