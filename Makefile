@@ -75,7 +75,7 @@ $(BUILD)/embedded-plan.c: $(PLAN_LUA) host/embed.lua $(BUILD)/modules
 SETUP = .ci/setup $(TOOLS) build
 PATHS = PATH="$(abspath $(TOOLS))/venv/bin:$$PATH"
 
-.PHONY: FORCE run test test-images image asan valgrind check lint format bench install
+.PHONY: FORCE run test test-images image asan valgrind check lint format bench install bench-week
 .PHONY: install-programs uninstall clean help
 FORCE:
 
@@ -133,12 +133,18 @@ C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch])
 # SC2034 is of no use here: some names are read by eval, or by who sources the file.
 SHELL_FILES = .ci/run .ci/setup packaging/install docker/build \
               $(filter-out %.jq,$(wildcard docker/stages/*)) \
-              $(filter-out %.lua,$(wildcard spec/images/*)) spec/run
+              $(filter-out %.lua,$(wildcard spec/images/*)) spec/run bench/week
 
 bench: ## Measure a pass on the reference mesh; nothing is asserted
 	@$(SETUP) run test
 	@$(MAKE) -s --no-print-directory build
 	@$(PATHS) bench/run $(BUILD)/nightjar
+
+bench-week: ## A week of passes with a moved clock: memory, descriptors, files (PASSES=20160)
+	@$(SETUP) run test
+	@$(MAKE) -s --no-print-directory build
+	@bench/build-go $(BUILD)/bench
+	@$(PATHS) bench/week $(BUILD)/nightjar $(BUILD)/bench/server $(PASSES)
 
 install: build ## Install below PREFIX (and DESTDIR; see docs/install.md)
 	@$(INSTALL_PLACES) packaging/install programs pages
