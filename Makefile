@@ -75,7 +75,7 @@ $(BUILD)/embedded-plan.c: $(PLAN_LUA) host/embed.lua $(BUILD)/modules
 SETUP = .ci/setup $(TOOLS) build
 PATHS = PATH="$(abspath $(TOOLS))/venv/bin:$$PATH"
 
-.PHONY: FORCE run test test-images image asan valgrind check lint format bench install bench-week
+.PHONY: FORCE run test test-images image asan valgrind check lint format bench install
 .PHONY: install-programs uninstall clean help
 FORCE:
 
@@ -140,6 +140,7 @@ bench: ## Measure a pass on the reference mesh; nothing is asserted
 	@$(MAKE) -s --no-print-directory build
 	@$(PATHS) bench/run $(BUILD)/nightjar
 
+.PHONY: bench-week
 bench-week: ## A week of passes with a moved clock: memory, descriptors, files (PASSES=20160)
 	@$(SETUP) run test
 	@$(MAKE) -s --no-print-directory build
