@@ -225,3 +225,56 @@ int folder_list(const struct folder *folder, size_t depth, struct listing *to,
   listing_sort(to);
   return result;
 }
+
+/* Stamps */
+
+/* One entry as text; one that cannot be looked at is told by that. */
+static int stamp_entry(const struct folder *folder, const char *name,
+    struct buf *to, int64_t *changed_ns, struct error *error) {
+  char facts[160];
+  struct stat status;
+  if (fstatat(folder->fd, name, &status, 0) != 0) {
+    snprintf(facts, sizeof facts, "errno %d", errno);
+  } else {
+    int64_t changed =
+        (int64_t)status.st_ctim.tv_sec * 1000000000 + status.st_ctim.tv_nsec;
+    int64_t modified =
+        (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+    snprintf(facts, sizeof facts, "%ju %ju %o %jd %jd %jd",
+        (uintmax_t)status.st_dev, (uintmax_t)status.st_ino, status.st_mode,
+        (intmax_t)status.st_size, (intmax_t)modified, (intmax_t)changed);
+    if (changed > *changed_ns)
+      *changed_ns = changed;
+  }
+  if (buf_add(to, name, strlen(name) + 1, error) != 0)
+    return -1;
+  return buf_add(to, facts, strlen(facts) + 1, error);
+}
+
+static int stamp_entries(const struct folder *folder,
+    const struct listing *listing, struct folder_stamp *out,
+    struct error *error) {
+  struct buf text;
+  int result = 0;
+  buf_init(&text, SIZE_MAX);
+  for (size_t i = 0; result == 0 && i < listing->count; i++)
+    result = stamp_entry(
+        folder, listing->entries[i].name, &text, &out->changed_ns, error);
+  if (result == 0 && digest_sha256(text.data, text.size, out->digest) != 0)
+    result = error_set(error, "crypto", "cannot stamp", folder->path,
+        "OpenSSL refuses to compute a digest");
+  buf_release(&text);
+  return result;
+}
+
+int folder_stamp(const struct folder *folder, size_t depth, size_t files,
+    struct folder_stamp *out, struct error *error) {
+  struct listing listing;
+  *out = (struct folder_stamp){.changed_ns = 0};
+  listing_init(&listing, files);
+  int result = folder_list(folder, depth, &listing, error);
+  if (result == 0)
+    result = stamp_entries(folder, &listing, out, error);
+  listing_release(&listing);
+  return result;
+}

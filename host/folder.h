@@ -18,7 +18,9 @@
 #define NIGHTJAR_FOLDER_H
 
 #include "buf.h"
+#include "digest.h"
 #include "listing.h"
+#include <stdint.h>
 
 struct folder {
   int fd;     /* -1: closed */
@@ -40,6 +42,22 @@ void folder_close(struct folder *folder);
  */
 int folder_list(const struct folder *folder, size_t depth, struct listing *to,
     struct error *error);
+
+/*
+ * What tells whether anything in the folder has changed since it was last
+ * asked, without reading it: a digest of each name that folder_list() gives
+ * with the device, inode, size and times of what stands there, links followed.
+ *
+ * A file system's clock has ticks: what is written twice within one may look
+ * the same after both. So a stamp is worth something only when `changed_ns`,
+ * the latest change of all, lies well before the time at which it was taken.
+ */
+struct folder_stamp {
+  unsigned char digest[DIGEST_SIZE];
+  int64_t changed_ns; /* since 1970, st_ctime; 0 for an empty folder */
+};
+int folder_stamp(const struct folder *folder, size_t depth, size_t files,
+    struct folder_stamp *out, struct error *error);
 
 /*
  * Adds the content of the regular file `name`, a relative path, to `to`; more

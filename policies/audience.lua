@@ -16,8 +16,8 @@ local function private_clusters(route)
   return found
 end
 
--- Why an entry has no place on this listener, or nil when it has one; and whether the listener could
--- never show it.
+-- Why an entry has no place on this listener, or nil when it has one; and whether it never could
+-- have one.
 local function reason_against(listener, entry, private)
   if listener.audience == "public" and entry.audience == "private" then
     return "a private path is not seen from outside its mesh", "unseen"

@@ -176,17 +176,23 @@ static struct folder *check_folder(lua_State *L) {
   return &handle->folder;
 }
 
-static int m_list(lua_State *L) {
+/* How much of a folder is looked at: options at index 2. */
+static void check_limits(lua_State *L, size_t *files, size_t *depth) {
   static const char *const names[] = {"max_files", "max_depth", NULL};
+  bind_options(L, 2, names);
+  *files = (size_t)bind_option_integer(
+      L, 2, "max_files", DEFAULT_ENTRIES, 0, 1000000);
+  *depth =
+      (size_t)bind_option_integer(L, 2, "max_depth", DEFAULT_DEPTH, 0, 64);
+}
+
+static int m_list(lua_State *L) {
   const struct folder *folder = check_folder(L);
   struct error error;
-  bind_options(L, 2, names);
-  lua_Integer files =
-      bind_option_integer(L, 2, "max_files", DEFAULT_ENTRIES, 0, 1000000);
-  lua_Integer depth =
-      bind_option_integer(L, 2, "max_depth", DEFAULT_DEPTH, 0, 64);
-  struct listing *listing = new_listing(L, (size_t)files);
-  if (folder_list(folder, (size_t)depth, listing, &error) != 0)
+  size_t files, depth;
+  check_limits(L, &files, &depth);
+  struct listing *listing = new_listing(L, files);
+  if (folder_list(folder, depth, listing, &error) != 0)
     return bind_fail(L, &error);
   lua_createtable(L, (int)listing->count, 0);
   for (size_t i = 0; i < listing->count; i++) {
@@ -195,6 +201,19 @@ static int m_list(lua_State *L) {
   }
   listing_release(listing);
   return 1;
+}
+
+static int m_stamp(lua_State *L) {
+  const struct folder *folder = check_folder(L);
+  struct error error;
+  struct folder_stamp stamp;
+  size_t files, depth;
+  check_limits(L, &files, &depth);
+  if (folder_stamp(folder, depth, files, &stamp, &error) != 0)
+    return bind_fail(L, &error);
+  lua_pushlstring(L, (const char *)stamp.digest, sizeof stamp.digest);
+  lua_pushnumber(L, (lua_Number)stamp.changed_ns / 1e9);
+  return 2;
 }
 
 static int m_read(lua_State *L) {
@@ -211,6 +230,7 @@ static const luaL_Reg folder_methods[] = {
     {"close", folder_gc},
     {"list", m_list},
     {"read", m_read},
+    {"stamp", m_stamp},
     {NULL, NULL},
 };
 

@@ -184,6 +184,59 @@ describe("a folder", function()
     assert.equal(before, #assert(file.list("/proc/self/fd")))
   end)
 
+  describe("stamp", function()
+    local function stamp() return (assert(folder:stamp())) end
+
+    it("is the same while nothing changes", function()
+      assert.equal(32, #stamp())
+      assert.equal(stamp(), stamp())
+    end)
+
+    local changes = {
+      ["a file is written anew"] = "printf other >t/top",
+      ["a file gets another of its size in its place"] =
+        "printf pot >t/new && mv t/new t/top",
+      ["a file of its size and time takes its place"] =
+        "cp -p t/top t/new && mv t/new t/top",
+      ["a file's mode changes"] = "chmod 600 t/top",
+      ["a file's time is set"] = "touch -d @1000000000 t/deep/er/x",
+      ["a file is added deep down"] = "printf x >t/deep/er/y",
+      ["a file is removed"] = "rm t/deep/er/x",
+      ["a file is renamed"] = "mv t/top t/pot",
+      ["a link leads elsewhere"] = "ln -sfn top t/inside",
+      ["what a link leads to changes"] = "printf longer >secret",
+      ["what a link leads to is removed"] = "rm secret",
+    }
+    for name, command in pairs(changes) do
+      it("is another one when " .. name, function()
+        local before = stamp()
+        script.sh("cd %s && " .. command, root)
+        assert.not_equal(before, stamp())
+      end)
+    end
+
+    it("tells of the latest change", function()
+      local _, first = folder:stamp()
+      assert.is_true(math.abs(first - os.time()) < 60)
+      script.sh("sleep 0.05; chmod 600 %s/t/top", root)
+      assert.is_true(select(2, folder:stamp()) > first)
+    end)
+
+    it("of an empty folder has no change to tell of", function()
+      script.sh("mkdir %s/empty", root)
+      local empty = assert(file.folder(root .. "/empty"))
+      local digest, changed = empty:stamp()
+      empty:close()
+      assert.equal(32, #digest)
+      assert.equal(0, changed)
+    end)
+
+    it("takes as many files and levels as it is told", function()
+      assert.equal("limit", select(3, folder:stamp { max_files = 3 }))
+      assert.equal("limit", select(3, folder:stamp { max_depth = 1 }))
+    end)
+  end)
+
   it("cannot be used once it is closed", function()
     folder:close()
     assert.has_error(function() folder:list() end)

@@ -368,3 +368,76 @@ describe("json.hash", function()
     assert.equal("85944171f73967e8", json.hash("foobar"))
   end)
 end)
+
+describe("json.fingerprint", function()
+  local function same(a, b)
+    return assert(json.fingerprint(a)) == assert(json.fingerprint(b))
+  end
+
+  it("is 16 bytes, the same each time", function()
+    assert.equal(16, #json.fingerprint('{"a":1}'))
+    assert.is_true(same('{"a":1}', '{"a":1}'))
+  end)
+
+  it("does not look at the order of keys and elements, nor at how the text is written", function()
+    assert.is_true(same('{"a":[1,{"b":2,"c":"x"},3],"d":null}',
+      '{ "d" : null, "a" : [3.0, {"c":"\\u0078", "b":2}, 1] }'))
+  end)
+
+  local different = { "null", "true", "false", "0", "1", "-1", "0.5", '""', '"0"', '"a"', '"b"',
+    '"ab"', "[]", "{}", "[[]]", "[{}]", '{"a":{}}', '{"a":[]}', '{"a":null}', '{"a":"b"}',
+    '{"b":"a"}', '["a","b"]', '["a","a"]', '["a"]', '[["a"],"b"]', '[["a","b"]]',
+    '[["a"],["b"]]', '{"a":1,"b":2}', '{"a":2,"b":1}', '[{"a":1},{"b":2}]', '[{"a":1,"b":2}]',
+    '{"a":{"b":1},"c":{"d":2}}', '{"a":{"d":2},"c":{"b":1}}', '"\\u0000"', '"\\uE000"',
+    '"a\\u0000"', '[1,1]', "[1,1,1]", "[2]", "[3]" }
+  it(("tells %d texts apart that differ in little"):format(#different), function()
+    local seen = {}
+    for _, text in ipairs(different) do
+      local fingerprint = assert(json.fingerprint(text))
+      assert.is_nil(seen[fingerprint], text .. " and " .. tostring(seen[fingerprint]))
+      seen[fingerprint] = text
+    end
+  end)
+
+  it("is the same however a large list is shuffled, and another for each single change", function()
+    local random = 12345
+    local function next_random(most)
+      random = (random * 1103515245 + 12345) % 2147483648
+      return random % most + 1
+    end
+    local items = {}
+    for i = 1, 1000 do
+      items[i] = ('{"InstanceId":"i-%d","Attributes":{"A":"10.0.%d.%d"}}'):format(i, i // 250,
+        i % 250)
+    end
+    local function text() return '{"Instances":[' .. table.concat(items, ",") .. "]}" end
+    local first = assert(json.fingerprint(text()))
+    for i = #items, 2, -1 do
+      local j = next_random(i)
+      items[i], items[j] = items[j], items[i]
+    end
+    assert.equal(first, json.fingerprint(text()))
+    for _ = 1, 200 do
+      local i = next_random(#items)
+      local before = items[i]
+      items[i] = before:gsub("10%.0", "10.1")
+      assert.not_equal(first, json.fingerprint(text()))
+      items[i] = before
+    end
+    assert.equal(first, json.fingerprint(text()))
+  end)
+
+  it("refuses what decode refuses", function()
+    for _, text in ipairs { "", "{", "[01]", '"\xff"' } do
+      local _, err, code = json.decode(text)
+      local none, same_err, same_code = json.fingerprint(text)
+      assert.is_nil(none)
+      assert.same({ err, code }, { same_err, same_code })
+    end
+    local none, err, code = json.fingerprint("[[1]]", { max_depth = 1 })
+    assert.is_nil(none)
+    assert.matches("1", err)
+    assert.equal("limit", code)
+    assert.equal("limit", select(3, json.fingerprint("[1]", { max_bytes = 2 })))
+  end)
+end)

@@ -88,6 +88,17 @@ function file.folder(path) end
 ---@return string? code
 function Folder:list(limits) end
 
+---Tells whether anything in the folder has changed since the last time, without reading it: names,
+---inodes, sizes and times of all that `list` gives, links followed. What is written twice within a
+---tick of the file system's clock may look the same after both, so a stamp is worth something only
+---when the latest change lies well before the time at which the stamp was taken.
+---@param limits? { max_files?: integer, max_depth?: integer } as for `list`
+---@return string? stamp 32 bytes
+---@return number|string changed seconds since 1970 of the latest change (st_ctime), 0 for an empty
+---  folder; or the message
+---@return string? code
+function Folder:stamp(limits) end
+
 ---Reads a regular file beneath the folder. A link that leads elsewhere beneath it is followed where
 ---the kernel can do that safely; one that leads out is refused ("EXDEV").
 ---@param name string relative path

@@ -26,6 +26,17 @@ local json = {}
 ---@return string? code
 function json.decode(text, options) end
 
+---What the text says, in 16 bytes: equal for two texts that hold the same values, in whatever order
+---their keys, and the elements of their lists, stand. It tells whether an answer says anything new
+---without making a value of it. It is no protection against anybody. Duplicate keys are not noticed;
+---all else that `decode` refuses is refused.
+---@param text string
+---@param options? host.json.decode_options
+---@return string? fingerprint
+---@return string? err as of `decode`
+---@return string? code
+function json.fingerprint(text, options) end
+
 ---Writes a value as JSON: keys sorted bytewise, so that equal values are equal bytes; whole
 ---numbers without a fraction, others with as few digits as read back to the same number. A table
 ---is an array when it is marked or holds 1, 2, 3 …, an object when its keys are strings, and `{}`

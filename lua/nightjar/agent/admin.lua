@@ -12,6 +12,9 @@ local SUBSCRIPTIONS = "^(cluster_manager\\.(cds\\.(W)|warming_clusters)"
   .. "|listener_manager\\.(lds\\.(W)|total_listeners_warming)|http\\..*\\.rds\\..*\\.(W)"
   .. "|cluster\\..*\\.version_text|http\\.admin\\.downstream_rq_total)$"
 SUBSCRIPTIONS = SUBSCRIPTIONS:gsub("W", "version_text|update_(success|failure|rejected)")
+-- The versions alone: Envoy looks at its few statistics of that type only, however many it has.
+local VERSIONS = "^(cluster_manager\\.cds|listener_manager\\.lds|http\\..*\\.rds\\..*"
+  .. "|cluster\\..*)\\.version_text$"
 -- Only clusters whose endpoints have a file of their own have a version; all have these counters.
 local ASSIGNMENTS = "^cluster\\..*\\.update_(success|failure|rejected)$"
 -- The admin listener counts itself under `http.admin`; `active` leaves it out.
@@ -76,11 +79,13 @@ end
 ---Statistics whose whole name matches a regular expression, as name → text.
 ---Text values (`version_text`) lose their quotes.
 ---@param filter string RE2
+---@param type "TextReadouts"|nil only of this type
 ---@return table<string, string>? stats
 ---@return string? err
 ---@return string? kind as for a request
-function admin:stats(filter)
-  local body, err, kind = self:request("GET", "/stats?filter=" .. quote(filter))
+function admin:stats(filter, type)
+  local body, err, kind = self:request("GET", "/stats?filter=" .. quote(filter)
+    .. (type and "&type=" .. type or ""))
   if not body then
     return nil, err, kind
   end
@@ -142,6 +147,37 @@ local function add_assignments(self, running, stats)
   return true
 end
 
+-- Adds the routes' subscriptions, by the name of the route configuration.
+local function add_routes(running, stats)
+  for name in pairs(stats) do
+    local prefix, route = name:match("^(http%..-%.rds%.(.+))%.version_text$")
+    if route then
+      running.routes[route] = merged(running.routes[route], subscription(stats, prefix))
+    end
+  end
+end
+
+---The versions of what Envoy runs, and nothing else: the cheapest question there is.
+---@return table? running as `subscriptions`, without counters, and nothing of what warms
+---@return string? err
+function admin:versions()
+  local stats, err = self:stats(VERSIONS, "TextReadouts")
+  if not stats then
+    return nil, err
+  end
+  local running = { clusters = subscription(stats, "cluster_manager.cds"),
+    listeners = subscription(stats, "listener_manager.lds"), routes = {}, assignments = {},
+    warming = 0 }
+  add_routes(running, stats)
+  for name in pairs(stats) do
+    local prefix = name:match("^(cluster%..+)%.version_text$")
+    if prefix then
+      running.assignments[prefix:match("^cluster%.(.-);?$")] = subscription(stats, prefix)
+    end
+  end
+  return running
+end
+
 ---What Envoy subscribes to and what it runs of it. Notes in `requests` how many requests its admin
 ---interface has had: more each time, unless it is another Envoy than the last time.
 ---@return { clusters: Subscription?, listeners: Subscription?,
@@ -149,10 +185,11 @@ end
 ---  warming: integer }? running `assignments`: endpoints by the name of their cluster; `warming`:
 ---  clusters and listeners that are not in use yet
 ---@return string? err
+---@return string? kind as for a request
 function admin:subscriptions()
-  local stats, err = self:stats(SUBSCRIPTIONS)
+  local stats, err, kind = self:stats(SUBSCRIPTIONS)
   if not stats then
-    return nil, err
+    return nil, err, kind
   end
   self.requests = math.tointeger(tonumber(stats["http.admin.downstream_rq_total"]))
   local running = {
@@ -162,12 +199,7 @@ function admin:subscriptions()
     warming = count(stats, "cluster_manager.warming_clusters")
       + count(stats, "listener_manager.total_listeners_warming"),
   }
-  for name in pairs(stats) do
-    local prefix, route = name:match("^(http%..-%.rds%.(.+))%.version_text$")
-    if route then
-      running.routes[route] = merged(running.routes[route], subscription(stats, prefix))
-    end
-  end
+  add_routes(running, stats)
   local ok
   ok, err = add_assignments(self, running, stats)
   return ok and running, err

@@ -14,9 +14,11 @@ local planner = require("nightjar.agent.planner")
 local publish = require("nightjar.agent.publish")
 local reason = require("nightjar.agent.reason")
 local sched = require("nightjar.agent.sched")
+local settled = require("nightjar.agent.settled")
 local shadow = require("nightjar.agent.shadow")
 local staleness = require("nightjar.agent.staleness")
 local task_bootstrap = require("nightjar.agent.task_bootstrap")
+local warned = require("nightjar.agent.warned")
 
 local pass = {}
 pass.__index = pass
@@ -31,35 +33,15 @@ local REFUSED_FOR = 300 -- seconds
 ---@param supervisor table Envoy (agent/supervise.lua)
 ---@return table pass
 function pass.new(settings, state, supervisor)
+  local counts = { passes = 0, failures = 0, warnings = 0 }
   return setmetatable({
     settings = settings, state = state, supervisor = supervisor,
-    told = {},  -- warnings that are in the log already
     hold = hold.new(settings, state), inotify = inotify.watch(),
     task_bootstrap = task_bootstrap.new(settings), shadow = shadow.new(settings),
+    settled = settled.new(settings),
     refused_at = sched.now(),
-    counts = { passes = 0, failures = 0, warnings = 0 },
+    counts = counts, warned = warned.new(counts),
   }, pass)
-end
-
----Log each warning once, and once more when it is over; but one line says all of what is stale.
-function pass:warnings(list)
-  local now = {}
-  for _, warning in ipairs(list) do
-    local key = table.concat({ warning.code, warning.mesh or "", warning.service or "",
-      warning.message }, "\0")
-    local own = not staleness.codes[warning.code]
-    now[key] = own and warning or nil
-    if own and not self.told[key] then
-      self.counts.warnings = self.counts.warnings + 1
-      log.warn(warning.code, warning)
-    end
-  end
-  for key, warning in pairs(self.told) do
-    if not now[key] then
-      log.info("resolved", warning)
-    end
-  end
-  self.told = now
 end
 
 ---Say once what keeps old data and why, and once that it is over.
@@ -163,34 +145,24 @@ function pass:discover(record)
   return record
 end
 
--- The services that no listener shows, by the names of their mesh and of themselves.
-local function resting_of(response)
-  local resting = {}
-  for _, item in ipairs(response.resting or {}) do
-    resting[item.mesh] = resting[item.mesh] or {}
-    resting[item.mesh][item.service] = true
-  end
-  return resting
-end
-
 -- What today's mesh, policies and templates make.
 function pass:make(record)
   record.planned = { snapshot = record.snapshot, now = math.floor(clock.now()),
     previous = memory.previous(self.state.accepted) }
   local response, err, refusal = planner.run(record.planned, self.settings)
   if not response then
-    self:warnings(refusal and refusal.warnings or {})
+    self.warned:look(refusal and refusal.warnings or {})
     return nil, err
   end
-  self:warnings(response.warnings)
+  self.warned:look(response.warnings)
   self:layers(response.layers)
   for name, hash in pairs(response.inputs) do
     record.inputs[name] = hash
   end
   record.plan, record.memory = response.plan, memory.of(response.plan)
   record.files, record.copies = response.files, response.copies
-  record.has_shadow = response.has_shadow
-  self.resting = resting_of(response)
+  record.has_shadow, record.timeless = response.has_shadow, response.timeless
+  self.resting = response.resting
   return record
 end
 
@@ -198,6 +170,13 @@ function pass:plan(record)
   local held, err = self.hold:look()
   if err then
     return nil, "plan: " .. err
+  end
+  record.held = held
+  if self.settled:look(record, self.state, self.supervisor) then
+    return record
+  end
+  if record.doubt then
+    self.task_bootstrap:forget()
   end
   local made, problem = self:make(record)
   if not held then
@@ -215,6 +194,9 @@ function pass:publish_alone(input)
 end
 
 function pass:publish(record)
+  if record.settled then
+    return record
+  end
   self:inotify_for(record.memory.listeners)
   local input = self:envoy()
   input.files, input.copies = record.files, record.copies or {}
@@ -260,6 +242,9 @@ function pass:before_start()
 end
 
 function pass:supervise(record)
+  if record.settled then
+    return record
+  end
   local _ <close> = setmetatable({}, { __close = function() self.supervising = false end })
   self.supervising = true
   local ok, err, code, refused = self.supervisor:run(record)
@@ -342,7 +327,7 @@ end
 
 function pass:finish(record, started)
   local done = record.done
-  local new = self:accept(record)
+  local new = not record.settled and self:accept(record)
   local fields = {
     generation = done.generation, files = #done.changed, removed = #done.removed,
     stale = record.stale, warnings = self.counts.warnings,
@@ -392,7 +377,10 @@ function pass:run()
     return nil, err
   end
   self:finish(record, started)
-  self:look_at_shadow(record)
+  if not record.settled then
+    self.settled:note(record, self.state)
+    self:look_at_shadow(record)
+  end
   return true
 end
 

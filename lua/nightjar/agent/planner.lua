@@ -124,6 +124,16 @@ local function response_failure(failure)
   return planner.plain(table.concat(parts, ": "))
 end
 
+-- The services that no listener shows, by the names of their mesh and of themselves.
+local function resting_of(response)
+  local resting = {}
+  for _, item in ipairs(response.resting or {}) do
+    resting[item.mesh] = resting[item.mesh] or {}
+    resting[item.mesh][item.service] = true
+  end
+  return resting
+end
+
 local function decode(result)
   local response, err = json.decode(result.stdout, { max_bytes = MAX_OUTPUT })
   if type(response) ~= "table" or type(response.ok) ~= "boolean" then
@@ -203,7 +213,7 @@ end
 ---  `plan_only`: make no files
 ---@param settings table
 ---@return table? response of nightjar-plan; added: `copies` ({path, content}) and `inputs`, the
----  hashes of `policies`, `templates` and `settings`
+---  hashes of `policies`, `templates` and `settings`; `resting` is a table by names
 ---@return string? err `plan: where: why`
 ---@return table? response the refusing response, when there was one (for its warnings)
 function planner.run(input, settings)
@@ -220,6 +230,7 @@ function planner.run(input, settings)
       response
   end
   response.copies, response.inputs = read.copies, inputs_of(read, settings)
+  response.resting = resting_of(response)
   return response
 end
 

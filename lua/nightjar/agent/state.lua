@@ -16,6 +16,8 @@ state.__index = state
 -- A snapshot that differs only in its times is written this seldom: an unchanged pass writes
 -- nothing, and an age read after a restart is wrong by no more than this.
 local REFRESH = 300 -- seconds
+-- When something was read is no part of what it says.
+local UNTIMED = { read_at = true, taken_at = true }
 
 local function read(path)
   local value, err = stored.read(path)
@@ -71,13 +73,34 @@ function state.open(directory)
   }, state)
 end
 
+-- Whether two values say the same, whenever they were read. What discovery found unchanged is the
+-- very table that it was.
+local function same(a, b)
+  if a == b then
+    return true
+  elseif type(a) ~= "table" or type(b) ~= "table" then
+    return false
+  end
+  for key, item in pairs(a) do
+    if not UNTIMED[key] and not same(item, b[key]) then
+      return false
+    end
+  end
+  for key in pairs(b) do
+    if a[key] == nil then
+      return false
+    end
+  end
+  return true
+end
+
 local function without_times(value)
   if type(value) ~= "table" then
     return value
   end
   local copy = {}
   for key, item in pairs(value) do
-    if key ~= "read_at" and key ~= "taken_at" then
+    if not UNTIMED[key] then
       copy[key] = without_times(item)
     end
   end
@@ -100,9 +123,10 @@ end
 ---@param snapshot table
 ---@return string content the hash of what it says, whenever it was read
 function state:keep_snapshot(snapshot)
+  local saved, before = self.saved, self.snapshot
   self.snapshot = snapshot
-  local content = json.hash(assert(json.encode(without_times(snapshot))))
-  local saved = self.saved
+  local content = saved and same(before, snapshot) and saved.content
+    or json.hash(assert(json.encode(without_times(snapshot))))
   -- The clock may have been set back.
   if saved and saved.content == content and math.abs(snapshot.taken_at - saved.at) < REFRESH then
     return content
@@ -118,10 +142,10 @@ end
 function state:keep_accepted(accepted)
   self.claimed = self.claimed or owner.claim(self.directory)
   accepted.format = 1
-  local text = assert(json.encode(accepted))
-  self.accepted = accepted
-  if self.accepted_text ~= text then
-    self.accepted_text = write(self.accepted_path, accepted) and text
+  local hash = json.hash(assert(json.encode(accepted)))
+  if self.accepted_hash ~= hash then
+    self.accepted = accepted
+    self.accepted_hash = write(self.accepted_path, accepted) and hash
   end
 end
 

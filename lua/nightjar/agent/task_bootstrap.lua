@@ -81,6 +81,11 @@ function task_bootstrap:is_known(content, requests)
   return same and self.tries == TRIES
 end
 
+---Compare anew at the next look: the Envoy may be another one.
+function task_bootstrap:forget()
+  self.compared = nil
+end
+
 ---Compare, when the bootstrap or the Envoy is another one than at the last look, and tell what
 ---differs, or that nothing does any more.
 ---@param envoy table? the admin interface (agent/admin.lua); nil: it cannot be asked

@@ -1,5 +1,5 @@
 -- Which service-colors concern no listener of this agent, so that discovery need not read them at
--- each pass: no route names them, none of their paths could be shown, nobody borrows their endpoints.
+-- each pass: no route names them, no path of theirs could be shown, nobody borrows their endpoints.
 
 local resting = {}
 

@@ -31,8 +31,8 @@ schema.entries = {
     about = "seconds from the start of one pass to the start of the next" },
   { name = "LIST_TIME", type = "seconds", min = 0, max = 86400,
     default_text = "4 times `REFRESH_TIME`",
-    about = "seconds, give or take a quarter, between two looks for new services, and at those that "
-      .. "no listener shows; 0: at each pass" },
+    about = "seconds, give or take a quarter, between two looks for new services, and at those "
+      .. "that no listener shows; 0: at each pass" },
   { name = "ATTRIBUTES_TIME", type = "seconds", min = 0, max = 86400,
     default_text = "2 times `REFRESH_TIME` for each service, at most 100 times",
     about = "seconds, give or take a quarter, between two looks whether a service without "

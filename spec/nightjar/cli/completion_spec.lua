@@ -56,7 +56,7 @@ describe("completion", function()
 
       it("offers the flags of a command, and the settings where it takes them", function()
         expect("nightjar check --sn", "--snapshot", "--snapshot-store")
-        expect("nightjar explain --lis", "--list", "--listener")
+        expect("nightjar explain --list", "--list", "--list-time", "--listener")
         expect("nightjar version --s")
         expect("nightjar test --s")
       end)

@@ -70,10 +70,9 @@ function client:now() return self.context.now() + self.context.clock.skew end
 
 -- An id for all tries of one call, as the SDKs send it: a version 4 UUID (RFC 9562).
 local function invocation_id(random)
-  return (("xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx"):gsub("[xy]", function(place)
-    local digit = math.floor(random() * 16) & 15
-    return ("%x"):format(place == "y" and (digit & 3 | 8) or digit)
-  end))
+  local function bits(count) return math.floor(random() * (1 << count)) & ((1 << count) - 1) end
+  return ("%08x-%04x-4%03x-%x%03x-%012x"):format(bits(32), bits(16), bits(12), bits(2) | 8,
+    bits(12), bits(48))
 end
 
 -- The headers of a request, or nil and why these keys cannot sign it; that names no secret.

@@ -1,4 +1,4 @@
---- Reads meshes from AWS Cloud Map. A service is read whole or not at all, and stands or falls alone.
+--- Reads meshes from AWS Cloud Map: a service whole or not at all, and each stands or falls alone.
 local api = require "nightjar.agent.aws.cloudmap"
 local arn = require "nightjar.agent.aws.arn"
 local identity = require "nightjar.agent.discover.identity"

@@ -1,8 +1,8 @@
 --- The services of one namespace: which there are, and what each of them is.
 ---
 --- What changes often is read at each pass by one DiscoverInstances for each service: it carries
---- endpoints, health and the settings instance. What changes seldom, or concerns no listener, is read
---- seldom (docs/cost.md says why no call less will do). Each service stands or falls alone.
+--- endpoints, health and the settings instance. What changes seldom, or concerns no listener, is
+--- read seldom (docs/cost.md says why no call less will do).
 local api = require "nightjar.agent.aws.cloudmap"
 local arn = require "nightjar.agent.aws.arn"
 local merge = require "nightjar.agent.discover.merge"

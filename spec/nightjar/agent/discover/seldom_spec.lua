@@ -114,7 +114,7 @@ describe("what discovery reads seldom:", function()
     assert.equal(40 * 2 + 10 * 2, sums.DiscoverInstances)
   end)
 
-  it("services without attributes of their own are asked for some every two passes for each service",
+  it("services without attributes of their own are asked for some, two passes for each service",
     function()
       passes(1)
       -- Four services: eight passes; three of them have none.
@@ -192,9 +192,9 @@ describe("what discovery reads seldom:", function()
       end)
       assert.is_nil(find("blue").stale)
       assert.equal(before.instances, find("blue").instances)
-      assert.same({ { code = "service_attributes_unread", message = "services without service-level "
-        .. "attributes cannot be asked whether they have any now: GetServiceAttributes: 429 "
-        .. "RequestLimitExceeded: Rate exceeded" } }, snapshot.warnings)
+      assert.same({ { code = "service_attributes_unread", message = "services without "
+        .. "service-level attributes cannot be asked whether they have any now: "
+        .. "GetServiceAttributes: 429 RequestLimitExceeded: Rate exceeded" } }, snapshot.warnings)
     end)
 
   it("the warning that attributes are denied stays while nobody asks for them", function()
