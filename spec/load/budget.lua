@@ -1,6 +1,7 @@
--- What nightjar may execute on the reference mesh (20 services, each blue and green, 3 instances),
--- about a tenth above what it does. spec/load/budget_spec.lua counts and prints it. A bound is raised
--- deliberately: with the reason and the date behind it. Where it becomes much less, lower it.
+-- What nightjar may execute on the reference mesh (20 services, each blue and green, 3 instances):
+-- about a tenth above what it does. spec/load/budget_spec.lua counts it, and prints what it counted.
+-- A bound is raised deliberately: with the reason and the date behind it. Where it becomes much
+-- less, lower it.
 --
 -- instructions  of the processor, x86-64, built with -O2; they differ by less than 1 % between runs
 -- allocations   calls of malloc, calloc and realloc

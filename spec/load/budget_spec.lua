@@ -1,6 +1,6 @@
--- Nothing becomes dearer unnoticed: instructions, allocations and calls of AWS on the reference mesh
--- stay within spec/load/budget.lua. All of them are counted, none is a time. It stands here since
--- valgrind takes all of a processor.
+-- Nothing becomes dearer unnoticed: instructions, allocations and calls of AWS on the reference
+-- mesh stay within spec/load/budget.lua. All of them are counted, none is a time. It stands here
+-- since valgrind takes all of a processor.
 
 local budget = require("spec.load.budget")
 local callgrind = require("spec.support.callgrind")
@@ -86,9 +86,9 @@ describe("the budget of", function()
   -- So many passes of an agent, from the start of the process to its end.
   local function passes(count, changes)
     endpoint:state(reference.state())
-    local counts = callgrind.run(program.directory .. "/nightjar test spec/support/budget_passes.lua",
-      { environment = ("BUDGET_ENDPOINT=%s BUDGET_PASSES=%d %s"):format(endpoint.endpoint, count,
-        changes and "BUDGET_CHANGES=1" or "") })
+    local command = program.directory .. "/nightjar test spec/support/budget_passes.lua"
+    local counts = callgrind.run(command, { environment = ("BUDGET_ENDPOINT=%s BUDGET_PASSES=%d %s")
+      :format(endpoint.endpoint, count, changes and "BUDGET_CHANGES=1" or "") })
     counts.calls = #endpoint:asked().requests
     return counts
   end

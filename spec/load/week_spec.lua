@@ -3,8 +3,8 @@
 -- REFRESH_TIME as soon as a pass has ended. Its memory, descriptors and state files are looked at
 -- after a warm-up, on the way and at the end.
 --
--- The short form, with a small mesh, is for CI. `make bench-week` is the long one: WEEK_PASSES=20160
--- passes of 30 seconds on the mesh of the server at WEEK_ENDPOINT (bench/go/server).
+-- The short form, with a small mesh, is for CI. `make bench-week` is the long one: WEEK_PASSES
+-- (20,160) passes of 30 seconds on the mesh of the server at WEEK_ENDPOINT (bench/go/server).
 
 local agent_of = require("nightjar.agent.agent")
 local file = require("host.file")
@@ -24,8 +24,9 @@ local CHANGE_EVERY = given and 50 or 10 -- passes
 -- By then the history is full and every list and attribute was read more than once.
 local WARM_UP = given and math.min(1000, PASSES // 5) or 130
 
--- What may be more at the end than after the warm-up. The heap is looked at after a full collection,
--- so that nothing but what is held on to counts; what the C library keeps of it in pieces may vary.
+-- What may be more at the end than after the warm-up. The heap is looked at after a full
+-- collection, so that nothing but what is held on to counts; what the C library keeps of it in
+-- pieces may vary.
 local MOST = { heap_kib = 64, anonymous_kib = 1024, resident_kib = 1024, descriptors = 0,
   state_files = 1, state_kib = 16 }
 -- What comes and goes: connections, one for each call at a time, and two of the spec's own; and the
@@ -74,9 +75,10 @@ local function look(settings)
 end
 
 local function tell(passes, seen)
-  print(("# after %6d passes: heap %7.0f KiB, anonymous %6d KiB, resident %6d KiB, %d "
-    .. "descriptors and %d that pass, state %d files of %.1f KiB"):format(passes, seen.heap_kib, seen.anonymous_kib,
-    seen.resident_kib, seen.descriptors, seen.passing, seen.state_files, seen.state_kib))
+  print(("# after %6d passes: heap %7.0f KiB, anonymous %6d KiB, resident %6d KiB, "
+    .. "%d descriptors and %d that pass, state %d files of %.1f KiB"):format(passes, seen.heap_kib,
+    seen.anonymous_kib, seen.resident_kib, seen.descriptors, seen.passing, seen.state_files,
+    seen.state_kib))
 end
 
 describe("an agent that runs for long", function()

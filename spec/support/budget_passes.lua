@@ -1,6 +1,6 @@
 -- Passes of an agent on the reference mesh, for spec/load/budget_spec.lua, which counts what they
--- execute: BUDGET_PASSES of them, each with a change before it if BUDGET_CHANGES is set. No list and
--- no attribute is due in so short a time, so all are alike.
+-- execute: BUDGET_PASSES of them, each with a change before it if BUDGET_CHANGES is set. No list
+-- and no attribute is due in so short a time, so all are alike.
 
 local file = require("host.file")
 local json = require("host.json")
@@ -38,9 +38,10 @@ it("passes", function()
   log.configure { level = "error" }
   moved.install()
   local settings = assert(settings_of.load { flags = {}, data_directory = program.data_directory(),
-    environment = { PATH = os.getenv("PATH"), TMP_DIR = folder, ENVOY_BIN = "", ENVOY_ADMIN_PORT = "1",
-      SERVICE_MEMBER = reference.MEMBER, AWS_REGION = "eu-central-1", AWS_ENDPOINT_URL = ENDPOINT,
-      AWS_ACCESS_KEY_ID = "A", AWS_SECRET_ACCESS_KEY = "s", HOME = "/nonexistent" } })
+    environment = { PATH = os.getenv("PATH"), TMP_DIR = folder, ENVOY_BIN = "",
+      ENVOY_ADMIN_PORT = "1", SERVICE_MEMBER = reference.MEMBER, AWS_REGION = "eu-central-1",
+      AWS_ENDPOINT_URL = ENDPOINT, AWS_ACCESS_KEY_ID = "A", AWS_SECRET_ACCESS_KEY = "s",
+      HOME = "/nonexistent" } })
   assert(file.mkdir(settings.config_dir))
   local one = pass.new(settings, assert(state_of.open(settings.state_dir)),
     supervise.new(settings))

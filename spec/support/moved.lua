@@ -1,5 +1,5 @@
--- A clock that a spec moves on: the wall's and the one that never jumps, for all of this process. It
--- goes on by itself too, so that whoever waits is woken. Programs that are started have the real
+-- A clock that a spec moves on: the wall's and the one that never jumps, for all of this process.
+-- It goes on by itself too, so that whoever waits is woken. Programs that are started have the real
 -- one.
 
 local clock = require("host.clock")

@@ -68,9 +68,9 @@ describe("the calls of an agent on the reference mesh", function()
 
   it("are from then on at most 40 a pass, as docs/cost.md says and `nightjar cost` estimates",
     function()
-      local before, after = asked(), nil
+      local before = asked()
       for _ = 1, PASSES do run() end
-      after = asked()
+      local after = asked()
       local total = 0
       for operation, count in pairs(after) do
         total = total + count - (before[operation] or 0)

@@ -142,7 +142,8 @@ function calls.open(directory, look)
   local me, record = owner.identity("self"), calls.read(directory)
   local known = record and record.process == me and record or {}
   return setmetatable({
-    directory = directory, look = look, process = me, since = known.since or math.floor(clock.now()),
+    directory = directory, look = look, process = me,
+    since = known.since or math.floor(clock.now()),
     before = known.operations or {}, retries_before = known.retries or 0,
     passes = known.passes or 0, first = known.first,
     written_at = nil, -- monotonic seconds

@@ -95,8 +95,9 @@ end
 
 local function write_meshes(record)
   for _, mesh in ipairs(record.meshes) do
-    output.write(("  %s: %d services, %d of them read seldom; %d with attributes of their own\n"):format(
-      report.plain(mesh.name or mesh.refs[1]), mesh.services, mesh.resting, mesh.attributed))
+    output.write(("  %s: %d services, %d of them read seldom; %d with attributes of their own\n")
+      :format(report.plain(mesh.name or mesh.refs[1]), mesh.services, mesh.resting,
+        mesh.attributed))
   end
 end
 
@@ -219,8 +220,8 @@ local function run(settings, args)
     return 0
   end
   if not record then
-    return 1, err or ("no agent has counted its calls in %s: start `nightjar run` with this TMP_DIR "
-      .. "(its first pass writes them down), or name that of the agent with --tmp-dir")
+    return 1, err or ("no agent has counted its calls in %s: start `nightjar run` with this "
+      .. "TMP_DIR (its first pass writes them down), or name that of the agent with --tmp-dir")
       :format(settings.state_dir)
   end
   local view = view_of(record, settings, options.agents, options.prices)

@@ -107,8 +107,8 @@ describe("the record of calls", function()
   end)
 
   it("names what is wrong with a damaged file, and counting begins anew", function()
-    local good = { format = 1, since = 1, at = 2, passes = 3, retries = 0, operations = {}, first = {},
-      meshes = json.array {} }
+    local good = { format = 1, since = 1, at = 2, passes = 3, retries = 0, operations = {},
+      first = {}, meshes = json.array {} }
     local function damaged(name, value, message)
       local record = {}
       for key, item in pairs(good) do record[key] = item end
@@ -121,7 +121,8 @@ describe("the record of calls", function()
     end
     damaged("format", 2, "expected format 1")
     damaged("passes", "3", "passes: expected an integer")
-    damaged("operations", { a = { b = "c" } }, "operations: expected numbers by service and operation")
+    damaged("operations", { a = { b = "c" } },
+      "operations: expected numbers by service and operation")
     damaged("first", 1, "first: expected numbers by service and operation")
     damaged("meshes", json.array { { services = 1 } },
       "meshes: expected a list of numbers of services")
@@ -131,8 +132,8 @@ describe("the record of calls", function()
     local function service(name, own) return { name = name, service_level = own } end
     local shop = { service("own"), service("blue", true), service("batch", true) }
     assert.same({
-      { id = "ns-1", name = "shop.local", refs = { "own", "NAMESPACE_1" }, services = 3, resting = 2,
-        attributed = 2, attributed_resting = 1 },
+      { id = "ns-1", name = "shop.local", refs = { "own", "NAMESPACE_1" }, services = 3,
+        resting = 2, attributed = 2, attributed_resting = 1 },
       { ref = nil, id = "ns-2", name = "other.local", refs = { "NAMESPACE_0" }, services = 1,
         resting = 0, attributed = 0, attributed_resting = 0 },
     }, calls.meshes({ meshes = {

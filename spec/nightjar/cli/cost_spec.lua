@@ -37,7 +37,8 @@ describe("nightjar cost", function()
     says(result, "  Cloud Map GetService                1           1           0.0\n")
     says(result, "  3 of them were further tries\n")
     says(result, "REFRESH_TIME=30 LIST_TIME=120 ATTRIBUTES_TIME=by number of services\n")
-    says(result, "  shop.local: 40 services, 2 of them read seldom; 0 with attributes of their own\n")
+    says(result,
+      "  shop.local: 40 services, 2 of them read seldom; 0 with attributes of their own\n")
     says(result, "  Cloud Map DiscoverInstances         139,520    48.4        $0.1395\n")
     says(result, "  $4.24 a month, $50.92 a year ($1 for a million DiscoverInstances")
     says(result, "\n  without NAMESPACE_3       ")
@@ -71,8 +72,8 @@ describe("nightjar cost", function()
     local result = cost()
     assert.same({ 1, "" }, { result.status, result.stdout })
     assert.equal("nightjar: cost: no agent has counted its calls in " .. folder
-      .. "/nightjar-state: start `nightjar run` with this TMP_DIR (its first pass writes them down), "
-      .. "or name that of the agent with --tmp-dir\n", result.stderr)
+      .. "/nightjar-state: start `nightjar run` with this TMP_DIR (its first pass writes them "
+      .. "down), or name that of the agent with --tmp-dir\n", result.stderr)
   end)
 
   it("names a damaged record, with status 1", function()
@@ -86,7 +87,8 @@ describe("nightjar cost", function()
     local result = cost("--discovery", "file")
     assert.same({ 0, "" }, { result.status, result.stderr })
     assert.equal("DISCOVERY=file: nothing is asked of AWS, so it costs nothing there; but an agent "
-      .. "has\ncounted calls in this TMP_DIR: give this command that agent's settings\n", result.stdout)
+      .. "has\ncounted calls in this TMP_DIR: give this command that agent's settings\n",
+      result.stdout)
     os.remove(folder .. "/nightjar-state/calls.json")
     assert.equal("DISCOVERY=file: nothing is asked of AWS, so it costs nothing there\n",
       cost("--discovery", "file").stdout)

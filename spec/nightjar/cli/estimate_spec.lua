@@ -43,12 +43,14 @@ describe("the estimate of a day", function()
 
   it("asks for attributes at each pass where a service has its own", function()
     mesh.attributed, mesh.attributed_resting = 11, 1
-    assert.equal(tonumber(("%.4f"):format(10 + 1 / 4.5 + 29 / 80.5)), per_pass().GetServiceAttributes)
+    assert.equal(tonumber(("%.4f"):format(10 + 1 / 4.5 + 29 / 80.5)),
+      per_pass().GetServiceAttributes)
   end)
 
   it("knows pages of a list, and the settings' times", function()
     mesh.services, settings.list_time, settings.attributes_time = 101, 0, 0
-    assert.same({ DiscoverInstances = 101, ListServices = 2, GetServiceAttributes = 101 }, per_pass())
+    assert.same({ DiscoverInstances = 101, ListServices = 2, GetServiceAttributes = 101 },
+      per_pass())
   end)
 
   it("multiplies agents that read for themselves", function()
@@ -102,7 +104,8 @@ describe("the estimate of a day", function()
       assert.not_equal("SNAPSHOT_STORE", row.setting)
       if row.setting == "without SNAPSHOT_STORE" then
         assert.is_nil(row.day.operations.s3)
-        assert.equal(10, math.floor(row.day.operations.servicediscovery.DiscoverInstances / 2880 / 38))
+        local count = row.day.operations.servicediscovery.DiscoverInstances
+        assert.equal(10, math.floor(count / 2880 / 38))
       end
     end
   end)

@@ -47,8 +47,8 @@ end
 
 --- What was asked of AWS for these settings so far, each try counted.
 ---@param settings table
----@return {operations: table<string, table<string, integer>>, retries: integer}? counts  requests by
----  AWS service and operation; nil where nothing was asked of AWS
+---@return {operations: table<string, table<string, integer>>, retries: integer}? counts  requests
+---  by AWS service and operation; nil where nothing was asked of AWS
 function discover.counts(settings)
   if settings.discovery ~= "cloudmap" then return nil end
   local client = require("nightjar.agent.discover.cloudmap").client(settings)
