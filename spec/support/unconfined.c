@@ -8,8 +8,7 @@ struct rlimit;
 struct itimerval;
 
 int setrlimit(int resource, const struct rlimit *limit);
-int setitimer(
-    int which, const struct itimerval *value, struct itimerval *old);
+int setitimer(int which, const struct itimerval *value, struct itimerval *old);
 int seccomp_load(const void *filter);
 
 int setrlimit(int resource, const struct rlimit *limit) {
