@@ -26,6 +26,10 @@ local function dollars(amount)
   return "$" .. commas(amount, amount < 1 and 4 or 2)
 end
 
+local function dollars_or_free(amount)
+  return amount > 0 and dollars(amount) or "free"
+end
+
 -- Columns whose numbers end below one another; the first column is text.
 local function table_of(rows)
   local widths = {}
@@ -112,9 +116,8 @@ local function settings_line(given, settings)
 end
 
 local function price_line(prices)
-  return ("$%g for a million DiscoverInstances; List and Get of Cloud Map are free; S3: $%g PUT, "
-    .. "$%g GET"):format(prices.servicediscovery.DiscoverInstances, prices.s3.PutObject,
-    prices.s3.GetObject)
+  return ("$%.2f for a million DiscoverInstances; of S3 $%.2f PUT, $%.2f GET"):format(
+    prices.servicediscovery.DiscoverInstances, prices.s3.PutObject, prices.s3.GetObject)
 end
 
 local function agents_text(agents)
@@ -131,20 +134,23 @@ local function write_day(view)
   for _, one in ipairs(operations_of(day.operations)) do
     local count = count_of(day.operations, one)
     rows[#rows + 1] = { name_of(one), commas(count), commas(count / day.passes, 1),
-      dollars(estimate.dollars({ [one.service] = { [one.operation] = count } }, view.prices)) }
+      dollars_or_free(estimate.dollars({ [one.service] = { [one.operation] = count } },
+        view.prices)) }
   end
   local total = estimate.total(day.operations)
   rows[#rows + 1] = { "all", commas(total), commas(total / day.passes, 1),
     dollars(view.dollars) }
   output.write(table_of(rows))
   local year = view.dollars * estimate.DAYS_A_YEAR
-  output.write(("\n  %s a month, %s a year (%s)\n"):format(dollars(year / 12), dollars(year),
+  output.write(("\n  %s a month, %s a year\n  %s\n"):format(dollars(year / 12), dollars(year),
     price_line(view.prices)))
 end
 
 local function write_changes(view)
   output.write("\nWith one setting changed:\n\n")
-  local rows = { { "", "calls a day", "dollars a year", "", text = 4 } }
+  local rows = { { "", "calls a day", "dollars a year", "", text = 4 },
+    { "as it is", commas(estimate.total(view.day.operations)),
+      dollars(view.dollars * estimate.DAYS_A_YEAR), "", text = 4 } }
   for _, row in ipairs(view.changes) do
     rows[#rows + 1] = { report.plain(row.setting), commas(estimate.total(row.day.operations)),
       dollars(row.dollars * estimate.DAYS_A_YEAR), report.plain(row.note or ""), text = 4 }
