@@ -5,11 +5,21 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+/* Fetched once: EVP_sha256() has OpenSSL look for the algorithm at each use
+   (crypto(7), "Performance"). It is kept for the life of the process. */
+static const EVP_MD *sha256(void) {
+  static EVP_MD *fetched;
+  if (fetched == NULL)
+    fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
+  return fetched;
+}
+
 int digest_sha256(
     const void *data, size_t size, unsigned char out[DIGEST_SIZE]) {
   unsigned int written = 0;
-  if (EVP_Digest(size ? data : "", size, out, &written, EVP_sha256(), NULL) !=
-      1)
+  const EVP_MD *algorithm = sha256();
+  if (algorithm == NULL ||
+      EVP_Digest(size ? data : "", size, out, &written, algorithm, NULL) != 1)
     return -1;
   return written == DIGEST_SIZE ? 0 : -1;
 }
@@ -17,9 +27,11 @@ int digest_sha256(
 int digest_hmac(const void *key, size_t key_size, const void *data,
     size_t size, unsigned char out[DIGEST_SIZE]) {
   unsigned int written = 0;
-  if (key_size > INT_MAX) /* HMAC() takes the key's length as an int */
+  const EVP_MD *algorithm = sha256();
+  /* HMAC() takes the key's length as an int. */
+  if (key_size > INT_MAX || algorithm == NULL)
     return -1;
-  if (!HMAC(EVP_sha256(), key_size ? key : "", (int)key_size,
+  if (!HMAC(algorithm, key_size ? key : "", (int)key_size,
           size ? data : (const void *)"", size, out, &written))
     return -1;
   return written == DIGEST_SIZE ? 0 : -1;

@@ -6,13 +6,22 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { READY = 64, SPARE = 16 };
 
 struct http {
   CURLM *multi;
+  int epoll_fd;       /* the sockets that libcurl waits for */
+  int64_t timer_ns;   /* when libcurl wants to be called; INT64_MAX: never */
+  CURL *spare[SPARE]; /* handles to be used again: making one is costly */
+  unsigned spare_count;
   uint64_t last_id;
   int active_count;
   struct transfer *active;
@@ -23,6 +32,48 @@ struct http {
   unsigned lost_next;
 };
 
+/* ---- what libcurl waits for ---- */
+
+/* CURLMOPT_SOCKETFUNCTION(3). What epoll cannot watch is no regular socket;
+   the transfer then ends by its time limit. */
+static int on_socket(
+    CURL *easy, curl_socket_t fd, int what, void *context, void *known) {
+  struct http *http = context;
+  (void)easy;
+  if (what == CURL_POLL_REMOVE) {
+    epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    return 0;
+  }
+  struct epoll_event event = {.data = {.fd = fd}};
+  event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) |
+                 (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+  int action = known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  if (epoll_ctl(http->epoll_fd, action, fd, &event) != 0)
+    return -1;
+  curl_multi_assign(http->multi, fd, http);
+  return 0;
+}
+
+/* CURLMOPT_TIMERFUNCTION(3). */
+static int on_timer(CURLM *multi, long milliseconds, void *context) {
+  struct http *http = context;
+  (void)multi;
+  http->timer_ns = milliseconds < 0 ? INT64_MAX
+                                    : clock_monotonic_ns() +
+                                          (int64_t)milliseconds * 1000000;
+  return 0;
+}
+
+static void set_callbacks(struct http *http) {
+  http->timer_ns = INT64_MAX;
+  curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+  curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+  curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+}
+
+/* ---- made and unmade ---- */
+
 struct http *http_new(struct error *error) {
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
     error_set(error, NULL, "cannot use the network", "", "libcurl refuses");
@@ -32,15 +83,24 @@ struct http *http_new(struct error *error) {
   if (http == NULL)
     goto no_memory;
   http->done_end = &http->done;
+  http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (http->epoll_fd < 0) {
+    error_errno(error, "cannot use the network", "epoll", errno);
+    goto failed;
+  }
   http->multi = curl_multi_init();
   if (http->multi == NULL)
     goto no_memory;
   curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CONNECTIONS);
+  set_callbacks(http);
   return http;
 no_memory:
+  error_errno(error, "cannot use the network", "", ENOMEM);
+failed:
+  if (http != NULL && http->epoll_fd >= 0)
+    close(http->epoll_fd);
   free(http);
   curl_global_cleanup();
-  error_errno(error, "cannot use the network", "", ENOMEM);
   return NULL;
 }
 
@@ -51,7 +111,10 @@ void http_free(struct http *http) {
     http_cancel(http, http->active->response.id);
   while (http->done != NULL)
     http_response_done(http);
+  while (http->spare_count > 0)
+    curl_easy_cleanup(http->spare[--http->spare_count]);
   curl_multi_cleanup(http->multi);
+  close(http->epoll_fd);
   free(http);
   curl_global_cleanup();
 }
@@ -117,7 +180,8 @@ int http_start(struct http *http, const struct http_request *request,
   if (too_many_lookups(http))
     return error_set(error, "limit", "cannot request", request->url,
         "%d name look-ups are still unanswered", HTTP_LOST_LOOKUPS);
-  struct transfer *transfer = transfer_new(request, error);
+  CURL *easy = http->spare_count > 0 ? http->spare[--http->spare_count] : NULL;
+  struct transfer *transfer = transfer_new(request, easy, error);
   if (transfer == NULL)
     return -1;
   CURLMcode code = curl_multi_add_handle(http->multi, transfer->easy);
@@ -200,23 +264,54 @@ static void end_stalled(struct http *http) {
   }
 }
 
+/* The sockets that are ready, and then the timer, by which new transfers
+   begin too. */
+static CURLMcode act(struct http *http) {
+  struct epoll_event ready[READY];
+  int running;
+  CURLMcode code = CURLM_OK;
+  int count = epoll_wait(http->epoll_fd, ready, READY, 0);
+  for (int i = 0; i < count && code == CURLM_OK; i++) {
+    int what = (ready[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+               (ready[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+               (ready[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
+    code = curl_multi_socket_action(
+        http->multi, ready[i].data.fd, what, &running);
+  }
+  if (code == CURLM_OK && clock_monotonic_ns() >= http->timer_ns) {
+    http->timer_ns = INT64_MAX;
+    http->performs++;
+    code = curl_multi_socket_action(
+        http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  }
+  return code;
+}
+
 /* libcurl starts its resolver threads in here; they inherit the mask, and no
    signal must ever be delivered to one of them instead of to us. */
 static int perform(struct http *http, struct error *error) {
   sigset_t all, before;
-  int running;
   if (http->active_count == 0)
     return 0;
-  http->performs++;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  CURLMcode code = curl_multi_perform(http->multi, &running);
+  CURLMcode code = act(http);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (code != CURLM_OK)
     return fail_multi(code, error);
   collect(http);
   end_stalled(http);
   return 0;
+}
+
+/* Until libcurl's timer; at most `milliseconds`. Rounded up: waking before it
+   would mean waiting once more. */
+static int until_timer(const struct http *http, int milliseconds) {
+  if (http->active_count == 0 || http->timer_ns == INT64_MAX)
+    return milliseconds;
+  int64_t left = http->timer_ns - clock_monotonic_ns();
+  int64_t left_ms = left > 0 ? (left + 999999) / 1000000 : 0;
+  return left_ms < milliseconds ? (int)left_ms : milliseconds;
 }
 
 /* Until the first transfer will have stalled; at most `milliseconds`. */
@@ -236,16 +331,17 @@ static int until_stall(const struct http *http, int milliseconds) {
 
 int http_poll(struct http *http, int fd, int milliseconds, bool *ready,
     struct error *error) {
-  struct curl_waitfd wait = {.fd = fd, .events = CURL_WAIT_POLLIN};
+  struct pollfd wait[] = {
+      {.fd = fd, .events = POLLIN}, {.fd = http->epoll_fd, .events = POLLIN}};
   if (perform(http, error) != 0)
     return -1;
   if (http->done != NULL)
     milliseconds = 0;
-  milliseconds = until_stall(http, milliseconds);
-  CURLMcode code = curl_multi_poll(http->multi, &wait, 1, milliseconds, NULL);
-  if (code != CURLM_OK)
-    return fail_multi(code, error);
-  *ready = wait.revents != 0;
+  milliseconds = until_timer(http, until_stall(http, milliseconds));
+  if (poll(wait, http->active_count > 0 ? 2 : 1, milliseconds) < 0 &&
+      errno != EINTR)
+    return error_errno(error, "cannot wait", "poll", errno);
+  *ready = wait[0].revents != 0;
   return perform(http, error);
 }
 
@@ -260,5 +356,13 @@ void http_response_done(struct http *http) {
   http->done = transfer->next;
   if (http->done == NULL)
     http->done_end = &http->done;
+  CURL *easy = transfer->easy;
+  transfer->easy = NULL;
   transfer_free(transfer);
+  if (http->spare_count == SPARE) {
+    curl_easy_cleanup(easy);
+    return;
+  }
+  curl_easy_reset(easy); /* with it goes what was secret */
+  http->spare[http->spare_count++] = easy;
 }

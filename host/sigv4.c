@@ -208,10 +208,8 @@ static int chain_keys(const struct sigv4_request *request, const char *date,
   return result;
 }
 
-static int compute(const struct sigv4_request *request,
-    struct sigv4_signature *out, struct error *error) {
-  unsigned char key[DIGEST_SIZE] = {0};
-  unsigned char digest[DIGEST_SIZE];
+static int derive(const struct sigv4_request *request, const char *date,
+    unsigned char key[DIGEST_SIZE], struct error *error) {
   const struct text parts[] = {
       {"AWS4", 4}, request->secret_access_key, {NULL, 0}};
   struct buf secret;
@@ -221,20 +219,88 @@ static int compute(const struct sigv4_request *request,
       buf_reserve(&secret, 4 + request->secret_access_key.size, error);
   if (result == 0)
     result = add_all(&secret, parts, error);
-  if (result == 0) {
-    result = chain_keys(request, out->date, &secret, key);
-    if (result == 0)
-      result = digest_hmac(key, DIGEST_SIZE, out->string_to_sign.data,
-          out->string_to_sign.size, digest);
-    if (result != 0)
-      error_set(error, "crypto", "cannot sign", "the request",
-          "the cryptographic library refused to compute the signature");
-    else
-      digest_hex(digest, out->signature);
-  }
+  if (result == 0 && chain_keys(request, date, &secret, key) != 0)
+    result = error_set(error, "crypto", "cannot sign", "the request",
+        "the cryptographic library refused to derive the key");
   digest_forget(secret.data, secret.size);
-  digest_forget(key, sizeof key);
   buf_release(&secret);
+  return result;
+}
+
+/* Whether `text` begins with `part` and a NUL, which it then goes past. */
+static bool cut_part(struct text *text, struct text part) {
+  if (text->size <= part.size ||
+      memcmp(text->data, part.data, part.size) != 0 ||
+      text->data[part.size] != '\0')
+    return false;
+  text->data += part.size + 1;
+  text->size -= part.size + 1;
+  return true;
+}
+
+static bool is_cached(const struct sigv4_request *request, const char *date) {
+  if (request->cache == NULL)
+    return false;
+  struct text of = {request->cache->of.data, request->cache->of.size};
+  return cut_part(&of, (struct text){date, DAY_SIZE}) &&
+         cut_part(&of, request->region) && cut_part(&of, request->service) &&
+         cut_part(&of, request->secret_access_key) && of.size == 0;
+}
+
+/* A key that cannot be kept is derived anew next time. */
+static void cache_key(const struct sigv4_request *request, const char *date,
+    const unsigned char key[DIGEST_SIZE]) {
+  struct error error;
+  struct sigv4_key *cache = request->cache;
+  const struct text nul = {"", 1};
+  const struct text parts[] = {{date, DAY_SIZE}, nul, request->region, nul,
+      request->service, nul, request->secret_access_key, nul, {NULL, 0}};
+  size_t size = 0;
+  if (cache == NULL)
+    return;
+  sigv4_key_forget(cache);
+  for (const struct text *part = parts; part->data; part++)
+    size += part->size;
+  /* Reserved at once, as above. */
+  if (buf_reserve(&cache->of, size, &error) != 0 ||
+      add_all(&cache->of, parts, &error) != 0) {
+    sigv4_key_forget(cache);
+    return;
+  }
+  memcpy(cache->key, key, DIGEST_SIZE);
+}
+
+void sigv4_key_init(struct sigv4_key *key) {
+  memset(key, 0, sizeof *key);
+  buf_init(&key->of, MAX_SHORT);
+}
+
+void sigv4_key_forget(struct sigv4_key *key) {
+  if (key->of.data != NULL)
+    digest_forget(key->of.data, key->of.size);
+  buf_release(&key->of);
+  digest_forget(key->key, sizeof key->key);
+}
+
+static int compute(const struct sigv4_request *request,
+    struct sigv4_signature *out, struct error *error) {
+  unsigned char key[DIGEST_SIZE] = {0};
+  unsigned char digest[DIGEST_SIZE];
+  int result = 0;
+  if (is_cached(request, out->date)) {
+    memcpy(key, request->cache->key, DIGEST_SIZE);
+  } else {
+    result = derive(request, out->date, key, error);
+    if (result == 0)
+      cache_key(request, out->date, key);
+  }
+  if (result == 0 && digest_hmac(key, DIGEST_SIZE, out->string_to_sign.data,
+                         out->string_to_sign.size, digest) != 0)
+    result = error_set(error, "crypto", "cannot sign", "the request",
+        "the cryptographic library refused to compute the signature");
+  if (result == 0)
+    digest_hex(digest, out->signature);
+  digest_forget(key, sizeof key);
   return result;
 }
 

@@ -19,7 +19,8 @@
  * The headers given must contain `Host` as the transport will send it. The
  * request's path is signed as it goes over the wire: whoever sends it must not
  * rewrite it. Everything in a request belongs to the caller and is only read;
- * the secret key is used during the call and its derived keys are wiped.
+ * the secret key is used during the call, and its derived keys are wiped but
+ * for the one that the caller's `cache` keeps.
  *
  * Source: "Signature Version 4 signing process" in AWS's IAM User Guide.
  */
@@ -42,6 +43,18 @@ enum {
   SIGV4_CONTENT_SHA256 = 8,
 };
 
+/*
+ * The key that a secret gives for a day, region and service, to be used again:
+ * deriving it is most of the work of signing. It belongs to the caller; all
+ * zero it holds nothing. sigv4_key_forget() wipes it.
+ */
+struct sigv4_key {
+  struct buf of; /* what it was derived from, the secret among it */
+  unsigned char key[DIGEST_SIZE];
+};
+void sigv4_key_init(struct sigv4_key *key);
+void sigv4_key_forget(struct sigv4_key *key);
+
 struct sigv4_request {
   struct text method; /* "POST" */
   struct text path;   /* "/", as sent; empty is "/" */
@@ -57,6 +70,7 @@ struct sigv4_request {
   struct text session_token; /* empty: none */
   int64_t time;              /* seconds since 1970 */
   unsigned flags;
+  struct sigv4_key *cache; /* may be NULL */
 };
 
 /* Three places are kept for the headers that the signer adds. */

@@ -320,9 +320,10 @@ static int set_up(struct transfer *transfer,
 }
 
 struct transfer *transfer_new(
-    const struct http_request *request, struct error *error) {
+    const struct http_request *request, CURL *easy, struct error *error) {
   struct transfer *transfer = calloc(1, sizeof *transfer);
   if (transfer == NULL) {
+    curl_easy_cleanup(easy);
     error_errno(error, "cannot request", request->url, ENOMEM);
     return NULL;
   }
@@ -331,7 +332,7 @@ struct transfer *transfer_new(
       (int)strcspn(request->url, "?#"), request->url);
   buf_init(&transfer->response.body, request->max_body);
   buf_init(&transfer->response.headers, (size_t)HTTP_HEADERS * 2);
-  transfer->easy = curl_easy_init();
+  transfer->easy = easy != NULL ? easy : curl_easy_init();
   if (transfer->easy == NULL)
     error_errno(error, "cannot request", transfer->url, ENOMEM);
   else if (set_up(transfer, request, error) == 0)

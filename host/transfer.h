@@ -26,9 +26,10 @@ struct transfer {
   struct http_response response;
 };
 
-/* NULL and `error` when the request cannot be made. */
+/* NULL and `error` when the request cannot be made. `easy` is a handle to use
+   again, from now on the transfer's, or NULL. */
 struct transfer *transfer_new(
-    const struct http_request *request, struct error *error);
+    const struct http_request *request, CURL *easy, struct error *error);
 void transfer_free(struct transfer *transfer);
 
 /* Makes the response of a transfer that ended with `code`. */

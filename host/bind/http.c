@@ -8,11 +8,18 @@ enum {
   DEFAULT_MAX_BODY = 16 << 20,    /* bytes of a response */
 };
 
+static int count_strings(const struct buf *list) {
+  int count = 0;
+  for (size_t i = 0; i < list->size; i++)
+    count += list->data[i] == '\0';
+  return count;
+}
+
 /* name NUL value NUL name NUL value NUL ... as a table. */
 static void push_headers(lua_State *L, const struct buf *headers) {
   const char *at = headers->data;
   const char *end = headers->data + headers->size;
-  lua_newtable(L);
+  lua_createtable(L, 0, count_strings(headers) / 2);
   while (at < end) {
     const char *value = at + strlen(at) + 1;
     lua_pushstring(L, value);

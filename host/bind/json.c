@@ -6,6 +6,7 @@
 #include "bind/json.h"
 
 #include "bind/bind.h"
+#include "jsonprint.h"
 #include "jsontext.h"
 #include "keypath.h"
 
@@ -150,128 +151,58 @@ static struct tree *parse(lua_State *L, const char *text, size_t size,
   return tree;
 }
 
-/* ---- fingerprints ---- */
-
-/* What two sums of 64 bits make of a value; see json.fingerprint. */
-struct print {
-  uint64_t a, b;
-};
-
-/* The finaliser of SplitMix64 (Steele, Lea and Flood, "Fast splittable
-   pseudorandom number generators", 2014): each bit depends on all. */
-static uint64_t mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
-
-static struct print print_bytes(char kind, const char *text, size_t size) {
-  uint64_t hash = 0xcbf29ce484222325 ^ (unsigned char)kind;
-  for (size_t i = 0; i < size; i++)
-    hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3;
-  uint64_t length = (uint64_t)size << 8 | (unsigned char)kind;
-  return (struct print){mix(hash + length), mix(hash ^ mix(length))};
-}
-
-static struct print print_value(const cJSON *item);
-
-/* The order of members and of elements does not count: sums have none. */
-static struct print print_children(const cJSON *item, char kind) {
-  struct print sum = {(unsigned char)kind, 0};
-  for (const cJSON *child = item->child; child; child = child->next) {
-    struct print value = print_value(child);
-    if (child->string) {
-      struct print key =
-          print_bytes('k', child->string, strlen(child->string));
-      value.a = mix(key.a + 3 * value.a);
-      value.b = mix(key.b + 5 * value.b);
-    }
-    sum.a += value.a;
-    sum.b += value.b;
-  }
-  return (struct print){mix(sum.a), mix(sum.b + 1)};
-}
-
-static struct print print_value(const cJSON *item) {
-  switch (item->type & 0xff) {
-  case cJSON_Array:
-    return print_children(item, '[');
-  case cJSON_Object:
-    return print_children(item, '{');
-  case cJSON_String:
-    return print_bytes('"', item->valuestring, strlen(item->valuestring));
-  case cJSON_Number:
-    return print_bytes(
-        '0', (const char *)&item->valuedouble, sizeof item->valuedouble);
-  case cJSON_True:
-    return print_bytes('t', "", 0);
-  case cJSON_False:
-    return print_bytes('f', "", 0);
-  default:
-    return print_bytes('n', "", 0);
-  }
-}
-
-/* The options at index 2, and the text at 1 as a tree. NULL: the error is on
-   the stack. */
-static struct tree *read_tree(
-    lua_State *L, struct jsontext *facts, struct error *error, int *results) {
+/* The text at index 1 with the options at 2, checked. Returns NULL, with the
+   error on the stack, when it is no JSON. */
+static const char *read_text(lua_State *L, size_t *size,
+    struct jsontext *facts, struct error *error, int *results) {
   static const char *const options[] = {"max_depth", "max_bytes", NULL};
-  size_t size;
-  const char *text = luaL_checklstring(L, 1, &size);
+  const char *text = luaL_checklstring(L, 1, size);
   bind_options(L, 2, options);
   int max_depth = (int)bind_option_integer(
       L, 2, "max_depth", DEFAULT_DEPTH, 1, JSONTEXT_MAX_DEPTH);
   lua_Integer max_bytes =
       bind_option_integer(L, 2, "max_bytes", DEFAULT_BYTES, 0, MOST_BYTES);
-  if (size > (lua_Unsigned)max_bytes) {
-    *results = bind_fail_size(L, size, max_bytes);
+  if (*size > (lua_Unsigned)max_bytes) {
+    *results = bind_fail_size(L, *size, max_bytes);
     return NULL;
   }
-  if (jsontext_check(text, size, max_depth, facts, error) != 0) {
+  if (jsontext_check(text, *size, max_depth, facts, error) != 0) {
     *results = bind_fail(L, error);
     return NULL;
   }
-  struct tree *tree = parse(L, text, size, facts);
-  if (tree->root == NULL) {
-    *results = bind_fail_text(L, "ENOMEM", "out of memory");
-    return NULL;
-  }
-  return tree;
-}
-
-static void drop_tree(struct tree *tree) {
-  cJSON_Delete(tree->root); /* now, not when the collector comes by */
-  tree->root = NULL;
+  return text;
 }
 
 static int f_decode(lua_State *L) {
   struct error error;
   struct jsontext facts;
+  size_t size;
   int results;
-  struct tree *tree = read_tree(L, &facts, &error, &results);
-  if (tree == NULL)
+  const char *text = read_text(L, &size, &facts, &error, &results);
+  if (text == NULL)
     return results;
+  struct tree *tree = parse(L, text, size, &facts);
+  if (tree->root == NULL)
+    return bind_fail_text(L, "ENOMEM", "out of memory");
   struct decode d = {.L = L, .error = &error};
   struct keypath root = {0};
   if (facts.nuls > 0)
     set_stand_in(d.stand_in, facts.stand_in);
   int status = push_value(&d, tree->root, &root);
-  drop_tree(tree);
+  cJSON_Delete(tree->root); /* now, not when the collector comes by */
+  tree->root = NULL;
   return status == 0 ? 1 : bind_fail(L, &error);
 }
 
 static int f_fingerprint(lua_State *L) {
   struct error error;
   struct jsontext facts;
+  size_t size;
   int results;
-  struct tree *tree = read_tree(L, &facts, &error, &results);
-  if (tree == NULL)
+  const char *text = read_text(L, &size, &facts, &error, &results);
+  if (text == NULL)
     return results;
-  struct print print = print_value(tree->root);
-  if (facts.nuls > 0) /* or the stand-in itself would say the same */
-    print.a = mix(print.a + facts.nuls);
-  drop_tree(tree);
+  struct jsonprint print = jsonprint(text, size);
   lua_pushlstring(L, (const char *)&print, sizeof print);
   return 1;
 }

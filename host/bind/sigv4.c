@@ -6,9 +6,15 @@
 #include <string.h>
 
 static const char signature_type[] = "host.signature";
+static const char key_type[] = "host.signing_key";
 
 static int signature_gc(lua_State *L) {
   sigv4_release(luaL_checkudata(L, 1, signature_type));
+  return 0;
+}
+
+static int key_gc(lua_State *L) {
+  sigv4_key_forget(luaL_checkudata(L, 1, key_type));
   return 0;
 }
 
@@ -125,7 +131,7 @@ static void read_request(lua_State *L, struct sigv4_request *request) {
   static const char *const names[] = {"method", "url", "path", "query",
       "headers", "body", "payload_hash", "region", "service", "time",
       "access_key_id", "secret_access_key", "session_token", "normalize",
-      "double_encode", "unsigned_token", "content_sha256", NULL};
+      "double_encode", "unsigned_token", "content_sha256", "details", NULL};
   luaL_checktype(L, 1, LUA_TTABLE);
   bind_options(L, 1, names);
   request->method = required_text(L, "method");
@@ -157,7 +163,7 @@ static void push_header(
 
 static void push_headers(lua_State *L, const struct sigv4_request *request,
     const struct sigv4_signature *signature) {
-  lua_newtable(L);
+  lua_createtable(L, 4, 0);
   push_header(L, "X-Amz-Date", signature->date, strlen(signature->date));
   if (request->session_token.size > 0)
     push_header(L, "X-Amz-Security-Token", request->session_token.data,
@@ -174,9 +180,20 @@ static void set_buf(lua_State *L, const char *name, const struct buf *buf) {
   lua_setfield(L, -2, name);
 }
 
+/* What messages and specs look at. */
+static void push_details(
+    lua_State *L, const struct sigv4_signature *signature) {
+  set_buf(L, "canonical_request", &signature->canonical_request);
+  set_buf(L, "string_to_sign", &signature->string_to_sign);
+  lua_pushstring(L, signature->signature);
+  lua_setfield(L, -2, "signature");
+}
+
+/* Its upvalue is the key of the last signature. */
 static int f_sign(lua_State *L) {
   struct header headers[SIGV4_MAX_HEADERS];
-  struct sigv4_request request = {.headers = headers};
+  struct sigv4_request request = {
+      .headers = headers, .cache = lua_touserdata(L, lua_upvalueindex(1))};
   struct error error;
   read_request(L, &request);
   read_headers(L, headers, &request.header_count);
@@ -190,13 +207,11 @@ static int f_sign(lua_State *L) {
     sigv4_release(signature);
     return bind_fail(L, &error);
   }
-  lua_newtable(L);
+  lua_createtable(L, 0, 1);
   push_headers(L, &request, signature);
   lua_setfield(L, -2, "headers");
-  set_buf(L, "canonical_request", &signature->canonical_request);
-  set_buf(L, "string_to_sign", &signature->string_to_sign);
-  lua_pushstring(L, signature->signature);
-  lua_setfield(L, -2, "signature");
+  if (bind_option_boolean(L, 1, "details", false))
+    push_details(L, signature);
   sigv4_release(signature);
   return 1;
 }
@@ -231,11 +246,15 @@ static int f_hmac(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"hmac", f_hmac},
     {"sha256", f_sha256},
-    {"sign", f_sign},
     {NULL, NULL},
 };
 
 int luaopen_host_sigv4(lua_State *L) {
+  bind_type(L, key_type, NULL, key_gc);
   luaL_newlib(L, functions);
+  struct sigv4_key *key = bind_new(L, key_type, sizeof *key);
+  sigv4_key_init(key);
+  lua_pushcclosure(L, f_sign, 1);
+  lua_setfield(L, -2, "sign");
   return 1;
 }

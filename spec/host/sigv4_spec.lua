@@ -16,7 +16,7 @@ local function request(fields)
   local whole = {
     method = "GET", url = "https://mesh.example.com/", region = "eu-central-1",
     service = "servicediscovery", time = NOW, access_key_id = "AKIDEXAMPLE",
-    secret_access_key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    secret_access_key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", details = true,
   }
   for name, value in pairs(fields or {}) do
     if value == NONE then value = nil end
@@ -102,7 +102,7 @@ describe("AWS's Signature Version 4 suite", function()
     fields.session_token = context.credentials.token
     fields.normalize = context.normalize
     fields.unsigned_token = context.omit_session_token or false
-    fields.content_sha256 = context.sign_body
+    fields.content_sha256, fields.details = context.sign_body, true
     return assert(sigv4.sign(fields))
   end
 
@@ -282,6 +282,33 @@ describe("the canonical headers", function()
 end)
 
 describe("host.sigv4", function()
+  -- The key that a secret gives for a day, region and service is kept: it must never serve others.
+  it("signs the same whatever it has signed before", function()
+    local variants = { {}, { secret_access_key = "other" }, { region = "eu-west-1" },
+      { service = "s3" }, { time = NOW + 86400 }, { access_key_id = "OTHER" },
+      { secret_access_key = "o" }, { secret_access_key = "othe" }, { region = "eu-central-11" },
+      { session_token = "token" } }
+    local alone = {}
+    for i, fields in ipairs(variants) do
+      assert(sigv4.sign(request { secret_access_key = "in between " .. i }))
+      alone[i] = assert(sigv4.sign(request(fields))).signature
+    end
+    for i, fields in ipairs(variants) do
+      for j, others in ipairs(variants) do
+        assert(sigv4.sign(request(others)))
+        assert.equal(alone[i], assert(sigv4.sign(request(fields))).signature, i .. " after " .. j)
+      end
+    end
+  end)
+
+  it("says how the signature came about only where that is asked for", function()
+    local signed = assert(sigv4.sign(request { details = false }))
+    assert.is_nil(signed.canonical_request)
+    assert.is_nil(signed.string_to_sign)
+    assert.is_nil(signed.signature)
+    assert.equal(2, #signed.headers)
+  end)
+
   it("gives the headers that are to be added, in one order", function()
     local signed = assert(sigv4.sign(request { session_token = "token", content_sha256 = true }))
     local names = {}

@@ -23,14 +23,16 @@ local sigv4 = {}
 ---@field double_encode? boolean encode the path once more; default true, S3 wants false
 ---@field unsigned_token? boolean the session token is sent but not signed; default false
 ---@field content_sha256? boolean send and sign X-Amz-Content-Sha256; default false, S3 wants true
+---@field details? boolean also return how the signature came about; default false
 
 ---@class host.sigv4.Signature
 ---@field headers {[1]: string, [2]: string}[] to be added to the request, as they are
----@field canonical_request string for messages and specs, as are the others
----@field string_to_sign string
----@field signature string hexadecimal
+---@field canonical_request? string with `details`, as are the others
+---@field string_to_sign? string
+---@field signature? string hexadecimal
 
----Signs a request. Errors never name a secret.
+---Signs a request. Errors never name a secret. The key that the last secret gave for a day, region
+---and service is kept, since deriving it is most of the work, and wiped when another takes its place.
 ---@param request host.sigv4.Request
 ---@return host.sigv4.Signature? signature
 ---@return string? err

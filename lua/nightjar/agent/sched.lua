@@ -60,6 +60,13 @@ function sched.all(list, limit, fn)
   return results
 end
 
+-- A request under way is its own `<close>` value: what is made at each request is made thousands of
+-- times a pass.
+local PLACE = { __close = function(place)
+  place.transfers[place.id] = nil
+  if not place.event then http.cancel(place.id) end
+end }
+
 ---Makes an HTTP request and waits for its response.
 ---@param request HttpRequest see lua/meta/host/http.lua
 ---@return {status: integer, headers: table<string, string>, body: string}? response
@@ -68,12 +75,10 @@ function sched.http(request)
   local waiting = core.here()
   local id, message, code = http.start(request)
   if not id then return nil, { kind = code or "request", message = message } end
-  local transfers, place = core.scheduler().transfers, { task = waiting }
+  local transfers = core.scheduler().transfers
+  local place <close> = setmetatable({ task = waiting, id = id, transfers = transfers,
+    event = nil }, PLACE)
   transfers[id] = place
-  local _ <close> = core.guard(function()
-    transfers[id] = nil
-    http.cancel(id)
-  end)
   core.rest()
   if place.event.error then return nil, place.event.error end
   return place.event

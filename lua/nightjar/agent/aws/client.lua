@@ -55,6 +55,7 @@ function client.new(service, context, region, credentials)
     endpoint = target.value, options = options, credentials = credentials,
     gate = gate.new(settings.api_concurrency or 8), quota = retry.quota(),
     limiter = rate.new(service.rates, context.monotonic), calls = {}, retries = 0,
+    urls = {}, attempt_headers = {}, user_agent = { "User-Agent", options.user_agent },
   }, client)
 end
 
@@ -75,12 +76,31 @@ local function invocation_id(random)
     bits(12), bits(48))
 end
 
+-- The endpoint with a host prefix, "" for none.
+function client:url(prefix)
+  local url = self.urls[prefix]
+  if not url then
+    url = endpoint.with_prefix(self.endpoint, prefix ~= "" and prefix or nil)
+    self.urls[prefix] = url
+  end
+  return url
+end
+
+function client:attempt_header(attempt)
+  local header = self.attempt_headers[attempt]
+  if not header then
+    header = { "amz-sdk-request",
+      ("attempt=%d; max=%d"):format(attempt, self.options.max_attempts) }
+    self.attempt_headers[attempt] = header
+  end
+  return header
+end
+
 -- The headers of a request, or nil and why these keys cannot sign it; that names no secret.
 function client:headers(call, url)
   local headers = table.move(call.headers, 1, #call.headers, 1, {})
   headers[#headers + 1] = { "amz-sdk-invocation-id", call.id }
-  headers[#headers + 1] = { "amz-sdk-request",
-    ("attempt=%d; max=%d"):format(call.attempts + 1, self.options.max_attempts) }
+  headers[#headers + 1] = self:attempt_header(call.attempts + 1)
   local held = call.held
   if held then
     local signed, err = sigv4.sign {
@@ -92,12 +112,12 @@ function client:headers(call, url)
     if not signed then return nil, err end
     table.move(signed.headers, 1, #signed.headers, #headers + 1, headers)
   end
-  headers[#headers + 1] = { "User-Agent", self.options.user_agent }
+  headers[#headers + 1] = self.user_agent
   return headers
 end
 
 local function secrets_of(call)
-  local held, secrets = call.held, table.move(call.secrets, 1, #call.secrets, 1, {})
+  local held, secrets = call.held, { table.unpack(call.secrets or {}) }
   if held then
     secrets[#secrets + 1] = held.secret_access_key
     secrets[#secrets + 1] = held.session_token
@@ -105,8 +125,15 @@ local function secrets_of(call)
   return secrets
 end
 
+-- What a trace must know of a request (aws/trace.lua); most runs have none.
+function client:note(call)
+  return { about = ("%s, attempt %d"):format(call.operation, call.attempts),
+    secrets = secrets_of(call), hide_request = self.service.secret,
+    hide_answer = self.service.secret }
+end
+
 function client:send(call, url, headers)
-  local service, secrets = self.service, secrets_of(call)
+  local service = self.service
   call.signed_skew, call.attempts = self.context.clock.skew, call.attempts + 1
   self.calls[call.operation] = (self.calls[call.operation] or 0) + 1
   local response, err = self.context.http({
@@ -114,14 +141,13 @@ function client:send(call, url, headers)
     connect_timeout = CONNECT_TIMEOUT, timeout = TIMEOUT, stall_timeout = STALL_TIMEOUT,
     max_body = MAX_ANSWER, ca_file = self.options.ca_file,
     proxy = self.options.http_proxy and url:find("^http:") and self.options.http_proxy or nil,
-  }, { about = ("%s, attempt %d"):format(call.operation, call.attempts), secrets = secrets,
-    hide_request = service.secret, hide_answer = service.secret })
+  }, self.context.is_traced and self:note(call) or nil)
   if not response then return nil, failure.of_transport(call.operation, err) end
   if response.status == 200 then
-    local output, problem = service.protocol.read(call.operation, response)
+    local output, problem = service.protocol.read(call.operation, response, call)
     return output, problem, response.headers
   end
-  return nil, failure.of_response(call.operation, response, secrets), response.headers
+  return nil, failure.of_response(call.operation, response, secrets_of(call)), response.headers
 end
 
 -- Waits for the operation's own rate; nil and why when that would take too long.
@@ -144,8 +170,7 @@ function client:attempt(call)
   local paced, late = self:pace(call)
   if not paced then return nil, late end
   local place <close> = self.gate:enter() -- luacheck: ignore place
-  local url = endpoint.with_prefix(self.endpoint,
-    self.options.host_prefixes and call.host_prefix or nil)
+  local url = self:url(self.options.host_prefixes and call.host_prefix or "")
   local headers, err = self:headers(call, url)
   if not headers then
     return nil, failure.new { operation = call.operation, code = "CredentialsError",
@@ -244,7 +269,7 @@ function client:run(call)
     if output then
       self.quota:give(call.cost)
       self.limiter:succeeded(call.operation)
-      return output
+      return output, call.fingerprint
     end
     problem.attempts = call.attempts
     if not self:again(problem, headers, call) then return self:give_up(problem, call) end
@@ -254,12 +279,15 @@ end
 --- Calls an operation and returns what it answers, or one failure after the last try.
 ---
 --- `options.host_prefix` goes in front of the host; no try begins after `options.deadline`
---- (monotonic seconds); `options.secrets` of the input are taken out of every message.
+--- (monotonic seconds); `options.secrets` of the input are taken out of every message;
+--- `options.known` is the fingerprint of an earlier answer, or false: then the answer's own is
+--- returned too, and an answer that says the same is protocol.KNOWN.
 ---@param operation string
 ---@param input table
----@param options {host_prefix: string?, deadline: number?, secrets: string[]?}?
+---@param options {host_prefix: string?, deadline: number?, secrets: string[]?,
+---  known: string|false|nil}?
 ---@return table? output
----@return Failure? problem
+---@return Failure|string|nil problem  or the answer's fingerprint, where one was asked for
 function client:call(operation, input, options)
   options = options or {}
   local body, headers = self.service.protocol.write(operation, input)
@@ -268,7 +296,7 @@ function client:call(operation, input, options)
   end
   return self:run { operation = operation, body = body, headers = headers,
     host_prefix = options.host_prefix, deadline = options.deadline, attempts = 0, retries = 0,
-    secrets = options.secrets or {}, id = invocation_id(self.context.random) }
+    known = options.known, secrets = options.secrets, id = invocation_id(self.context.random) }
 end
 
 return client

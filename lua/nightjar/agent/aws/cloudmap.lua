@@ -18,6 +18,9 @@ local cloudmap = {}
 cloudmap.unknown = { ServiceNotFound = true, NamespaceNotFound = true, InvalidInput = true,
   ResourceNotFoundException = true }
 
+--- In place of instances that the caller has: see discover_instances.
+cloudmap.KNOWN = protocol.KNOWN
+
 ---@type AwsService
 cloudmap.service = {
   name = "servicediscovery", variable = "AWS_ENDPOINT_URL_SERVICEDISCOVERY",
@@ -192,14 +195,16 @@ end
 ---@param namespace string  the namespace's HttpName
 ---@param service string  the service's name
 ---@param owner string?  the account that shares the namespace
----@return {id: string, health: string, attributes: table<string, string>}[]?  sorted by id
----@return Failure?
-function cloudmap.discover_instances(client, namespace, service, owner, options)
+---@param known string|false|nil  fingerprint of the answer that the caller has; false: it has none
+---@return {id: string, health: string, attributes: table<string, string>}[]?  sorted by id;
+---  cloudmap.KNOWN when the answer says what the caller has
+---@return Failure|string|nil  or the answer's fingerprint
+function cloudmap.discover_instances(client, namespace, service, owner, options, known)
   local output, problem = client:call("DiscoverInstances", { NamespaceName = namespace,
     ServiceName = service, MaxResults = MAX_INSTANCES, HealthStatus = "ALL",
     OwnerAccount = owner },
-    { host_prefix = PREFIX, deadline = options and options.deadline })
-  if not output then return nil, problem end
+    { host_prefix = PREFIX, deadline = options and options.deadline, known = known })
+  if not output or output == cloudmap.KNOWN then return output, problem end
   local records = list_of(output, "Instances")
   local left_out = output.Instances == nil and type(output.InstancesRevision) == "number"
   if left_out then records = {} end
@@ -218,7 +223,7 @@ function cloudmap.discover_instances(client, namespace, service, owner, options)
   table.sort(ids)
   local instances = {}
   for position, id in ipairs(ids) do instances[position] = by_id[id] end
-  return instances
+  return instances, problem
 end
 
 --- The attributes of a service itself (since 2024).

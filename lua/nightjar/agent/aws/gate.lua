@@ -19,7 +19,9 @@ end
 --- Waits for a place. The result gives it back when closed: `local place <close> = g:enter()`.
 function gate:enter()
   self.tokens:take()
-  return setmetatable({}, { __close = function() self.tokens:put(true) end })
+  return self
 end
+
+function gate:__close() self.tokens:put(true) end
 
 return gate

@@ -7,6 +7,7 @@ local world = {}
 ---@class AwsWorld
 ---@field settings table
 ---@field http fun(request: table, note: table?): table?, table?  `note`: see aws/trace.lua
+---@field is_traced boolean  `http` wants notes; making them costs something at each request
 ---@field exec fun(options: table): table?, string?  runs a program, as sched.exec
 ---@field now fun(): number  wall clock, unix seconds
 ---@field monotonic fun(): number
@@ -22,7 +23,7 @@ function world.new(settings, options)
   options = options or {}
   return {
     settings = settings,
-    http = options.http or function(request) return sched.http(request) end,
+    http = options.http or sched.http, is_traced = options.http ~= nil,
     exec = options.exec or sched.exec,
     now = options.now or clock.now, monotonic = options.monotonic or clock.monotonic,
     sleep = options.sleep or sched.sleep, random = options.random or math.random,

@@ -88,14 +88,12 @@ local function mesh_reading(pass, wanted, found, read)
 end
 
 -- What the last snapshot knows of each service, by id.
-local function remember(pass, previous)
-  for _, mesh in ipairs(previous and previous.meshes or {}) do
-    for _, service in ipairs(mesh.services) do
-      pass.known[service.id] = true
-      pass.fresh[service.id] = not service.stale
-      pass.service_level[service.id] = service.service_level
-    end
+local function services_of(previous)
+  local before = {}
+  for _, mesh in ipairs(previous and previous.source == "cloudmap" and previous.meshes or {}) do
+    for _, service in ipairs(mesh.services) do before[service.id] = service end
   end
+  return before
 end
 
 ---@class DiscoverHints  what the last pass lets discovery leave out
@@ -116,11 +114,11 @@ function cloudmap.read(session, previous, settings, now, hints)
   if hints.complete then session.seldom:hurry() end
   -- A pass that takes longer than its time would only delay the next one.
   local time = math.max(settings.refresh_time or 30, 10)
-  local pass = { session = session, warnings = {}, warned = {}, known = {}, fresh = {},
-    service_level = {}, limit = settings.api_concurrency or 8, times = times.of(settings),
+  local pass = { session = session, warnings = {}, warned = {}, problems = {},
+    before = services_of(previous),
+    limit = settings.api_concurrency or 8, times = times.of(settings),
     resting = hints.resting or {},
     options = { deadline = session.client.context.monotonic() + time } }
-  remember(pass, previous)
   local wanted = wanted_of(settings)
   local found, identities, ids = identify_all(pass, wanted)
   local results = sched.all(ids, pass.limit, function(id)

@@ -3,6 +3,7 @@
 --- Pure: the same previous snapshot and reading give the same snapshot, so that equal meshes
 --- are equal bytes.
 local json = require "host.json"
+local seen = require "nightjar.agent.discover.seen"
 local trim = require("nightjar.text").trim
 
 local merge = {}
@@ -36,6 +37,8 @@ merge.SETTINGS_INSTANCE = "service-settings"
 ---@field instances table[]?
 ---@field service_level boolean?  some attributes are those of the service itself
 ---@field error string?  why there is none of these
+---@field same boolean?  the answer said what the last snapshot says
+---@field fingerprint string?  of the answer (see discover/seen.lua)
 ---@field kept boolean?  it was not read this time, and what the last snapshot says holds
 
 --- Splits what was read of a service into its settings and its endpoints. Attributes of the
@@ -90,9 +93,12 @@ local function same_map(a, b)
 end
 
 local function fresh_instance(before, found, now)
+  if before and before.health == found.health
+    and same_map(before.attributes, found.attributes) then
+    return before
+  end
   if before and not same_place(before, found) then before = nil end
   local unchanged = before and before.health == found.health
-  if unchanged and same_map(before.attributes, found.attributes) then return before end
   return { id = found.id, attributes = copy(found.attributes),
     health = found.health, since = before and before.since or now,
     health_since = unchanged and before.health_since or now }
@@ -125,9 +131,18 @@ local function fresh_service(last, found, now)
       since[key] = unchanged and last.since[key] or now
     end
   end
-  return { id = found.id, name = found.name, arn = found.arn, read_at = now, since = since,
-    attributes = attributes, instances = fresh_instances(last, found.instances, now),
-    service_level = found.service_level or nil }
+  local service = { id = found.id, name = found.name, arn = found.arn, read_at = now,
+    since = since, attributes = attributes, service_level = found.service_level or nil,
+    instances = fresh_instances(last, found.instances, now) }
+  seen.note(service, found.fingerprint)
+  return service
+end
+
+local function same_service(last, found, now)
+  local service = { id = last.id, name = last.name, arn = found.arn, read_at = now,
+    since = last.since, attributes = last.attributes, instances = last.instances }
+  seen.note(service, found.fingerprint)
+  return service
 end
 
 local function stale_service(last, why)
@@ -148,7 +163,9 @@ local function merge_services(last, found, warnings, now)
     local before = known[item.id]
     if item.kept and before then
       services[#services + 1] = before
-    elseif not item.error and not item.kept then
+    elseif item.same and before then
+      services[#services + 1] = same_service(before, item, now)
+    elseif item.attributes then
       services[#services + 1] = fresh_service(before, item, now)
     elseif before then
       services[#services + 1] = stale_service(before, item.error)

@@ -8,9 +8,13 @@ local arn = require "nightjar.agent.aws.arn"
 local merge = require "nightjar.agent.discover.merge"
 local retry = require "nightjar.agent.aws.retry"
 local sched = require "nightjar.agent.sched"
+local seen = require "nightjar.agent.discover.seen"
 local times = require "nightjar.agent.discover.times"
 
 local services = {}
+
+-- Of a service that has no attributes of its own. Nobody changes it.
+local NONE = {}
 
 local denied = { AccessDenied = true, AccessDeniedException = true,
   UnauthorizedOperation = true, NotAuthorized = true }
@@ -58,6 +62,12 @@ end
 
 -- ---- what each of them is ----
 
+-- Whether attributes of the service's own are part of the last good data.
+local function has_own(pass, service)
+  local before = pass.before[service.id]
+  return before ~= nil and before.service_level
+end
+
 local function describe_refusal(problem, missing)
   return { code = missing and "service_attributes_unsupported" or "service_attributes_denied",
     -- Without the message: it names one service, and each time another.
@@ -84,7 +94,7 @@ local function ask_for_attributes(pass, service, by_arn)
   end
   local missing = unknown_operation[problem.code] or problem.status == 501
   if missing then session.unsupported = problem end
-  if pass.service_level[service.id] or not (missing or denied[problem.code]) then
+  if has_own(pass, service) or not (missing or denied[problem.code]) then
     return nil, problem
   end
   session.refusals[service.id] = describe_refusal(problem, missing)
@@ -96,8 +106,8 @@ end
 local function own_attributes(pass, identity, service)
   local seldom, thing = pass.session.seldom, "attributes " .. service.id
   local none = pass.session.without_attributes
-  local found, problem = {}, nil
-  if pass.service_level[service.id] or not none[service.id] or seldom:due(thing) then
+  local found, problem = NONE, nil
+  if has_own(pass, service) or not none[service.id] or seldom:due(thing) then
     found, problem = ask_for_attributes(pass, service, identity.by_arn)
     if found then
       none[service.id] = next(found) == nil or nil
@@ -121,47 +131,57 @@ local function shared_by(identity)
   return parsed and parsed.account ~= "" and parsed.account or nil
 end
 
+local function is_fresh(before) return before ~= nil and not before.stale end
+
 -- Whether no listener shows this service and it was read not long ago.
 local function rests(pass, identity, service)
   local resting = pass.resting[identity.namespace.name]
-  return resting and resting[service.name] and pass.fresh[service.id]
+  return resting and resting[service.name] and is_fresh(pass.before[service.id])
     and not pass.session.seldom:due("service " .. service.id)
 end
 
 local function reading_of(service, fields)
   fields.id, fields.name, fields.arn = service.id, service.name, service.arn
-  return { reading = fields }
+  return fields
 end
 
--- One service: {reading} or {problem, reading}; neither when it was deleted meanwhile.
+local function failed(pass, identity, service, problem)
+  -- What is wrong may be that there is another service by now.
+  pass.session.seldom:hurry("list " .. identity.namespace.id)
+  if problem.code == "ServiceNotFound" then return false end
+  pass.problems[service.id] = problem
+  return reading_of(service, { error = problem:brief() })
+end
+
+-- One service: its reading, with `error` and an entry in the pass's `problems` when it failed; false
+-- when it was deleted meanwhile.
 local function read_service(pass, identity, service)
   if rests(pass, identity, service) then return reading_of(service, { kept = true }) end
-  local seldom = pass.session.seldom
-  local instances, problem = api.discover_instances(pass.session.client,
-    identity.namespace.http_name, service.name, shared_by(identity), pass.options)
-  local own
-  if instances then own, problem = own_attributes(pass, identity, service) end
-  if not own then
-    -- What is wrong may be that there is another service by now.
-    seldom:hurry("list " .. identity.namespace.id)
-    if problem.code == "ServiceNotFound" then return {} end
-    local result = reading_of(service, { error = problem:brief() })
-    result.problem = problem
-    return result
+  local own, problem = own_attributes(pass, identity, service)
+  if not own then return failed(pass, identity, service, problem) end
+  local plain, known = next(own) == nil, nil
+  -- Attributes of the service's own would be a part of what is known.
+  if plain then known = seen.of(pass.before[service.id]) or false end
+  local instances, detail = api.discover_instances(pass.session.client,
+    identity.namespace.http_name, service.name, shared_by(identity), pass.options,
+    known)
+  if not instances then return failed(pass, identity, service, detail) end
+  pass.session.seldom:done("service " .. service.id, pass.times.list)
+  if instances == api.KNOWN then
+    return reading_of(service, { same = true, fingerprint = detail })
   end
-  seldom:done("service " .. service.id, pass.times.list)
   local attributes, endpoints = merge.settings_of(instances, own)
   return reading_of(service, { attributes = attributes, instances = endpoints,
-    service_level = next(own) ~= nil })
+    service_level = not plain, fingerprint = detail })
 end
 
 -- A service that was never read has no last good data to keep, and to go on without it would
 -- give its share to the other colors: so it gets a second round before it is left out.
 local function second_round(pass, identity, found, results)
   local again = {}
-  for position, result in ipairs(results) do
-    if result.problem and retry.class(result.problem) ~= "final"
-      and not pass.known[found[position].id] then
+  for position, reading in ipairs(results) do
+    if reading and reading.error and not pass.before[reading.id]
+      and retry.class(pass.problems[reading.id]) ~= "final" then
       again[#again + 1] = position
     end
   end
@@ -187,7 +207,7 @@ function services.read(pass, identity)
   end)
   second_round(pass, identity, found, results)
   local readings = {}
-  for _, result in ipairs(results) do readings[#readings + 1] = result.reading end
+  for _, reading in ipairs(results) do readings[#readings + 1] = reading or nil end
   return { services = readings }
 end
 

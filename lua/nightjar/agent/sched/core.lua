@@ -104,17 +104,21 @@ local function fail(err)
   if running.failure == nil then running.failure = err end
 end
 
-local function step(self)
-  running.current = self
-  local results = table.pack(coroutine.resume(self.thread))
+-- What follows a resume, with what that returned.
+local function after_step(self, ok, ...)
   running.current = nil
   if coroutine.status(self.thread) ~= "dead" then return end
-  if not results[1] then
-    local err = results[2]
+  if not ok then
+    local err = ...
     fail(type(err) == "string" and debug.traceback(self.thread, err) or err)
     coroutine.close(self.thread) -- an error alone runs no <close>
   end
-  finish(self, table.pack(table.unpack(results, 2, results.n)))
+  finish(self, table.pack(...))
+end
+
+local function step(self)
+  running.current = self
+  after_step(self, coroutine.resume(self.thread))
 end
 
 ---Starts a task beside the running one, when that next waits.

@@ -8,28 +8,51 @@ local protocol = {}
 
 -- A thousand instances with thirty attributes of a kibibyte each.
 protocol.MAX_ANSWER = 64 * 1024 * 1024
+local LIMITS = { max_bytes = protocol.MAX_ANSWER }
+
+--- In place of an answer that says the same as the one whose fingerprint the caller has given.
+protocol.KNOWN = {}
 
 ---@class AwsProtocol
 ---@field write fun(operation: string, input: table): string?, table|string  body and headers, or
 ---  nil and why the input cannot be sent
----@field read fun(operation: string, response: table): table?, Failure?
+---@field read fun(operation: string, response: table, call: table?): table?, Failure?  see
+---  `CallOptions.known` about `call`
 
 --- The protocol for a service whose operations are named `PREFIX.Operation`.
 ---@param prefix string
 ---@return AwsProtocol
 function protocol.new(prefix)
-  local self = {}
+  local self, headers = {}, {}
+
+  -- One list for each operation, which nobody changes: there are thousands of calls.
+  local function headers_of(operation)
+    local list = headers[operation]
+    if not list then
+      list = { { "Content-Type", "application/x-amz-json-1.1" },
+        { "X-Amz-Target", prefix .. "." .. operation } }
+      headers[operation] = list
+    end
+    return list
+  end
 
   function self.write(operation, input)
     local body, err = json.encode(input)
     if not body then return nil, err end
-    return body, { { "Content-Type", "application/x-amz-json-1.1" },
-      { "X-Amz-Target", prefix .. "." .. operation } }
+    return body, headers_of(operation)
+  end
+
+  -- Whether the answer says what is known already; what it says is noted in the call.
+  local function is_known(response, call)
+    if not call or call.known == nil then return false end
+    call.fingerprint = json.fingerprint(response.body, LIMITS)
+    return call.fingerprint ~= nil and call.fingerprint == call.known
   end
 
   -- What a 200 holds, or why it cannot be used: a proxy's page, or half of an answer.
-  function self.read(operation, response)
-    local output, err = json.decode(response.body, { max_bytes = protocol.MAX_ANSWER })
+  function self.read(operation, response, call)
+    if is_known(response, call) then return protocol.KNOWN end
+    local output, err = json.decode(response.body, LIMITS)
     if type(output) == "table" and not json.is_array(output) then return output end
     return nil, failure.new { operation = operation, status = response.status,
       code = "UnreadableResponse", message = err or "expected a JSON object",

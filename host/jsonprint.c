@@ -1,0 +1,178 @@
+#include "jsonprint.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where the walk is. The text is JSON, so it need not look for its end but
+   where a number or a word may be the last thing. */
+struct walk {
+  const char *at;
+  const char *end;
+};
+
+/* FNV-1a, 64 bits (draft-eastlake-fnv). */
+#define FNV_BASIS UINT64_C(0xcbf29ce484222325)
+#define FNV_PRIME UINT64_C(0x100000001b3)
+
+/* The finaliser of SplitMix64 (Steele, Lea and Flood, "Fast splittable
+   pseudorandom number generators", 2014): each bit depends on all. */
+static uint64_t mix(uint64_t x) {
+  x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+  x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+  return x ^ (x >> 31);
+}
+
+static struct jsonprint finish(uint64_t hash, uint64_t size, char kind) {
+  uint64_t length = size << 8 | (unsigned char)kind;
+  return (struct jsonprint){mix(hash + length), mix(hash ^ mix(length))};
+}
+
+static void skip_blanks(struct walk *walk) {
+  while (walk->at < walk->end && strchr(" \t\r\n", *walk->at) != NULL)
+    walk->at++;
+}
+
+static unsigned hex4(const char *at) {
+  char digits[5];
+  memcpy(digits, at, 4);
+  digits[4] = '\0';
+  return (unsigned)strtoul(digits, NULL, 16);
+}
+
+/* Adds a code point as UTF-8. */
+static uint64_t add_code_point(uint64_t hash, unsigned code, size_t *size) {
+  unsigned char bytes[4];
+  size_t count = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
+  for (size_t i = count - 1; i > 0; i--, code >>= 6)
+    bytes[i] = (unsigned char)(0x80 | (code & 0x3f));
+  bytes[0] = (unsigned char)(first[count] | code);
+  for (size_t i = 0; i < count; i++)
+    hash = (hash ^ bytes[i]) * FNV_PRIME;
+  *size += count;
+  return hash;
+}
+
+/* What stands after a backslash; `walk` is at it, and goes past it. */
+static unsigned read_escape(struct walk *walk) {
+  static const char letters[] = "bfnrt";
+  static const char meant[] = "\b\f\n\r\t";
+  char letter = *walk->at++;
+  const char *known = strchr(letters, letter);
+  if (letter != 'u')
+    return known != NULL ? (unsigned char)meant[known - letters]
+                         : (unsigned char)letter;
+  unsigned code = hex4(walk->at);
+  walk->at += 4;
+  if (code >= 0xd800 && code < 0xdc00) { /* the other half follows */
+    code = 0x10000 + ((code - 0xd800) << 10) + (hex4(walk->at + 2) - 0xdc00);
+    walk->at += 6;
+  }
+  return code;
+}
+
+static struct jsonprint print_string(struct walk *walk, char kind) {
+  uint64_t hash = FNV_BASIS ^ (unsigned char)kind;
+  size_t size = 0;
+  walk->at++;
+  while (*walk->at != '"') {
+    unsigned char byte = (unsigned char)*walk->at++;
+    if (byte == '\\') {
+      hash = add_code_point(hash, read_escape(walk), &size);
+    } else {
+      hash = (hash ^ byte) * FNV_PRIME;
+      size++;
+    }
+  }
+  walk->at++;
+  return finish(hash, size, kind);
+}
+
+/* By value, so that 1, 1.0 and 10e-1 are one. */
+static struct jsonprint print_number(struct walk *walk) {
+  char digits[64];
+  size_t size = 0;
+  const char *start = walk->at;
+  while (walk->at < walk->end && (strchr("+-.eE", *walk->at) != NULL ||
+                                     (*walk->at >= '0' && *walk->at <= '9')))
+    walk->at++;
+  size = (size_t)(walk->at - start);
+  uint64_t hash = FNV_BASIS;
+  if (size < sizeof digits) {
+    memcpy(digits, start, size);
+    digits[size] = '\0';
+    double value = strtod(digits, NULL) + 0.0; /* -0 is 0 */
+    unsigned char bytes[sizeof value];
+    memcpy(bytes, &value, sizeof value);
+    for (size_t i = 0; i < sizeof bytes; i++)
+      hash = (hash ^ bytes[i]) * FNV_PRIME;
+    return finish(hash, sizeof bytes, '0');
+  }
+  for (size_t i = 0; i < size; i++) /* a long one: as it is written */
+    hash = (hash ^ (unsigned char)start[i]) * FNV_PRIME;
+  return finish(hash, size, '1');
+}
+
+static struct jsonprint print_word(struct walk *walk) {
+  char kind = *walk->at;
+  walk->at += kind == 'f' ? 5 : 4; /* false; true, null */
+  return finish(FNV_BASIS, 0, kind);
+}
+
+static struct jsonprint print_value(struct walk *walk);
+
+/* The order does not count: sums have none. */
+static struct jsonprint print_list(struct walk *walk, char close) {
+  struct jsonprint sum = {(unsigned char)close, 0};
+  bool is_object = close == '}';
+  walk->at++;
+  skip_blanks(walk);
+  while (*walk->at != close) {
+    struct jsonprint key = {0, 0};
+    if (is_object) {
+      key = print_string(walk, 'k');
+      skip_blanks(walk);
+      walk->at++; /* the colon */
+    }
+    struct jsonprint value = print_value(walk);
+    sum.a += is_object ? mix(key.a + 3 * value.a) : value.a;
+    sum.b += is_object ? mix(key.b + 5 * value.b) : value.b;
+    if (*walk->at == ',')
+      walk->at++;
+    skip_blanks(walk);
+  }
+  walk->at++;
+  return (struct jsonprint){mix(sum.a), mix(sum.b + 1)};
+}
+
+/* Goes past the blanks around the value too. */
+static struct jsonprint print_value(struct walk *walk) {
+  struct jsonprint print;
+  skip_blanks(walk);
+  switch (*walk->at) {
+  case '[':
+    print = print_list(walk, ']');
+    break;
+  case '{':
+    print = print_list(walk, '}');
+    break;
+  case '"':
+    print = print_string(walk, '"');
+    break;
+  case 't':
+  case 'f':
+  case 'n':
+    print = print_word(walk);
+    break;
+  default:
+    print = print_number(walk);
+  }
+  skip_blanks(walk);
+  return print;
+}
+
+struct jsonprint jsonprint(const char *text, size_t size) {
+  struct walk walk = {text, text + size};
+  return print_value(&walk);
+}

@@ -1,0 +1,29 @@
+/*
+ * What a JSON text says, in 16 bytes: equal for texts that hold the same
+ * values, in whatever order the members of their objects, and the elements of
+ * their arrays, stand, and however strings and numbers are written. In one
+ * walk over the text, without memory of its own.
+ *
+ *   if (jsontext_check(text, size, 64, &facts, &error) == 0)
+ *     print = jsonprint(text, size);
+ *
+ * It tells whether something says anything new. It is no protection against
+ * anybody: whoever wants to can make two texts that look the same.
+ */
+#ifndef NIGHTJAR_JSONPRINT_H
+#define NIGHTJAR_JSONPRINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct jsonprint {
+  uint64_t a, b;
+};
+
+/*
+ * The text must have passed jsontext_check(), which bounds the depth to which
+ * this recurses too. Duplicate keys are not noticed.
+ */
+struct jsonprint jsonprint(const char *text, size_t size);
+
+#endif
