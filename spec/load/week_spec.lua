@@ -159,7 +159,6 @@ describe("an agent that runs for long", function()
         tell(number, seen[#seen])
       end
     end
-    one.events:put { stop = "the week is over" }
     return seen
   end
 
@@ -167,10 +166,14 @@ describe("an agent that runs for long", function()
     local seen, one
     sched.run(function()
       one = assert(agent_of.new(settings))
-      local driver = sched.spawn(function() seen = live(one) end)
+      local driver = sched.spawn(function()
+        seen = live(one)
+        one.events:put { stop = "the week is over" }
+      end)
       assert.equal(0, one:run())
-      driver:join()
+      driver:cancel() -- it is over, unless something else has stopped the agent
     end)
+    assert.is_truthy(seen, "the agent stopped before its time")
     local generations = (PASSES - 1) // CHANGE_EVERY + 1
     assert.equal(math.min(10, generations), #one.state.history.entries)
     assert.equal(PASSES, one.calls.passes)
