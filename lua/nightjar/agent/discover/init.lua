@@ -51,9 +51,14 @@ end
 ---  by AWS service and operation; nil where nothing was asked of AWS
 function discover.counts(settings)
   if settings.discovery ~= "cloudmap" then return nil end
-  local client = require("nightjar.agent.discover.cloudmap").client(settings)
-  if not client then return nil end
-  return { operations = { [client.service.name] = client:counts() }, retries = client.retries }
+  local clients = { require("nightjar.agent.discover.cloudmap").client(settings) }
+  if #clients == 0 then return nil end
+  local counts = { operations = {}, retries = 0 }
+  for _, client in ipairs(clients) do
+    counts.operations[client.service.name] = client:counts()
+    counts.retries = counts.retries + client.retries
+  end
+  return counts
 end
 
 return discover
