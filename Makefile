@@ -76,7 +76,7 @@ SETUP = .ci/setup $(TOOLS) build
 PATHS = PATH="$(abspath $(TOOLS))/venv/bin:$$PATH"
 
 .PHONY: FORCE run test test-images image asan valgrind check lint format bench install
-.PHONY: install-programs uninstall clean help
+.PHONY: bench-programs install-programs uninstall clean help
 FORCE:
 
 run: ## Show the main job live: real Envoys, an example mesh, the measured split
@@ -129,16 +129,24 @@ lint: ## luacheck, the structure rules, formatting, shellcheck
 
 format: ## Format the C files
 	clang-format -i $(C_FILES)
-C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch])
+C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch] bench/*.[ch])
 # SC2034 is of no use here: some names are read by eval, or by who sources the file.
-SHELL_FILES = .ci/run .ci/setup packaging/install docker/build \
+SHELL_FILES = .ci/run .ci/setup packaging/install docker/build bench/build-go \
               $(filter-out %.jq,$(wildcard docker/stages/*)) \
               $(filter-out %.lua,$(wildcard spec/images/*)) spec/run bench/week
 
-bench: ## Measure a pass on the reference mesh; nothing is asserted
-	@$(SETUP) run test
-	@$(MAKE) -s --no-print-directory build
-	@$(PATHS) bench/run $(BUILD)/nightjar
+bench: ## Measure passes side by side with others' programs; nothing is asserted (BENCH=options)
+	@$(SETUP) run bench
+	@$(MAKE) -s --no-print-directory build bench-programs
+	@$(PATHS) bench/run $(BUILD)/nightjar $(BENCH)
+
+# What the bench needs of its own. Without a Go that knows the SDK's modules it measures the rest.
+bench-programs: $(BUILD)/bench/limits FORCE
+	@bench/build-go $(BUILD)/bench
+LIMITS_C = bench/limits.c bench/requests.c host/buf.c host/error.c host/clock.c
+$(BUILD)/bench/limits: $(call objects,$(LIMITS_C))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson)
 
 .PHONY: bench-week
 bench-week: ## A week of passes with a moved clock: memory, descriptors, files (PASSES=20160)

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,18 @@ static int ignore_signals(struct error *error) {
   return 0;
 }
 
+/*
+ * Large pieces, a plan's answer say, go back to the system when they are
+ * freed: by default each one that is freed lets the next of its size stay
+ * (mallopt(3), M_MMAP_THRESHOLD).
+ */
+static void keep_little(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  mallopt(M_TRIM_THRESHOLD, 128 << 10);
+#endif
+}
+
 static int run(struct lua_State *state, const char *const *words) {
   const struct state_value arguments[] = {state_list(words)};
   struct state_value result;
@@ -93,6 +106,7 @@ int main(int argc, char **argv) {
   /* Old kernels and strict containers may refuse a part: say it, go on. */
   if (harden_process(false, &error) != 0)
     complain(&error);
+  keep_little();
   struct state_options options = {.modules = modules, .files = true};
   struct lua_State *state = state_new(&options, &error);
   if (state == NULL)

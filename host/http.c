@@ -14,7 +14,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { READY = 64, SPARE = 16 };
+enum { READY = 64, SPARE = 8 };
 
 struct http {
   CURLM *multi;

@@ -2,9 +2,13 @@
 #include "program.h"
 
 #include "bind/bind.h"
+#include "bind/embedded.h"
 
 #include <limits.h>
+#include <malloc.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #ifndef NIGHTJAR_VERSION
@@ -49,10 +53,47 @@ static int f_isatty(lua_State *L) {
   return 1;
 }
 
+/* The pages of the embedded library's text, which was compiled when it was
+   first required: a page that is wanted again comes from the file. Only whole
+   pages of constants: nothing was ever written there (madvise(2),
+   MADV_DONTNEED). */
+static void drop_embedded_text(void) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t start = UINTPTR_MAX;
+  uintptr_t end = 0;
+  const struct embedded_module *module = embedded_modules;
+  for (; module->name != NULL; module++) {
+    uintptr_t from = (uintptr_t)module->text;
+    start = from < start ? from : start;
+    end = from + module->size > end ? from + module->size : end;
+  }
+  start = (start + page - 1) / page * page;
+  end = end / page * page;
+  if (start < end) /* that it fails costs memory, and nothing else */
+    (void)madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
+/* glibc keeps what is freed below something that is still in use;
+   malloc_trim(3) gives the pages in between back too. */
+static int f_trim(lua_State *L) {
+  lua_gc(L, LUA_GCINC, 0, 0, 0);
+  lua_gc(L, LUA_GCCOLLECT);
+  lua_gc(L, LUA_GCCOLLECT); /* what the first one's finalizers let go of */
+  lua_gc(L, LUA_GCGEN, 0, 0);
+  /* Or the heap would double before the first young collection (tried: 5.4.4). */
+  lua_gc(L, LUA_GCSTEP, 0);
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+  drop_embedded_text();
+  return 0;
+}
+
 static const luaL_Reg functions[] = {
     {"data_directory", f_data_directory},
     {"environment", f_environment},
     {"isatty", f_isatty},
+    {"trim", f_trim},
     {NULL, NULL},
 };
 

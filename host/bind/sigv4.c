@@ -246,15 +246,15 @@ static int f_hmac(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"hmac", f_hmac},
     {"sha256", f_sha256},
+    {"sign", f_sign},
     {NULL, NULL},
 };
 
 int luaopen_host_sigv4(lua_State *L) {
   bind_type(L, key_type, NULL, key_gc);
-  luaL_newlib(L, functions);
+  luaL_newlibtable(L, functions);
   struct sigv4_key *key = bind_new(L, key_type, sizeof *key);
   sigv4_key_init(key);
-  lua_pushcclosure(L, f_sign, 1);
-  lua_setfield(L, -2, "sign");
+  luaL_setfuncs(L, functions, 1);
   return 1;
 }

@@ -152,10 +152,13 @@ local function warn_of_unread(result, sources, warn)
     warn(("MESH_FILE (%s): not read, as DISCOVERY is cloudmap where SERVICE_MEMBER is set; "
       .. "DISCOVERY=file reads it"):format(sources.MESH_FILE))
   end
-  for _, name in ipairs { "STATUS_ADDRESS", "SNAPSHOT_STORE" } do
-    if result[name:lower()] then
-      warn(("%s (%s): this version does nothing with it yet"):format(name, sources[name]))
-    end
+  if result.discovery == "file" and result.snapshot_store then
+    warn(("SNAPSHOT_STORE (%s): not used, as a mesh file is not shared"):format(
+      sources.SNAPSHOT_STORE))
+  end
+  if result.status_address then
+    warn(("STATUS_ADDRESS (%s): this version does nothing with it yet"):format(
+      sources.STATUS_ADDRESS))
   end
 end
 

@@ -4,7 +4,7 @@ local cli = require("spec.support.cli")
 local file = require("host.file")
 local json = require("host.json")
 
-local PAGES = { "docs/deploy.md", "docs/migration.md", "examples/ecs/README.md",
+local PAGES = { "docs/deploy.md", "docs/fleet.md", "docs/migration.md", "examples/ecs/README.md",
   "examples/shared-volume/README.md", "examples/terraform/README.md" }
 
 -- Pages that tell people to set attributes with the AWS CLI.

@@ -252,6 +252,12 @@ describe("settings that nobody knows", function()
       warnings { STATUS_ADDRESS = "127.0.0.1:9000" })
   end)
 
+  it("warns of a store for a mesh that comes from a file", function()
+    assert.same({ "SNAPSHOT_STORE (environment): not used, as a mesh file is not shared" },
+      warnings { SNAPSHOT_STORE = "s3://bucket/mesh" })
+    assert.same({}, warnings { SNAPSHOT_STORE = "s3://bucket/mesh", SERVICE_MEMBER = "srv-1" })
+  end)
+
   it("is silent about the variables of others", function()
     assert.same({}, warnings { TMPDIR = "/x", HOME = "/", PATH = "/bin", CONFIG = "x",
       CONFIGS = "x", KUBERNETES_SERVICE_PORT = "443", AWS_EXECUTION_ENV = "x", AWS_REGIO = "x",

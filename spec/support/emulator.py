@@ -1,9 +1,12 @@
-"""A Cloud Map and STS emulator that checks signatures and permissions, and the AWS SDK to fill it.
+"""An emulator of Cloud Map, STS and S3 that checks signatures and permissions, and the AWS SDK to
+fill it.
 
 Usage: emulator.py FILE. Writes {endpoint, control, users, roles} to FILE once it answers, and ends
 when its standard input ends, so that it never outlives the specs. POST a list of calls to `control`:
-[{"service", "operation", "parameters", "user"}]; the answer is the list of what boto3 returned.
+[{"service", "operation", "parameters", "user"}]; the answer is the list of what boto3 returned. GET
+`control` for the agents' requests so far: {"ListServices": 3, "GET 304": 5}.
 """
+import collections
 import http.server
 import json
 import os
@@ -14,11 +17,15 @@ REGION = "eu-central-1"
 # The agent's permissions are those that README.md tells operators to give: too few fail here.
 with open("README.md") as readme:
     AGENT = json.loads(re.search(r"```json\n(.*?)```", readme.read(), re.S)[1])["Statement"]
+# So are those of a fleet of agents for its store.
+with open("docs/fleet.md") as page:
+    STORE = json.loads(re.search(r"```json\n(.*?)```", page.read(), re.S)[1])["Statement"]
 ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
 USERS = {
     "caller": [ASSUME],
     "operator": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
     "agent": AGENT,
+    "fleet": AGENT + STORE,
     "restricted": [dict(AGENT[0], Action=[
         action for action in AGENT[0]["Action"] if not action.endswith("GetServiceAttributes")])],
 }
@@ -34,6 +41,7 @@ import boto3  # noqa: E402  (moto reads the environment when it is imported)
 from botocore.config import Config  # noqa: E402
 from moto.core.authorization import ActionAuthenticatorMixin  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
+from werkzeug.serving import WSGIRequestHandler  # noqa: E402
 
 check = ActionAuthenticatorMixin._authenticate_and_authorize_action
 
@@ -46,6 +54,18 @@ def check_unless_public(self, *words, **more):
 
 
 ActionAuthenticatorMixin._authenticate_and_authorize_action = check_unless_public
+
+
+counts = collections.Counter()
+
+
+def count(self, code="-", size="-"):
+    if self.headers.get("User-Agent", "").startswith("nightjar/"):
+        target = self.headers.get("X-Amz-Target")
+        counts[target.split(".")[-1] if target else f"{self.command} {int(code)}"] += 1
+
+
+WSGIRequestHandler.log_request = count
 
 
 class Cloud:
@@ -81,17 +101,25 @@ class Cloud:
             self.clients[name, service] = self.client(service, self.users[name])
         answer = getattr(self.clients[name, service], call["operation"])(**call["parameters"])
         answer.pop("ResponseMetadata", None)
+        if "Body" in answer:
+            answer["Body"] = answer["Body"].read().decode(errors="replace")
         return answer
 
 
 def handler_of(cloud):
     class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.answer(200, counts)
+
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             try:
                 status, answer = 200, [cloud.call(call) for call in json.loads(body)]
             except Exception as problem:  # the spec shows it
                 status, answer = 500, {"error": repr(problem)}
+            self.answer(status, answer)
+
+        def answer(self, status, answer):
             text = json.dumps(answer, default=str).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))

@@ -63,7 +63,7 @@ function moto.missing(modules)
   return "no Python with " .. modules .. ": run `make test`"
 end
 
---- Starts the emulator: {endpoint, control, users = {operator, agent, restricted, caller},
+--- Starts the emulator: {endpoint, control, users = {operator, agent, fleet, restricted, caller},
 --- roles = {gate, mesh, nobody}}.
 function moto.start() return start("emulator.py", 60) end
 
@@ -93,6 +93,11 @@ end
 function helper:call(calls)
   return request("POST", self.control, json.array(calls))
 end
+
+--- Requests of agents that the emulator has answered: by operation, those to S3 by method and
+--- status ("GET 304").
+---@return table<string, integer>
+function helper:counts() return request("GET", self.control) end
 
 --- One operation of Cloud Map with boto3.
 function helper:cloudmap(operation, parameters)

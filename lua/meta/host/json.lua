@@ -28,7 +28,7 @@ function json.decode(text, options) end
 
 ---What the text says, in 16 bytes: equal for two texts that hold the same values, in whatever order
 ---their keys, and the elements of their lists, stand. It tells whether an answer says anything new
----without making a value of it. It is no protection against anybody. Duplicate keys are not noticed;
+---without making a value of it. It is no protection against anybody. Duplicate keys go unnoticed;
 ---all else that `decode` refuses is refused.
 ---@param text string
 ---@param options? host.json.decode_options

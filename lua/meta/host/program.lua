@@ -22,6 +22,11 @@ function program.data_directory() end
 ---@return table<string, string>
 function program.environment() end
 
+---Collects all garbage and gives freed memory back to the system. Takes some milliseconds of CPU:
+---for the end of work that needed much, not for its midst. From then on the collector is
+---generational, which suits small work beside much that lives on.
+function program.trim() end
+
 ---Whether a descriptor is a terminal.
 ---@param descriptor integer 0 is standard input, 1 output, 2 error
 ---@return boolean

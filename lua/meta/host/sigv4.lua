@@ -32,7 +32,7 @@ local sigv4 = {}
 ---@field signature? string hexadecimal
 
 ---Signs a request. Errors never name a secret. The key that the last secret gave for a day, region
----and service is kept, since deriving it is most of the work, and wiped when another takes its place.
+---and service is kept, since deriving it is most of the work, and wiped when another one comes.
 ---@param request host.sigv4.Request
 ---@return host.sigv4.Signature? signature
 ---@return string? err

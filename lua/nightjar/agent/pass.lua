@@ -11,6 +11,7 @@ local json = require("host.json")
 local log = require("nightjar.log")
 local memory = require("nightjar.agent.memory")
 local planner = require("nightjar.agent.planner")
+local program = require("host.program")
 local publish = require("nightjar.agent.publish")
 local reason = require("nightjar.agent.reason")
 local sched = require("nightjar.agent.sched")
@@ -147,6 +148,9 @@ end
 
 -- What today's mesh, policies and templates make.
 function pass:make(record)
+  -- The generational collector takes so much that is new, and goes again, for a heap that has
+  -- grown, and then lets it grow to twice that.
+  collectgarbage("incremental")
   record.planned = { snapshot = record.snapshot, now = math.floor(clock.now()),
     previous = memory.previous(self.state.accepted) }
   local response, err, refusal = planner.run(record.planned, self.settings)
@@ -380,6 +384,7 @@ function pass:run()
   if not record.settled then
     self.settled:note(record, self.state)
     self:look_at_shadow(record)
+    program.trim() -- a plan with its files takes much, and may not come again for hours
   end
   return true
 end

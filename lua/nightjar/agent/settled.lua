@@ -1,7 +1,7 @@
 -- What a pass that changed nothing leaves settled. A plan is a pure function of the snapshot, the
 -- policies, the templates, the settings, what is in force and the time; so while none of the first
--- five has moved, and nothing depended on the time, the next pass would make the same bytes. It need
--- not plan, render, compare or write: it only looks whether all is as it was.
+-- five has moved, and nothing depended on the time, the next pass would make the same bytes. It
+-- need not plan, render, compare or write: it only looks whether all is as it was.
 
 local clock = require("host.clock")
 local file = require("host.file")
@@ -77,8 +77,8 @@ local function without_content(files)
   return list
 end
 
--- Stale data grow older, a cluster that lingers leaves, and a second list is told of each time: none
--- of these is settled.
+-- Stale data grow older, a cluster that lingers leaves, and a second list is told of each time:
+-- none of these is settled.
 local function is_quiet(record, state)
   local done = record.done
   return record.timeless and not record.held and not record.has_shadow and record.stale == 0

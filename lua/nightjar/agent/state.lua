@@ -19,12 +19,28 @@ local REFRESH = 300 -- seconds
 -- When something was read is no part of what it says.
 local UNTIMED = { read_at = true, taken_at = true }
 
+-- What is in force grows with the mesh and is wanted at a change alone: it is on disk, and read
+-- from there.
+local HEAVY = { clusters = true, plan_listeners = true }
+
 local function read(path)
   local value, err = stored.read(path)
   if err then
     log.warn("state_unreadable", { path = path, reason = err })
   end
   return value
+end
+
+-- The same without what is heavy, which is there all the same when somebody asks.
+local function lightened(accepted, path)
+  local light = {}
+  for key, value in pairs(accepted) do
+    light[key] = not HEAVY[key] and value or nil
+  end
+  return setmetatable(light, { __index = function(_, key)
+    local stored_one = HEAVY[key] and read(path)
+    return stored_one and stored_one.generation == light.generation and stored_one[key] or nil
+  end })
 end
 
 -- What a killed agent was writing, or had Envoy judge (agent/bootstrap.lua).
@@ -67,7 +83,7 @@ function state.open(directory)
     snapshot_path = directory .. "/snapshot.json",
     accepted_path = directory .. "/accepted.json",
     snapshot = read(directory .. "/snapshot.json"),
-    accepted = accepted,
+    accepted = accepted and lightened(accepted, directory .. "/accepted.json"),
     undo = undo.open(directory, accepted),
     saved = nil, -- the stored snapshot without its times, and when it was stored
   }, state)
@@ -144,8 +160,8 @@ function state:keep_accepted(accepted)
   accepted.format = 1
   local hash = json.hash(assert(json.encode(accepted)))
   if self.accepted_hash ~= hash then
-    self.accepted = accepted
     self.accepted_hash = write(self.accepted_path, accepted) and hash
+    self.accepted = self.accepted_hash and lightened(accepted, self.accepted_path) or accepted
   end
 end
 

@@ -14,11 +14,22 @@ local function check(settings)
   return true
 end
 
+-- What has read the settings is not needed any more, and an agent runs for months beside each
+-- service. Whoever requires it all the same gets it anew.
+local function forget_settings()
+  for name in pairs(package.loaded) do
+    if name == "nightjar.cli.environment" or name:find("^nightjar%.settings") then
+      package.loaded[name] = nil
+    end
+  end
+end
+
 local function run(settings)
   local usable, wrong = check(settings)
   if not usable then
     return 2, wrong
   end
+  forget_settings()
   local agent = require("nightjar.agent.agent")
   local sched = require("nightjar.agent.sched")
   return sched.run(function()

@@ -256,7 +256,7 @@ describe("pass", function()
     end)
 
   it("logs what was never read by its own warning", function()
-    one:warnings { { code = "service_unread", message = "x" },
+    one.warned:look { { code = "service_unread", message = "x" },
       { code = "mesh_unread", message = "y" }, { code = "service_stale", message = "z" },
       { code = "mesh_stale", message = "z" } }
     assert.equal(2, one.counts.warnings)
@@ -265,17 +265,17 @@ describe("pass", function()
   it("names a service that was never read though another one failed alike before", function()
     local a = { code = "service_unread", mesh = "m", service = "a", message = "x" }
     local b = { code = "service_unread", mesh = "m", service = "b", message = "x" }
-    one:warnings { a }
-    one:warnings { a, b }
+    one.warned:look { a }
+    one.warned:look { a, b }
     assert.equal(2, one.counts.warnings)
   end)
 
   it("tells each warning once, until it is over", function()
-    one:warnings { { code = "bad_weight", message = "x" } }
-    one:warnings { { code = "bad_weight", message = "x" } }
+    one.warned:look { { code = "bad_weight", message = "x" } }
+    one.warned:look { { code = "bad_weight", message = "x" } }
     assert.equal(1, one.counts.warnings)
-    one:warnings {}
-    one:warnings { { code = "bad_weight", message = "x" } }
+    one.warned:look {}
+    one.warned:look { { code = "bad_weight", message = "x" } }
     assert.equal(2, one.counts.warnings)
   end)
 end)

@@ -16,6 +16,9 @@ local timestamp = require "nightjar.agent.aws.timestamp"
 ---@field rates RateLimits
 ---@field secret boolean?  its requests and answers hold secrets: never to be shown
 ---@field transient table<string, true>?  error codes of its own that are worth another try
+---@field signing table?  more for host.sigv4: how the service wants its paths and bodies signed
+---@field address (fun(endpoint: string, is_own: boolean): string)?  where its requests go, from
+---  the endpoint and whether the operator named that; the endpoint itself if nil
 
 ---@class AwsClient
 ---@field calls table<string, integer>  requests sent so far, by operation
@@ -50,9 +53,10 @@ function client.new(service, context, region, credentials)
   if not target then return nil, endpoint_err end
   local options, err = options_of.read(settings)
   if not options then return nil, err end
+  local address = service.address and service.address(target.value, target.is_own)
   return setmetatable({
     service = service, context = context, region = target.signing_region,
-    endpoint = target.value, options = options, credentials = credentials,
+    endpoint = address or target.value, options = options, credentials = credentials,
     gate = gate.new(settings.api_concurrency or 8), quota = retry.quota(),
     limiter = rate.new(service.rates, context.monotonic), calls = {}, retries = 0,
     urls = {}, attempt_headers = {}, user_agent = { "User-Agent", options.user_agent },
@@ -86,12 +90,12 @@ function client:url(prefix)
   return url
 end
 
-function client:attempt_header(attempt)
-  local header = self.attempt_headers[attempt]
+function client:attempt_header(attempt, most)
+  local text = ("attempt=%d; max=%d"):format(attempt, most)
+  local header = self.attempt_headers[text]
   if not header then
-    header = { "amz-sdk-request",
-      ("attempt=%d; max=%d"):format(attempt, self.options.max_attempts) }
-    self.attempt_headers[attempt] = header
+    header = { "amz-sdk-request", text }
+    self.attempt_headers[text] = header
   end
   return header
 end
@@ -100,15 +104,17 @@ end
 function client:headers(call, url)
   local headers = table.move(call.headers, 1, #call.headers, 1, {})
   headers[#headers + 1] = { "amz-sdk-invocation-id", call.id }
-  headers[#headers + 1] = self:attempt_header(call.attempts + 1)
+  headers[#headers + 1] = self:attempt_header(call.attempts + 1, call.max_attempts)
   local held = call.held
   if held then
-    local signed, err = sigv4.sign {
-      method = "POST", url = url, headers = headers, body = call.body, region = self.region,
+    local request = {
+      method = call.method, url = url, headers = headers, body = call.body, region = self.region,
       service = self.service.name, time = math.floor(self:now()),
       access_key_id = held.access_key_id, secret_access_key = held.secret_access_key,
       session_token = held.session_token,
     }
+    for name, value in pairs(self.service.signing or {}) do request[name] = value end
+    local signed, err = sigv4.sign(request)
     if not signed then return nil, err end
     table.move(signed.headers, 1, #signed.headers, #headers + 1, headers)
   end
@@ -137,13 +143,14 @@ function client:send(call, url, headers)
   call.signed_skew, call.attempts = self.context.clock.skew, call.attempts + 1
   self.calls[call.operation] = (self.calls[call.operation] or 0) + 1
   local response, err = self.context.http({
-    method = "POST", url = url, headers = headers, body = call.body,
-    connect_timeout = CONNECT_TIMEOUT, timeout = TIMEOUT, stall_timeout = STALL_TIMEOUT,
-    max_body = MAX_ANSWER, ca_file = self.options.ca_file,
+    method = call.method, url = url, headers = headers, body = call.body,
+    connect_timeout = call.connect_timeout, timeout = call.timeout,
+    stall_timeout = STALL_TIMEOUT, max_body = call.max_body, ca_file = self.options.ca_file,
     proxy = self.options.http_proxy and url:find("^http:") and self.options.http_proxy or nil,
   }, self.context.is_traced and self:note(call) or nil)
   if not response then return nil, failure.of_transport(call.operation, err) end
-  if response.status == 200 then
+  local accepts = service.protocol.accepts
+  if response.status == 200 or accepts and accepts[response.status] then
     local output, problem = service.protocol.read(call.operation, response, call)
     return output, problem, response.headers
   end
@@ -171,6 +178,7 @@ function client:attempt(call)
   if not paced then return nil, late end
   local place <close> = self.gate:enter() -- luacheck: ignore place
   local url = self:url(self.options.host_prefixes and call.host_prefix or "")
+  if call.path then url = url .. call.path end
   local headers, err = self:headers(call, url)
   if not headers then
     return nil, failure.new { operation = call.operation, code = "CredentialsError",
@@ -205,7 +213,7 @@ function client:again(problem, headers, call)
   local class = retry.class(problem, self.service.transient)
   if class == "throttle" then self.limiter:throttled(call.operation) end
   if class == "expired" or class == "skew" then return self:corrected(class, headers, call) end
-  if class == "final" or call.attempts >= self.options.max_attempts then return false end
+  if class == "final" or call.attempts >= call.max_attempts then return false end
   local delay = retry.delay(class, call.retries, self.context.random(),
     headers and headers["x-amz-retry-after"])
   if call.deadline and self.context.monotonic() + delay >= call.deadline then return false end
@@ -276,26 +284,36 @@ function client:run(call)
   end
 end
 
+---@class CallOptions
+---@field host_prefix string?  goes in front of the host
+---@field deadline number?  monotonic seconds; no try begins after it
+---@field secrets string[]?  of the input: taken out of every message
+---@field max_attempts integer?  the settings' if nil
+---@field connect_timeout number?  seconds
+---@field timeout number?  seconds for one try
+---@field max_body integer?  bytes of an answer
+---@field known string|false|nil  the fingerprint of an earlier answer, or false: then the answer's
+---  own is returned too, and an answer that says the same is protocol.KNOWN
+
 --- Calls an operation and returns what it answers, or one failure after the last try.
----
---- `options.host_prefix` goes in front of the host; no try begins after `options.deadline`
---- (monotonic seconds); `options.secrets` of the input are taken out of every message;
---- `options.known` is the fingerprint of an earlier answer, or false: then the answer's own is
---- returned too, and an answer that says the same is protocol.KNOWN.
 ---@param operation string
 ---@param input table
----@param options {host_prefix: string?, deadline: number?, secrets: string[]?,
----  known: string|false|nil}?
+---@param options CallOptions?
 ---@return table? output
 ---@return Failure|string|nil problem  or the answer's fingerprint, where one was asked for
 function client:call(operation, input, options)
   options = options or {}
-  local body, headers = self.service.protocol.write(operation, input)
-  if not body then
+  local body, headers, target = self.service.protocol.write(operation, input)
+  if not headers or type(headers) == "string" then
     return nil, failure.new { operation = operation, code = "UnusableInput", message = headers }
   end
+  target = target or {}
   return self:run { operation = operation, body = body, headers = headers,
+    method = target.method or "POST", path = target.path,
     host_prefix = options.host_prefix, deadline = options.deadline, attempts = 0, retries = 0,
+    max_attempts = options.max_attempts or self.options.max_attempts,
+    connect_timeout = options.connect_timeout or CONNECT_TIMEOUT,
+    timeout = options.timeout or TIMEOUT, max_body = options.max_body or MAX_ANSWER,
     known = options.known, secrets = options.secrets, id = invocation_id(self.context.random) }
 end
 

@@ -103,11 +103,18 @@ for _, name in ipairs { "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-so
   legacy_sts[name] = true
 end
 
+-- S3 has its dual stack below the plain suffix (Amazon S3 User Guide, "Dual-stack endpoints").
+local function of_s3(region_name, suffix, fips, stacked)
+  return ("https://s3%s%s.%s.%s"):format(fips and "-fips" or "", stacked and ".dualstack" or "",
+    region_name, suffix)
+end
+
 local function of_partition(settings, service, region_name, found)
   local plain, dual = suffixes(region_name)
   local fips = variables.is_true(settings, "AWS_USE_FIPS_ENDPOINT", found)
   local stacked = variables.is_true(settings, "AWS_USE_DUALSTACK_ENDPOINT", found)
   local host = service.name
+  if host == "s3" then return of_s3(region_name, plain, fips, stacked), region_name end
   if host == "sts" and not fips and not stacked and legacy_sts[region_name] then
     local mode = variables.lookup(settings, "AWS_STS_REGIONAL_ENDPOINTS", found)
     if mode and mode:lower() == "legacy" then return "https://sts.amazonaws.com", "us-east-1" end
@@ -136,7 +143,8 @@ end
 ---@param settings table
 ---@param service EndpointOwner?  Cloud Map if nil
 ---@param region_name string?  looked up if nil
----@return {value: string, source: string, signing_region: string?}?
+---@return {value: string, source: string, signing_region: string?, is_own: boolean?}?
+---  `is_own`: the operator named it
 ---@return string? err
 function endpoint.describe(settings, service, region_name)
   service = service or CLOUD_MAP
@@ -146,7 +154,7 @@ function endpoint.describe(settings, service, region_name)
   if err then return nil, err end
   if value then
     local own, wrong = of_operator(settings, value, source, found)
-    if own then own.signing_region = region_name end
+    if own then own.signing_region, own.is_own = region_name, true end
     return own, wrong
   end
   if not region_name then

@@ -17,6 +17,8 @@ local MESSAGE_LIMIT = 300
 ---@field request_id string?
 ---@field attempts integer  requests sent
 ---@field transport string?  libcurl's kind of failure, when no answer came
+---@field date string?  the answer's header of that name
+---@field bucket_region string?  S3: where the bucket is, of an answer that says so
 
 local methods = {}
 methods.__index = methods
@@ -103,6 +105,7 @@ function failure.of_response(operation, response, secrets)
     -- Before it is cut, so that no part of a secret stays.
     message = first_line(redact(message or "", secrets)),
     request_id = headers["x-amzn-requestid"] or headers["x-amz-request-id"],
+    date = headers.date, bucket_region = headers["x-amz-bucket-region"],
   }
 end
 

@@ -21,9 +21,10 @@ local HIDDEN = "(hidden)"
 
 local shown = {}
 for _, name in ipairs { "accept", "amz-sdk-invocation-id", "amz-sdk-request", "connection",
-  "content-length", "content-type", "date", "host", "retry-after", "server", "transfer-encoding",
-  "user-agent", "x-amz-date", "x-amz-id-2", "x-amz-request-id", "x-amz-retry-after",
-  "x-amz-target", "x-amzn-errortype", "x-amzn-requestid",
+  "content-length", "content-type", "date", "etag", "host", "if-match", "if-none-match",
+  "last-modified", "retry-after", "server", "transfer-encoding", "user-agent",
+  "x-amz-bucket-region", "x-amz-content-sha256", "x-amz-date", "x-amz-id-2", "x-amz-request-id",
+  "x-amz-retry-after", "x-amz-target", "x-amzn-errortype", "x-amzn-requestid",
   "x-aws-ec2-metadata-token-ttl-seconds" } do
   shown[name] = true
 end

@@ -1,6 +1,7 @@
 --- Reads meshes from AWS Cloud Map: a service whole or not at all, and each stands or falls alone.
 local api = require "nightjar.agent.aws.cloudmap"
 local arn = require "nightjar.agent.aws.arn"
+local fleet = require "nightjar.agent.discover.fleet"
 local identity = require "nightjar.agent.discover.identity"
 local sched = require "nightjar.agent.sched"
 local seldom = require "nightjar.agent.discover.seldom"
@@ -12,6 +13,7 @@ local cloudmap = {}
 ---@class CloudMapSession  what outlives a pass: connections, quota, and who is who
 ---@field client AwsClient
 ---@field identities table<string, table>  an id never comes to mean another namespace
+---@field fleet Fleet?  with whom readings are shared
 ---@field unsupported Failure?  how this endpoint refused GetServiceAttributes for good
 ---@field refusals table<string, table>  the warning about a service whose attributes are denied
 ---@field without_attributes table<string, boolean>  services seen to have none of their own
@@ -27,8 +29,10 @@ local cloudmap = {}
 function cloudmap.session(settings, options)
   local client, err, code = api.connect(settings, options)
   if not client then return nil, err, code end
+  local shared, fleet_err = fleet.new(settings, client)
+  if fleet_err then return nil, fleet_err end
   return { client = client, identities = {}, refusals = {}, without_attributes = {}, lists = {},
-    seldom = seldom.new(client.context) }
+    seldom = seldom.new(client.context), fleet = shared }
 end
 
 local function wanted_of(settings)
@@ -78,7 +82,7 @@ local function mesh_reading(pass, wanted, found, read)
   local namespace = found.identity.namespace
   local result = read[namespace.id]
   reading.id, reading.name, reading.arn = namespace.id, namespace.name, namespace.arn
-  reading.services, reading.error = result.services, result.error
+  reading.services, reading.read_at, reading.error = result.services, result.read_at, result.error
   -- An empty or refused list may mean that the namespace is gone, and a name may mean a new
   -- one by now: the next pass looks again.
   if result.gone or result.services and #result.services == 0 then
@@ -87,13 +91,29 @@ local function mesh_reading(pass, wanted, found, read)
   return reading
 end
 
--- What the last snapshot knows of each service, by id.
-local function services_of(previous)
-  local before = {}
+-- What the last snapshot knows of each service and each mesh that was read, by id.
+local function last_of(previous)
+  local before, meshes = {}, {}
   for _, mesh in ipairs(previous and previous.source == "cloudmap" and previous.meshes or {}) do
     for _, service in ipairs(mesh.services) do before[service.id] = service end
+    if mesh.read_at > 0 then meshes[mesh.id] = mesh end
   end
-  return before
+  return before, meshes
+end
+
+-- The services of one namespace, from the fleet or read by this agent. Who reads for the fleet
+-- reads all of them, and what it knows of them is what the fleet knows.
+local function services_of(pass, known)
+  local shared, namespace = pass.session.fleet, known.namespace
+  if not shared then return services.read(pass, known) end
+  local last = pass.meshes[namespace.id]
+  return shared:services { namespace = namespace, now = pass.now, last = last,
+    warnings = pass.warnings, read = function(before, leads)
+      for _, service in ipairs(last and last.services or {}) do pass.before[service.id] = nil end
+      for _, service in ipairs(before) do pass.before[service.id] = service end
+      pass.complete[namespace.id] = leads
+      return services.read(pass, known)
+    end }
 end
 
 ---@class DiscoverHints  what the last pass lets discovery leave out
@@ -114,15 +134,16 @@ function cloudmap.read(session, previous, settings, now, hints)
   if hints.complete then session.seldom:hurry() end
   -- A pass that takes longer than its time would only delay the next one.
   local time = math.max(settings.refresh_time or 30, 10)
-  local pass = { session = session, warnings = {}, warned = {}, problems = {},
-    before = services_of(previous),
+  local before, meshes = last_of(previous)
+  local pass = { session = session, warnings = {}, warned = {}, problems = {}, complete = {},
+    before = before, meshes = meshes, now = now,
     limit = settings.api_concurrency or 8, times = times.of(settings),
     resting = hints.resting or {},
     options = { deadline = session.client.context.monotonic() + time } }
   local wanted = wanted_of(settings)
   local found, identities, ids = identify_all(pass, wanted)
   local results = sched.all(ids, pass.limit, function(id)
-    return services.read(pass, identities[id])
+    return services_of(pass, identities[id])
   end)
   local read = {}
   for position, id in ipairs(ids) do read[id] = results[position] end
@@ -163,6 +184,15 @@ function cloudmap.run(previous, settings, now, hints)
   local session, err = cloudmap.open(settings)
   if not session then return nil, err end
   return cloudmap.read(session, previous, settings, now, hints)
+end
+
+--- The fleet that readings are shared with for these settings, once there was a pass: for its
+--- client's counters.
+---@param settings table
+---@return Fleet?
+function cloudmap.fleet(settings)
+  local session = sessions[settings]
+  return session and session.fleet
 end
 
 --- The client that reads for these settings, once there was a pass: for its counters.

@@ -51,8 +51,11 @@ end
 ---  by AWS service and operation; nil where nothing was asked of AWS
 function discover.counts(settings)
   if settings.discovery ~= "cloudmap" then return nil end
-  local clients = { require("nightjar.agent.discover.cloudmap").client(settings) }
+  local cloudmap = require "nightjar.agent.discover.cloudmap"
+  local clients = { cloudmap.client(settings) }
   if #clients == 0 then return nil end
+  local fleet = cloudmap.fleet(settings)
+  clients[2] = fleet and fleet.client
   local counts = { operations = {}, retries = 0 }
   for _, client in ipairs(clients) do
     counts.operations[client.service.name] = client:counts()

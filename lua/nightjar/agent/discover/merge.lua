@@ -27,6 +27,7 @@ merge.SETTINGS_INSTANCE = "service-settings"
 ---@field name string?
 ---@field arn string?
 ---@field services ServiceReading[]?
+---@field read_at integer?  when that was, where it was not in this pass
 ---@field error string?  why there are no services
 
 ---@class ServiceReading
@@ -40,6 +41,10 @@ merge.SETTINGS_INSTANCE = "service-settings"
 ---@field same boolean?  the answer said what the last snapshot says
 ---@field fingerprint string?  of the answer (see discover/seen.lua)
 ---@field kept boolean?  it was not read this time, and what the last snapshot says holds
+---@field shared boolean?  of a fleet's record: `since` and `health_since` are there and the fleet's
+---@field since table<string, integer>?
+---@field stale boolean?  shared: who read for the fleet could not read this one
+---@field read_at integer?  shared: when it was read
 
 --- Splits what was read of a service into its settings and its endpoints. Attributes of the
 --- service itself win over those of the settings instance; values are trimmed.
@@ -156,6 +161,24 @@ local function by_name(a, b)
   return a.id < b.id
 end
 
+-- What the fleet knows of a service, with its times: the record's own tables, so that a record that
+-- has not changed makes a snapshot that has not either. Of one that could not be read for the fleet
+-- the newer data count, its own or the last snapshot's.
+local function shared_service(last, found, read_at)
+  if found.stale and last and last.read_at >= found.read_at then
+    return stale_service(last, found.error)
+  end
+  return { id = found.id, name = found.name, arn = found.arn, since = found.since,
+    attributes = found.attributes, instances = found.instances,
+    read_at = found.read_at or read_at, service_level = found.service_level or nil,
+    stale = found.stale, error = found.error }
+end
+
+local function stale_warning(found, item)
+  return { code = "service_stale", mesh = found.name, service = item.name,
+    message = "keeps its last good data: " .. item.error }
+end
+
 -- The services of a mesh whose list was read: each stands or falls alone.
 local function merge_services(last, found, warnings, now)
   local known, services, unread = by(last and last.services, "id"), json.array {}, 0
@@ -163,14 +186,16 @@ local function merge_services(last, found, warnings, now)
     local before = known[item.id]
     if item.kept and before then
       services[#services + 1] = before
+    elseif item.shared then
+      services[#services + 1] = shared_service(before, item, found.read_at or now)
+      if item.stale then warnings[#warnings + 1] = stale_warning(found, item) end
     elseif item.same and before then
       services[#services + 1] = same_service(before, item, now)
     elseif item.attributes then
       services[#services + 1] = fresh_service(before, item, now)
     elseif before then
       services[#services + 1] = stale_service(before, item.error)
-      warnings[#warnings + 1] = { code = "service_stale", mesh = found.name,
-        service = item.name, message = "keeps its last good data: " .. item.error }
+      warnings[#warnings + 1] = stale_warning(found, item)
     else
       unread = unread + 1
       warnings[#warnings + 1] = { code = "service_unread", mesh = found.name,
@@ -244,7 +269,69 @@ local function merge_mesh(previous, found, warnings, now)
     return unread_mesh(found, "no service could be read: " .. warnings[#warnings].message), false
   end
   return { ref = found.ref, port = found.port, audience = found.audience, name = found.name,
-    id = found.id, arn = found.arn, read_at = now, services = services }, true
+    id = found.id, arn = found.arn, read_at = found.read_at or now, services = services }, true
+end
+
+--- What a fleet shares after a reading: each service with its times, and with its last good data
+--- where it could not be read.
+---@param last table[]?  the services that the fleet knew before
+---@param readings ServiceReading[]
+---@param now integer
+---@return ServiceReading[]  shared ones, and what was never read as it is; sorted by name and id
+function merge.share(last, readings, now)
+  local known, services = by(last, "id"), {}
+  for position, item in ipairs(readings) do
+    local before, service = known[item.id], item
+    if item.attributes then
+      service = fresh_service(before, item, now)
+    elseif before and item.same then
+      service = same_service(before, item, now)
+    elseif before and item.kept then
+      service = before
+    elseif before and before.attributes then
+      service = stale_service(before, item.error)
+    end
+    service.shared = service.attributes and true or nil
+    services[position] = service
+  end
+  table.sort(services, by_name)
+  return services
+end
+
+local function earlier(a, b) return a and math.min(a, b) or b end
+
+-- The times of a service that was read twice: since when each value, place and health is as the
+-- later reading has it, for all that either saw.
+local function combined_service(older, newer)
+  local service, known = copy(newer), by(older.instances, "id")
+  for key, value in pairs(newer.attributes) do
+    local same = older.attributes[key] == value
+    service.since[key] = earlier(same and older.since[key], newer.since[key])
+  end
+  for _, one in ipairs(service.instances) do
+    local before = known[one.id]
+    if before and same_place(before, one) then
+      one.since = earlier(before.since, one.since)
+      local same = before.health == one.health
+      one.health_since = earlier(same and before.health_since, one.health_since)
+    end
+  end
+  return service
+end
+
+--- What two readings of one mesh know together: the data of the newer one, and of each thing that
+--- was so in the older one already the earlier time. So a ramp goes on when somebody else leads.
+---@param older table[]?  services
+---@param newer table[]
+---@return table[]
+function merge.combine(older, newer)
+  local known, services = by(older, "id"), {}
+  for position, service in ipairs(newer) do
+    local before = known[service.id]
+    local both = before and before.attributes and service.attributes
+    services[position] = both and combined_service(before, service) or copy(service)
+  end
+  return services
 end
 
 local function rank(mesh)

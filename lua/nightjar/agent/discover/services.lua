@@ -133,8 +133,10 @@ end
 
 local function is_fresh(before) return before ~= nil and not before.stale end
 
--- Whether no listener shows this service and it was read not long ago.
+-- Whether no listener shows this service, nor one of the fleet that this agent reads for, and it
+-- was read not long ago.
 local function rests(pass, identity, service)
+  if pass.complete[identity.namespace.id] then return false end
   local resting = pass.resting[identity.namespace.name]
   return resting and resting[service.name] and is_fresh(pass.before[service.id])
     and not pass.session.seldom:due("service " .. service.id)
@@ -153,8 +155,8 @@ local function failed(pass, identity, service, problem)
   return reading_of(service, { error = problem:brief() })
 end
 
--- One service: its reading, with `error` and an entry in the pass's `problems` when it failed; false
--- when it was deleted meanwhile.
+-- One service: its reading, with `error` and an entry in the pass's `problems` when it failed;
+-- false when it was deleted meanwhile.
 local function read_service(pass, identity, service)
   if rests(pass, identity, service) then return reading_of(service, { kept = true }) end
   local own, problem = own_attributes(pass, identity, service)

@@ -130,10 +130,11 @@ describe("endpoint.describe", function()
   it("takes the service's variable before the general one", function()
     local environment = { AWS_REGION = "r", AWS_ENDPOINT_URL = "http://a:1",
       AWS_ENDPOINT_URL_SERVICEDISCOVERY = "http://b:2" }
-    assert.same({ value = "http://b:2", source = "AWS_ENDPOINT_URL_SERVICEDISCOVERY" },
+    assert.same({ value = "http://b:2", is_own = true,
+      source = "AWS_ENDPOINT_URL_SERVICEDISCOVERY" },
       endpoint.describe(settings(environment)))
     environment.AWS_ENDPOINT_URL_SERVICEDISCOVERY = nil
-    assert.same({ value = "http://a:1", source = "AWS_ENDPOINT_URL" },
+    assert.same({ value = "http://a:1", source = "AWS_ENDPOINT_URL", is_own = true },
       endpoint.describe(settings(environment)))
     environment.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS = "true"
     assert.equal("region r", endpoint.describe(settings(environment)).source)
@@ -141,14 +142,14 @@ describe("endpoint.describe", function()
 
   it("reads the profile's endpoint, its services section first", function()
     local text = "[default]\nregion = r\nendpoint_url = http://a:1\n"
-    assert.same({ value = "http://a:1", source = "profile default" },
+    assert.same({ value = "http://a:1", source = "profile default", is_own = true },
       endpoint.describe(with_file(text, {})))
     text = text .. "services = mine\n"
     local found, err = endpoint.describe(with_file(text, {}))
     assert.is_nil(found)
     assert.equal("profile default: services: no section [services mine]", err)
     text = text .. "[services mine]\nservicediscovery =\n  endpoint_url = http://b:2\n"
-    assert.same({ value = "http://b:2", source = "services mine" },
+    assert.same({ value = "http://b:2", source = "services mine", is_own = true },
       endpoint.describe(with_file(text, {})))
   end)
 

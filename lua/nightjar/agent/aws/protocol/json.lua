@@ -14,10 +14,12 @@ local LIMITS = { max_bytes = protocol.MAX_ANSWER }
 protocol.KNOWN = {}
 
 ---@class AwsProtocol
----@field write fun(operation: string, input: table): string?, table|string  body and headers, or
----  nil and why the input cannot be sent
+---@field write fun(operation: string, input: table): string?, table|string, table?  body, headers,
+---  and {method, path} where it is no POST to the endpoint itself; or nil and why the input cannot
+---  be sent
 ---@field read fun(operation: string, response: table, call: table?): table?, Failure?  see
 ---  `CallOptions.known` about `call`
+---@field accepts table<integer, true>?  statuses beside 200 that `read` reads
 
 --- The protocol for a service whose operations are named `PREFIX.Operation`.
 ---@param prefix string

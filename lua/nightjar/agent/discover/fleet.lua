@@ -1,0 +1,364 @@
+--- Reading for a fleet: one agent reads a mesh from Cloud Map, the others take its reading from S3.
+---
+--- For each namespace there is one object, the last reading and the lease in one. Whoever leads
+--- writes it each pass, on the condition that nobody else did meanwhile; the others look at it each
+--- pass. One that has not been written for a while is claimed, by the first that does. Whatever
+--- goes wrong with the store, an agent reads for itself in the same pass.
+local clean = require("nightjar.text").clean
+local log = require "nightjar.log"
+local merge = require "nightjar.agent.discover.merge"
+local place_of = require "nightjar.agent.discover.fleet_place"
+local s3 = require "nightjar.agent.aws.s3"
+local sigv4 = require "host.sigv4"
+
+-- An object is good for so long, in passes of one's own and seconds: who passes most often leads.
+-- The store tells whole seconds only.
+local FRESH_PASSES, FRESH_SECONDS = 1.1, 2
+-- One that is older than a pass is waited for, if it takes no longer than that to see whether its
+-- leader is gone: a change must not wait for the pass after. Seconds.
+local LATE = 5
+-- Data of that many passes are still used while another agent reads.
+local USABLE_PASSES = 3
+-- A claim without a result may be claimed again after so long: few readings take longer, and one
+-- that does is written all the same.
+local CLAIM = 10 -- seconds
+-- How long to wait for the reading of another one, jittered: some five seconds together.
+local WAITS = { 0.3, 0.6, 1.2, 2.4 }
+-- After a failure the store is left alone for so many passes, twice as many after each, jittered.
+local REST_PASSES, MOST_PASSES = 2, 8
+-- How likely an agent tries to lead in one pass where the leader cannot read all: another one may
+-- be able to, and not all of them need to try at once.
+local RELIEF = 0.1
+-- All waiting together takes no more than this part of a pass, so that a reading of one's own has
+-- time; a pass has ten seconds in any case.
+local WAITING_PART, LEAST_PASS = 1 / 2, 10
+-- Of another agent's messages, in bytes.
+local LONGEST_MESSAGE = 400
+-- What a reader found that holds for all of its fleet.
+local COMMON = { service_attributes_unsupported = true, service_attributes_denied = true }
+
+---@class Fleet
+---@field client AwsClient  of S3; `counts()` are its requests by operation
+---@field id string  this agent, to its fleet
+local fleet = {}
+fleet.__index = fleet
+
+---@class FleetCall  what one pass wants of one namespace
+---@field namespace {id: string, name: string, arn: string?}
+---@field last table?  the mesh in the last snapshot
+---@field now integer
+---@field warnings table[]  of the pass; more are added
+---@field read fun(known: table[], leads: boolean?): table  reads: {services} or {error, gone};
+---  `known` are those of which there are good data; `leads`: all of them, also those that no
+---  listener of this agent shows
+
+-- Random enough for all agents of an account: the host's name and clock take part.
+local function random_id(context)
+  local seed = { ("%.9f"):format(context.now()), ("%.9f"):format(context.monotonic()),
+    tostring(context), (context.settings.environment or {}).HOSTNAME or "" }
+  for _ = 1, 4 do seed[#seed + 1] = ("%.17g"):format(context.random()) end
+  return assert(sigv4.sha256(table.concat(seed, " "))):sub(1, 16)
+end
+
+--- A fleet as SNAPSHOT_STORE names it; nil without an error where it names none.
+---@param settings table  uses snapshot_store, refresh_time
+---@param cloudmap AwsClient  whose region, credentials and clock it shares
+---@return Fleet?
+---@return string? err
+function fleet.new(settings, cloudmap)
+  if not settings.snapshot_store then return nil end
+  local bucket, prefix = settings.snapshot_store:match("^s3://([^/]+)/*(.-)/*$")
+  local client, err = s3.connect(cloudmap.context, cloudmap.region, cloudmap.credentials, bucket)
+  if not client then return nil, "SNAPSHOT_STORE: " .. err end
+  return setmetatable({ client = client, context = cloudmap.context,
+    prefix = prefix == "" and "" or prefix .. "/", every = settings.refresh_time or 30,
+    id = random_id(cloudmap.context), members = {} }, fleet)
+end
+
+--- Looks that brought nothing new, so far.
+---@return integer
+function fleet:not_modified()
+  local sum = 0
+  for _, member in pairs(self.members) do sum = sum + member.place.not_modified end
+  return sum
+end
+
+-- What is kept of a namespace: its place, whether this agent leads, and what went wrong.
+function fleet:member(namespace)
+  local member = self.members[namespace.id]
+  if not member then
+    member = { failures = 0, rest_until = -math.huge, place = place_of.new(self.client,
+      self.prefix .. namespace.id .. ".json", namespace) }
+    self.members[namespace.id] = member
+  end
+  return member
+end
+
+local function warn(call, code, message, mesh)
+  for _, one in ipairs(call.warnings) do
+    if one.code == code and one.message == message and one.mesh == mesh then return end
+  end
+  call.warnings[#call.warnings + 1] = { code = code, message = message, mesh = mesh }
+end
+
+local function tell(member, call, role)
+  if member.role ~= role then log.info(role, { mesh = call.namespace.name }) end
+  member.role = role
+end
+
+local function common(warnings)
+  local list = {}
+  for _, one in ipairs(warnings) do
+    if COMMON[one.code] then list[#list + 1] = { code = one.code, message = one.message } end
+  end
+  return list
+end
+
+local function age_of(sight) return (sight.record.age or 0) + sight.age end
+
+-- When the data of a record were read, by this machine's clock.
+function fleet:time_of(call, sight)
+  return math.min(call.now, math.floor(self.context.now()) - age_of(sight))
+end
+
+local function with_data(services)
+  local list = {}
+  for _, service in ipairs(services) do
+    list[#list + 1] = service.attributes and service or nil
+  end
+  return list
+end
+
+-- What is known when this agent begins to lead: the fleet's last data and its own, the newer first.
+function fleet:known_of(call, sight)
+  local own, shared = call.last, sight and sight.record and sight.record.services
+  local own_at = own and own.read_at or 0
+  if not shared then return merge.combine(nil, own_at > 0 and own.services or {}) end
+  local shared_at = self:time_of(call, sight)
+  local result = own_at > shared_at and merge.combine(shared, own.services)
+    or merge.combine(own_at > 0 and own.services or nil, shared)
+  for _, service in ipairs(result) do service.read_at = service.read_at or shared_at end
+  return with_data(result)
+end
+
+-- Whether a reading brought anything that others can use: a reader that is refused everything must
+-- not keep the lead.
+local function is_useful(services)
+  for _, service in ipairs(services) do
+    if not service.error then return true end
+  end
+  return #services == 0
+end
+
+function fleet:record(call, fields)
+  fields.mesh, fields.leader, fields.every = call.namespace, self.id, self.every
+  fields.warnings = fields.warnings or common(call.warnings)
+  return fields
+end
+
+-- Writes a reading; a mere claim of another agent, which came while this one read, gives way to it.
+-- Returns as a place's `write` does, and with false what is there instead.
+function fleet:write(member, call, services)
+  local fields = self:record(call, { services = services })
+  local written, problem, code = member.place:write(fields)
+  if written ~= false then return written, problem, code end
+  local sight = member.place:look()
+  if sight and sight.record and sight.record.reading and not self:is_own(sight) then
+    written, problem, code = member.place:write(fields)
+    if written ~= false then return written, problem, code end
+  end
+  return false, sight
+end
+
+-- Another agent leads by now: its times count, not those of one who was away. Or what is there was
+-- this agent's own first try, whose answer was lost.
+function fleet:lost(member, call, sight)
+  member.leads = sight ~= nil and self:is_own(sight)
+  if sight and not member.leads and self:is_fresh(sight) then
+    return self:follow(member, call, sight)
+  end
+end
+
+-- Reads and writes. A reading that cannot be written is used all the same.
+function fleet:lead(member, call)
+  tell(member, call, "fleet_leads")
+  local result = call.read(member.known, true)
+  if not result.services or not is_useful(result.services) then
+    member.leads = false
+    return result
+  end
+  local services = merge.share(member.known, result.services, call.now)
+  local written, detail, code = self:write(member, call, services)
+  member.leads, member.known = written or false, with_data(services)
+  member.wrote_at = self.context.monotonic()
+  if written == nil then self:failed(member, call, detail, code) end
+  local followed = written == false and self:lost(member, call, detail)
+  return followed or { services = services }
+end
+
+function fleet:begin(member, call, sight)
+  member.leads, member.known, member.has_waited = true, self:known_of(call, sight), false
+  return self:lead(member, call)
+end
+
+-- The fleet's data, as old as they are.
+function fleet:follow(member, call, sight, has_waited)
+  tell(member, call, "fleet_follows")
+  member.has_waited = has_waited or false
+  local services = {}
+  for position, service in ipairs(sight.record.services) do
+    local one = {}
+    for name, value in pairs(service) do one[name] = value end
+    one.shared = one.attributes and true or nil
+    one.error = one.error and clean(one.error, LONGEST_MESSAGE)
+    services[position] = one
+  end
+  for _, one in ipairs(sight.record.warnings) do
+    if COMMON[one.code] then warn(call, one.code, clean(one.message, LONGEST_MESSAGE)) end
+  end
+  return { services = services, read_at = self:time_of(call, sight) }
+end
+
+-- Whether this agent wrote it: a write whose answer was lost.
+function fleet:is_own(sight)
+  return sight.record ~= nil and sight.record.leader == self.id
+end
+
+-- How old a fresh record may be, in seconds.
+function fleet:freshness() return FRESH_PASSES * self.every + FRESH_SECONDS end
+
+function fleet:is_fresh(sight)
+  return sight.record and not sight.record.reading and sight.age <= self:freshness()
+end
+
+-- Whether the leader keeps what it cannot read for longer than data are used.
+function fleet:needs_relief(sight)
+  for _, service in ipairs(sight.record.services) do
+    if service.stale and sight.date - service.read_at > USABLE_PASSES * self.every then
+      return self.context.random() < RELIEF
+    end
+  end
+  return false
+end
+
+function fleet:is_free(sight)
+  if sight.missing then return true end
+  if sight.record and sight.record.reading then
+    return sight.age > CLAIM
+  end
+  return sight.age > self:freshness()
+end
+
+-- Says to the others that this agent reads now; what is known so far goes with it.
+function fleet:claim(member, call, sight)
+  local known = sight.record
+  return member.place:write(self:record(call, { reading = true,
+    age = known and known.services and age_of(sight) or nil,
+    services = known and known.services, warnings = known and known.warnings or {} }))
+end
+
+function fleet:is_usable(sight)
+  return sight.record and sight.record.services
+    and age_of(sight) <= USABLE_PASSES * self.every
+end
+
+-- Another agent reads and its result is still to come. It is waited for once; where it does not
+-- come the last data are used as long as they may.
+function fleet:wait(member, call, last)
+  for _, seconds in ipairs(member.has_waited and {} or WAITS) do
+    if self.context.monotonic() >= member.wait_until then break end
+    self.context.sleep(seconds * (0.5 + self.context.random()))
+    local sight, problem, code = member.place:look()
+    if not sight then return nil, problem, code end
+    if self:is_own(sight) then
+      return self:begin(member, call, sight)
+    elseif self:is_fresh(sight) then
+      return self:follow(member, call, sight)
+    end
+    last = sight
+  end
+  member.has_waited = true
+  if self:is_usable(last) then return self:follow(member, call, last, true) end
+  return nil, "another agent reads, and has written nothing yet", "soon"
+end
+
+-- The lead is free: takes it, or sees that somebody else does.
+function fleet:try(member, call, sight)
+  local won, problem, code = self:claim(member, call, sight)
+  if won then return self:begin(member, call, sight) end
+  if won == nil then return nil, problem, code end
+  -- Without the right to list, a missing object is denied as if it were there. It is.
+  if sight.denied then return nil, sight.denied end
+  return self:wait(member, call, sight)
+end
+
+-- Whether nobody can have claimed the lead yet: a container may have stood still for long.
+function fleet:still_leads(member)
+  return member.leads and self.context.monotonic() - member.wrote_at <= self:freshness()
+end
+
+-- What is in the store. A leader that is late is given the time until it is not one any more.
+function fleet:look(member)
+  local waits = self:freshness() - self.every <= LATE
+  while true do
+    local sight, problem, code = member.place:look()
+    local is_late = sight and self:is_fresh(sight) and sight.age > self.every
+    if not is_late or not waits or self.context.monotonic() >= member.wait_until then
+      return sight, problem, code
+    end
+    self.context.sleep(1 + self.context.random())
+  end
+end
+
+-- The fleet's way: a reading, or nil and why there is none.
+function fleet:together(member, call)
+  if self:still_leads(member) then return self:lead(member, call) end
+  local sight, problem, code = self:look(member)
+  if not sight then return nil, problem, code end
+  if self:is_own(sight) then return self:begin(member, call, sight) end
+  if self:is_fresh(sight) and not self:needs_relief(sight) then
+    return self:follow(member, call, sight)
+  end
+  if self:is_free(sight) or self:is_fresh(sight) then return self:try(member, call, sight) end
+  if sight.bad then return nil, sight.bad, "soon" end
+  return self:wait(member, call, sight)
+end
+
+-- Leaves the store alone for a while, longer each time, unless the trouble ends by itself soon.
+function fleet:failed(member, call, problem, code)
+  local reason = type(problem) == "table" and problem:brief() or problem
+  member.role, member.leads = nil, false
+  member.code = code == "clock" and "fleet_clock" or "fleet_unread"
+  member.reason = ("%s: this agent reads for itself"):format(reason)
+  if code ~= "soon" then
+    member.failures = member.failures + 1
+    local passes = math.min(REST_PASSES ^ member.failures, MOST_PASSES)
+    member.rest_until = self.context.monotonic()
+      + passes * self.every * (0.5 + self.context.random())
+  end
+  warn(call, member.code, member.reason, call.namespace.name)
+end
+
+--- The services of a namespace, from the fleet or read by this agent. Must run in a coroutine of
+--- the scheduler.
+---@param call FleetCall
+---@return {services: ServiceReading[]?, read_at: integer?, error: string?, gone: boolean?}
+function fleet:services(call)
+  local member = self:member(call.namespace)
+  local own = call.last and call.last.read_at > 0 and call.last.services or {}
+  if self.context.monotonic() < member.rest_until then
+    warn(call, member.code, member.reason, call.namespace.name)
+    return call.read(own)
+  end
+  member.wait_until = self.context.monotonic()
+    + WAITING_PART * math.max(self.every, LEAST_PASS)
+  local result, problem, code = self:together(member, call)
+  if result then
+    if member.role then member.failures = 0 end
+    return result
+  end
+  self:failed(member, call, problem, code)
+  return call.read(own)
+end
+
+return fleet

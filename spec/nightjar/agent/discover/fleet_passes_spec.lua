@@ -1,0 +1,233 @@
+-- Twenty agents through one trouble after the other, in simulated time: two passes later each has
+-- the mesh as it is. A hundred agents: what they cost.
+
+local cloudmap = require "nightjar.agent.discover.cloudmap"
+local json = require "host.json"
+local log = require "nightjar.log"
+local merge = require "nightjar.agent.discover.merge"
+local sched = require "nightjar.agent.sched"
+local simulation = require "spec.support.simulated_fleet"
+
+local function service(weight)
+  return { id = "srv-1", name = "web-blue", attributes = { ["/"] = weight },
+    instances = { { id = "b1", health = "HEALTHY", attributes = { AWS_INSTANCE_IPV4 = "10.0.0.1",
+      AWS_INSTANCE_PORT = "80" } } } }
+end
+
+setup(function() log.configure({ level = "error" }) end)
+teardown(function() log.configure({ level = "info" }) end)
+
+describe("twenty agents, two passes after", function()
+  local fleet, weight
+
+  before_each(function()
+    weight = 1
+    fleet = simulation.new(20)
+    fleet.services = { service("1") }
+    fleet:passes(3)
+  end)
+
+  -- The mesh changes, and each agent makes two passes more.
+  local function change()
+    weight = weight + 1
+    fleet.services = { service(tostring(weight)) }
+    fleet.reads, fleet.bucket.requests = 0, {}
+    fleet:passes(2)
+    for position, agent in ipairs(fleet.agents) do
+      local one = agent.snapshot.meshes[1].services[1]
+      if not agent.dead then
+        assert.equal(tostring(weight), one.attributes["/"], "agent " .. position)
+        assert.is_nil(one.stale)
+      end
+    end
+  end
+
+  local function warnings()
+    local found = {}
+    for _, agent in ipairs(fleet.agents) do
+      for _, one in ipairs(agent.dead and {} or agent.snapshot.warnings) do
+        found[#found + 1] = one.code .. ": " .. one.message
+      end
+    end
+    return found
+  end
+
+  local function assert_one_reads()
+    fleet:run(600)
+    fleet.reads = 0
+    fleet:run(600)
+    assert.is_true(fleet.reads <= 21, fleet.reads)
+    assert.same({}, warnings())
+  end
+
+  it("a change have it, and one has read", function()
+    change()
+    assert.is_true(fleet.reads <= 3, fleet.reads)
+    assert.same({}, warnings())
+  end)
+
+  it("the leader's death have what changed, and one more reads", function()
+    -- Whenever it happens in the time between two of its writes.
+    for _, seconds in ipairs { 0, 7, 14.5, 21, 29, 29.9 } do
+      local written = fleet.bucket.objects[fleet.PATH].modified
+      fleet:run(function() return fleet.bucket.objects[fleet.PATH].modified > written end)
+      fleet:run(seconds)
+      fleet:leader().dead = true
+      change()
+      assert.is_true(fleet.reads <= 4, fleet.reads)
+      assert.same({}, warnings())
+    end
+  end)
+
+  it("the leader's death in the middle of its reading have what changed", function()
+    local reads = fleet.reads
+    fleet:run(function() return fleet.reads > reads end)
+    fleet:leader().dead = true
+    change()
+  end)
+
+  it("the death of one that had claimed the lead have what changed", function()
+    fleet:leader().dead = true
+    local function claimed()
+      return json.decode(fleet.bucket.objects[fleet.PATH].text).reading
+    end
+    fleet:run(claimed)
+    local id = json.decode(fleet.bucket.objects[fleet.PATH].text).leader
+    for _, agent in ipairs(fleet.agents) do
+      if agent.fleet.id == id then agent.dead = true end
+    end
+    change()
+    assert_one_reads()
+  end)
+
+  it("the store went away have what changed, and each reads for itself", function()
+    fleet.bucket.away = true
+    change()
+    assert.equal(20, #warnings())
+    change()
+    fleet.bucket.away = false
+    change()
+    assert_one_reads()
+  end)
+
+  it("a refusal of all reading, or of all writing, have what changed", function()
+    for _, method in ipairs { "GET", "PUT" } do
+      fleet.bucket.denied[method] = true
+      change()
+      change()
+      fleet.bucket.denied[method] = nil
+      change()
+    end
+    assert_one_reads()
+  end)
+
+  it("the record was spoiled have what changed, and it is mended", function()
+    for _, spoil in ipairs {
+      function(text) return text:sub(1, #text // 2) end,
+      function(text) return (text:gsub("ns%-1", "ns-2")) end,
+      function() return "\0\255\1" end,
+    } do
+      fleet.bucket:place(fleet.PATH, spoil(fleet.bucket.objects[fleet.PATH].text))
+      change()
+      assert_one_reads()
+    end
+  end)
+
+  it("the record was deleted have what changed", function()
+    fleet.bucket.objects = {}
+    change()
+    assert_one_reads()
+  end)
+
+  it("some clocks went wrong have what changed", function()
+    for position = 1, 20, 5 do
+      fleet.agents[position].skew = position % 2 == 0 and 3600 or -3600
+    end
+    change()
+    for _, text in ipairs(warnings()) do assert.matches("^fleet_clock: ", text) end
+    assert.equal(4, #warnings())
+    for _, agent in ipairs(fleet.agents) do agent.skew = 0 end
+    change()
+    assert_one_reads()
+  end)
+
+  it("an older snapshot came back have what changed", function()
+    local old = fleet.bucket.objects[fleet.PATH].text:gsub('"leader":"%x+"',
+      '"leader":"0123456789abcdef"')
+    change()
+    fleet.bucket:place(fleet.PATH, old)
+    change()
+    assert_one_reads()
+  end)
+
+  it("all were stopped for an hour have what changed", function()
+    for _, agent in ipairs(fleet.agents) do agent.dead = true end
+    fleet:run(3600)
+    for _ = 1, 20 do fleet:add(0.01 * math.random()) end
+    fleet.reads = 0
+    fleet:passes(1)
+    assert.is_true(fleet.reads <= 2, fleet.reads)
+    change()
+    assert.is_true(fleet.reads <= 3, fleet.reads)
+  end)
+end)
+
+describe("a hundred agents", function()
+  -- Calls of Cloud Map that one reading of the reference mesh takes, first or later.
+  local function reading_calls()
+    local services = json.array {}
+    for number = 1, 40 do services[number] = { Id = "srv-" .. number, Name = "s-" .. number } end
+    local answers = {
+      GetService = { Service = { Id = "srv-1", Name = "s-1", NamespaceId = "ns-1" } },
+      GetNamespace = { Namespace = { Id = "ns-1", Name = "shop.local" } },
+      ListServices = { Services = services }, DiscoverInstances = { Instances = json.array {} },
+      GetServiceAttributes = { ServiceAttributes = { Attributes = {} } },
+    }
+    local settings = { service_member = "srv-1", service_port = 80, namespaces = {},
+      sources = {}, environment = { AWS_REGION = "eu-central-1", HOME = "/nonexistent",
+        AWS_ACCESS_KEY_ID = "a", AWS_SECRET_ACCESS_KEY = "b" } }
+    local calls = { 0, 0 }
+    local session = assert(cloudmap.session(settings, { http = function(request)
+      calls[2] = calls[2] + 1
+      for _, pair in ipairs(request.headers) do
+        local operation = pair[1] == "X-Amz-Target" and pair[2]:match("%.(%w+)$")
+        if operation then
+          return { status = 200, headers = {}, body = json.encode(answers[operation]) }
+        end
+      end
+    end }))
+    local read = sched.run(cloudmap.read, session, nil, settings, 1795491670)
+    calls[1], calls[2] = calls[2], 0
+    sched.run(cloudmap.read, session, assert(merge.run(nil, read)), settings, 1795491700)
+    return calls[1], calls[2]
+  end
+
+  it("cost Cloud Map a fiftieth of a hundred separate ones, or less", function()
+    local fleet = simulation.new(100)
+    fleet.services = { service("1") }
+    local first, later = reading_calls()
+    fleet:passes(1)
+    assert.equal(1, fleet.reads)
+    fleet.reads, fleet.bucket.requests = 0, {}
+    fleet:run(30 * 100)
+    local counts = {}
+    for _, one in ipairs(fleet.bucket.requests) do
+      counts[one.method] = (counts[one.method] or 0) + 1
+    end
+    assert.is_true(later >= 40, later)
+    -- Both read in the same way.
+    local share = fleet.reads / (100 * 100)
+    print(("# first pass %d calls, later %d; 100 agents, 100 passes: %d readings, %.2f %% of "
+      .. "Cloud Map's calls, GET %d, PUT %d"):format(first, later, fleet.reads, 100 * share,
+      counts.GET, counts.PUT))
+    assert.is_true(share <= 0.02, share)
+    assert.is_true(counts.PUT <= 105 and counts.GET <= 10500, counts.GET)
+  end)
+
+  it("that start at the same moment read once", function()
+    local fleet = simulation.new(100, { phase = function() return 0 end })
+    fleet.services = { service("1") }
+    fleet:passes(1)
+    assert.equal(1, fleet.reads)
+  end)
+end)
