@@ -29,8 +29,8 @@ local WARM_UP = given and math.min(1000, PASSES // 5) or 130
 -- pieces may vary.
 local MOST = { heap_kib = 64, anonymous_kib = 1024, resident_kib = 1024, descriptors = 0,
   state_files = 1, state_kib = 16 }
--- On the large mesh these pieces are larger. And the server moves ever more of its 2,000 instances to
--- addresses that are longer to write.
+-- On the large mesh these pieces are larger. And the server moves ever more of its 2,000 instances
+-- to addresses that are longer to write.
 if given then
   MOST.anonymous_kib, MOST.resident_kib, MOST.state_kib = 6144, 6144, 128
 end
