@@ -133,7 +133,7 @@ C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch] bench/*.[ch])
 # SC2034 is of no use here: some names are read by eval, or by who sources the file.
 SHELL_FILES = .ci/run .ci/setup packaging/install docker/build bench/build-go \
               $(filter-out %.jq,$(wildcard docker/stages/*)) \
-              $(filter-out %.lua,$(wildcard spec/images/*)) spec/run
+              $(filter-out %.lua,$(wildcard spec/images/*)) spec/run bench/week
 
 bench: ## Measure passes side by side with others' programs; nothing is asserted (BENCH=options)
 	@$(SETUP) run bench
@@ -147,6 +147,13 @@ LIMITS_C = bench/limits.c bench/requests.c host/buf.c host/error.c host/clock.c
 $(BUILD)/bench/limits: $(call objects,$(LIMITS_C))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson)
+
+.PHONY: bench-week
+bench-week: ## A week of passes with a moved clock: memory, descriptors, files (PASSES=20160)
+	@$(SETUP) run test
+	@$(MAKE) -s --no-print-directory build
+	@bench/build-go $(BUILD)/bench
+	@$(PATHS) bench/week $(BUILD)/nightjar $(BUILD)/bench/server $(PASSES)
 
 install: build ## Install below PREFIX (and DESTDIR; see docs/install.md)
 	@$(INSTALL_PLACES) packaging/install programs pages

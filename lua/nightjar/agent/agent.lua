@@ -1,5 +1,7 @@
 -- The agent's life: passes at their times, signals, the stop file, and the end.
 
+local calls = require("nightjar.agent.calls")
+local discover = require("nightjar.agent.discover")
 local file = require("host.file")
 local log = require("nightjar.log")
 local pass = require("nightjar.agent.pass")
@@ -35,6 +37,10 @@ function agent.new(settings)
   self.supervisor = supervise.new(settings)
   self.pass = pass.new(settings, kept, self.supervisor)
   self.supervisor.before_start = function() self.pass:before_start() end
+  self.calls = calls.open(settings.state_dir, function()
+    local snapshot = kept.snapshot
+    return discover.counts(settings), snapshot and calls.meshes(snapshot, self.pass.resting)
+  end)
   return self
 end
 
@@ -122,6 +128,7 @@ function agent:restart()
   local task = self.passing
   local _, err = renewal.run {
     pass = task, supervisor = self.supervisor, urgent = function() return self.insistence > 0 end,
+    last = function() self.calls:save() end,
   }
   log.error("restart_failed", { reason = err })
   if task and task.results and task.results[2] == "cancelled" then
@@ -148,6 +155,7 @@ function agent:on_event(event)
     return "signal " .. event.signal, 0
   elseif event.passed ~= nil then
     self.passing = nil
+    self.calls:passed()
     if self.again then
       self.again, self.due = false, sched.now()
     end
@@ -201,6 +209,7 @@ function agent:run()
   local insisted_before = self.insistence
   self.supervisor:stop(function() return self.insistence > insisted_before end)
   file.remove(self.settings.trigger_stop_file)
+  self.calls:save()
   log.info("stopped", { status = status })
   return status
 end

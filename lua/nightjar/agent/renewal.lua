@@ -30,8 +30,8 @@ end
 
 ---Restart this process. Returns only when that fails, or something more urgent has come; what was
 ---given up then begins anew.
----@param options { pass: table?, supervisor: table, urgent: fun(): boolean } `pass`: the task of a
----  pass that is under way
+---@param options { pass: table?, supervisor: table, urgent: fun(): boolean, last: fun()? } `pass`:
+---  the task of a pass that is under way; `last`: what to do just before
 ---@return nil
 ---@return string err
 function renewal.run(options)
@@ -52,6 +52,7 @@ function renewal.run(options)
     pass:cancel()
     sched.sleep(KILLED_WITHIN)
   end
+  if options.last then options.last() end
   log.info("restarting", { program = argv[1] })
   local _, problem = child.become { argv = argv }
   return nil, problem

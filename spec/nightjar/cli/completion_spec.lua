@@ -86,7 +86,7 @@ describe("completion", function()
       end)
 
       it("offers what the words of a command are", function()
-        expect("nightjar help co", "completion", "config")
+        expect("nightjar help co", "completion", "config", "cost")
         expect("nightjar completion ", "bash", "fish", "zsh")
         expect("nightjar diff spec/support/", "profiles")
         expect("nightjar test Make", "Makefile")

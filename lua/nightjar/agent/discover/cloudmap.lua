@@ -6,6 +6,7 @@ local identity = require "nightjar.agent.discover.identity"
 local sched = require "nightjar.agent.sched"
 local seldom = require "nightjar.agent.discover.seldom"
 local services = require "nightjar.agent.discover.services"
+local times = require "nightjar.agent.discover.times"
 
 local cloudmap = {}
 
@@ -136,7 +137,7 @@ function cloudmap.read(session, previous, settings, now, hints)
   local before, meshes = last_of(previous)
   local pass = { session = session, warnings = {}, warned = {}, problems = {}, complete = {},
     before = before, meshes = meshes, now = now,
-    limit = settings.api_concurrency or 8, times = services.times(settings),
+    limit = settings.api_concurrency or 8, times = times.of(settings),
     resting = hints.resting or {},
     options = { deadline = session.client.context.monotonic() + time } }
   local wanted = wanted_of(settings)

@@ -45,4 +45,23 @@ function discover.run(previous, settings, hints)
   return snapshot
 end
 
+--- What was asked of AWS for these settings so far, each try counted.
+---@param settings table
+---@return {operations: table<string, table<string, integer>>, retries: integer}? counts  requests
+---  by AWS service and operation; nil where nothing was asked of AWS
+function discover.counts(settings)
+  if settings.discovery ~= "cloudmap" then return nil end
+  local cloudmap = require "nightjar.agent.discover.cloudmap"
+  local clients = { cloudmap.client(settings) }
+  if #clients == 0 then return nil end
+  local fleet = cloudmap.fleet(settings)
+  clients[2] = fleet and fleet.client
+  local counts = { operations = {}, retries = 0 }
+  for _, client in ipairs(clients) do
+    counts.operations[client.service.name] = client:counts()
+    counts.retries = counts.retries + client.retries
+  end
+  return counts
+end
+
 return discover

@@ -53,4 +53,21 @@ function seldom:hurry_all()
   for _, kind in ipairs(KINDS) do self.at[kind] = {} end
 end
 
+-- The integral of math.ceil from 0 to x.
+local function ceilings(x)
+  local whole = math.floor(x)
+  return whole * (whole + 1) / 2 + (x - whole) * (whole + 1)
+end
+
+--- From one reading to the next, in passes: the mean, which is more than the time's own, since
+--- what is due between two passes waits for the second.
+---@param seconds number  as given to `done`
+---@param pass number  seconds from one pass to the next
+---@return number passes  at least 1
+function seldom.passes(seconds, pass)
+  if seconds <= 0 then return 1 end
+  local first, last = EARLIEST * seconds / pass, LATEST * seconds / pass
+  return (ceilings(last) - ceilings(first)) / (last - first)
+end
+
 return seldom

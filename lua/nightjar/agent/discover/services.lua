@@ -9,6 +9,7 @@ local merge = require "nightjar.agent.discover.merge"
 local retry = require "nightjar.agent.aws.retry"
 local sched = require "nightjar.agent.sched"
 local seen = require "nightjar.agent.discover.seen"
+local times = require "nightjar.agent.discover.times"
 
 local services = {}
 
@@ -19,11 +20,6 @@ local denied = { AccessDenied = true, AccessDeniedException = true,
   UnauthorizedOperation = true, NotAuthorized = true }
 local unknown_operation = { UnknownOperationException = true, UnknownOperation = true,
   InvalidAction = true, NotImplemented = true }
-
--- Passes from one look to the next, where the settings name no time: for what there is, and for
--- service-level attributes of a service that had none. The second is twice the number of services,
--- so that a small mesh is quick and a large one costs little, and never more than this.
-local LIST_PASSES, MOST_ATTRIBUTE_PASSES = 4, 100
 
 local function warn_once(pass, code, message)
   if pass.warned[code] then return end
@@ -95,8 +91,7 @@ local function describe_refusal(problem, missing)
 end
 
 local function attribute_time(pass, identity)
-  local count = #pass.session.lists[identity.namespace.id]
-  return pass.times.attributes or math.min(MOST_ATTRIBUTE_PASSES, 2 * count) * pass.times.pass
+  return times.attributes(pass.times, #pass.session.lists[identity.namespace.id])
 end
 
 -- Service-level attributes, or none where the endpoint or the policy has them not. Where they
@@ -197,7 +192,8 @@ local function read_service(pass, identity, service)
     service_level = not plain, fingerprint = detail })
 end
 
--- Reads the services of a list that have no reading yet, and does a job beside that, if there is one.
+-- Reads the services of a list that have no reading yet, and does a job beside that, if there is
+-- one.
 local function read_list(pass, identity, found, readings, job)
   local jobs = { job }
   for _, service in ipairs(found) do
@@ -223,15 +219,6 @@ local function second_round(pass, identity, found, readings)
   local world = pass.session.client.context
   world.sleep(1 + world.random())
   read_list(pass, identity, again, readings)
-end
-
---- The times of a pass, in seconds.
----@param settings table  `refresh_time`, `list_time`, `attributes_time`
----@return {pass: number, list: number, attributes: number?}
-function services.times(settings)
-  local pass = settings.refresh_time or 30
-  return { pass = pass, list = settings.list_time or LIST_PASSES * pass,
-    attributes = settings.attributes_time }
 end
 
 --- All services of one namespace.
