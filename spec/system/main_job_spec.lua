@@ -69,6 +69,8 @@ describe("the main job", function()
     aws = moto.start()
     own, ids = aws:fill("corp.local", {
       { name = "web-blue", instances = { a = at("web-blue") },
+        -- What has attributes of its own is asked for them at each pass.
+        attributes = { ["/web"] = "90" },
         settings = { SERVICE = "web", COLOR = "blue", ["/web"] = "90" } },
       { name = "web-green", instances = { a = at("web-green") },
         settings = { SERVICE = "web", COLOR = "green", ["/web"] = "10" } },

@@ -34,7 +34,8 @@ schema.entries = {
     about = "seconds, give or take a quarter, between two looks for new services, and at those "
       .. "that no listener shows; 0: at each pass" },
   { name = "ATTRIBUTES_TIME", type = "seconds", min = 0, max = 86400,
-    default_text = "2 times `REFRESH_TIME` for each service, at most 100 times",
+    default_text = "4 times `REFRESH_TIME` in a mesh of up to 9 services, 20 times with 20, 80 "
+      .. "with 40, 100 with more",
     about = "seconds, give or take a quarter, between two looks whether a service without "
       .. "attributes of its own (service-level) has some now; 0: at each pass" },
   { name = "EXIT_ON_GENERATION_FAILURE", type = "switch", default = false,

@@ -18,6 +18,7 @@ local cloudmap = {}
 ---@field refusals table<string, table>  the warning about a service whose attributes are denied
 ---@field without_attributes table<string, boolean>  services seen to have none of their own
 ---@field lists table<string, table[]>  the services of a namespace, by its id
+---@field troubled table<string, boolean>  namespaces of which something failed in the last pass
 ---@field seldom Seldom  when lists and the like are due
 
 --- A session for a process's settings; one is kept for as long as the agent runs.
@@ -32,7 +33,7 @@ function cloudmap.session(settings, options)
   local shared, fleet_err = fleet.new(settings, client)
   if fleet_err then return nil, fleet_err end
   return { client = client, identities = {}, refusals = {}, without_attributes = {}, lists = {},
-    seldom = seldom.new(client.context), fleet = shared }
+    troubled = {}, seldom = seldom.new(client.context), fleet = shared }
 end
 
 local function wanted_of(settings)

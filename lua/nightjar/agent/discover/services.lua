@@ -65,10 +65,8 @@ end
 local function list(pass, identity)
   local session, id = pass.session, identity.namespace.id
   local found, problem = ask_for_list(pass, identity)
-  if not found then
-    session.seldom:hurry("list", id)
-    return nil, problem
-  end
+  session.troubled[id] = not found or nil
+  if not found then return nil, problem end
   forget_gone(session, session.lists[id], found)
   session.lists[id] = found
   session.seldom:done("list", id, #found > 0 and pass.times.list or 0)
@@ -164,7 +162,7 @@ end
 
 local function failed(pass, identity, service, problem)
   -- What is wrong may be that there is another service by now.
-  pass.session.seldom:hurry("list", identity.namespace.id)
+  pass.session.troubled[identity.namespace.id] = true
   if problem.code == "ServiceNotFound" then return false end
   pass.problems[service.id] = problem
   return reading_of(service, { error = problem:brief() })
@@ -221,23 +219,43 @@ local function second_round(pass, identity, found, readings)
   read_list(pass, identity, again, readings)
 end
 
+-- Whether services were asked for and none of them answered.
+local function none_read(readings)
+  local failures = 0
+  for _, reading in pairs(readings) do
+    if reading and reading.error then
+      failures = failures + 1
+    elseif reading and not reading.kept then
+      return false
+    end
+  end
+  return failures > 0
+end
+
 --- All services of one namespace.
+---
+--- The list is looked at beside the services that are known, which need not wait for it. After a
+--- trouble it goes first, so that an outage costs one call a pass; and where nothing answers it is
+--- looked at too, so that an outage is one failure from its first pass on.
 ---@param pass table  see discover/cloudmap.lua
 ---@param identity {namespace: table, by_arn: boolean}
 ---@return {services: ServiceReading[]?, error: string?, gone: boolean?}  `error`: there is no list;
 ---  `gone`: the namespace is not known
 function services.read(pass, identity)
   local session, id, readings = pass.session, identity.namespace.id, {}
-  local found, problem = session.lists[id], nil
-  local function look() found, problem = list(pass, identity) end
-  if not found then
+  local found, problem, looked = session.lists[id], nil, false
+  local function look()
+    found, problem = list(pass, identity)
+    looked = true
+  end
+  if not found or session.troubled[id] then
     look()
   elseif session.seldom:due("list", id) then
-    -- Beside the services that are known: their answers need not wait for it.
     read_list(pass, identity, found, readings, look)
   end
+  if found then read_list(pass, identity, found, readings) end
+  if found and not looked and none_read(readings) then look() end
   if not found then return { error = problem:brief(), gone = api.unknown[problem.code] } end
-  read_list(pass, identity, found, readings)
   second_round(pass, identity, found, readings)
   local result = {}
   for _, service in ipairs(found) do result[#result + 1] = readings[service.id] or nil end

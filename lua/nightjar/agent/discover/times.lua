@@ -3,9 +3,10 @@
 local times = {}
 
 -- Passes from one look to the next, where the settings name no time: for what there is, and for
--- service-level attributes of a service that had none. The second is twice the number of services,
--- so that a small mesh is quick and a large one costs little, and never more than this.
-local LIST_PASSES, MOST_ATTRIBUTE_PASSES = 4, 100
+-- service-level attributes of a service that had none. The second grows with the square of the
+-- number of services, so that a small mesh is quick, and looks at half a service a pass in one of
+-- forty; not for ever: beyond a hundred passes nobody would wait for it.
+local LIST_PASSES, LEAST_PASSES, MOST_PASSES, SQUARE = 4, 4, 100, 20
 
 --- The times of a pass, in seconds.
 ---@param settings table  `refresh_time`, `list_time`, `attributes_time`
@@ -21,7 +22,8 @@ end
 ---@param count integer  services of its namespace
 ---@return number
 function times.attributes(given, count)
-  return given.attributes or math.min(MOST_ATTRIBUTE_PASSES, 2 * count) * given.pass
+  if given.attributes then return given.attributes end
+  return math.max(LEAST_PASSES, math.min(MOST_PASSES, count * count / SQUARE)) * given.pass
 end
 
 return times

@@ -114,25 +114,23 @@ describe("what discovery reads seldom:", function()
     assert.equal(40 * 2 + 10 * 2, sums.DiscoverInstances)
   end)
 
-  it("services without attributes of their own are asked for some, two passes for each service",
-    function()
-      passes(1)
-      -- Four services: eight passes; three of them have none.
-      assert.equal(80 + 10 * 3, passes(80).GetServiceAttributes)
-    end)
-
-  it("in a large mesh they are asked at most once in a hundred passes", function()
-    local large = world()
-    for number = 1, 60 do
-      large.services[#large.services + 1] =
-        service("srv-" .. number, "more-" .. number, nil, task("m", 9100 + number))
-      hints.resting["shop.local"]["more-" .. number] = true
-    end
-    endpoint:state(large)
-    passes(1)
-    assert.equal(99, passes(99).GetServiceAttributes) -- those of `green`
-    assert.equal(1 + 63, passes(1).GetServiceAttributes)
-  end)
+  -- The more services, the more seldom, so that all of them together do not ask more: the passes
+  -- between two looks by the number of services.
+  for count, between in pairs { [4] = 4, [20] = 20, [40] = 80, [60] = 100 } do
+    it(("of %d services without attributes of their own each is asked for some every %d passes")
+      :format(count, between), function()
+        local large = world()
+        for number = 1, count - 4 do
+          large.services[#large.services + 1] =
+            service("srv-" .. number, "more-" .. number, nil, task("m", 9100 + number))
+          hints.resting["shop.local"]["more-" .. number] = true
+        end
+        endpoint:state(large)
+        passes(1)
+        assert.equal(between - 1, passes(between - 1).GetServiceAttributes) -- those of `green`
+        assert.equal(1 + count - 1, passes(1).GetServiceAttributes)
+      end)
+  end
 
   it("what rests keeps what was read of it, with its age", function()
     passes(2)
@@ -176,19 +174,19 @@ describe("what discovery reads seldom:", function()
       local changed = world()
       changed.services[2].Attributes = { ["/"] = "50" }
       endpoint:state(changed)
-      passes(8)
+      passes(4)
       assert.equal("50", find("blue").attributes["/"])
       assert.equal(2, pass().GetServiceAttributes)
     end)
 
   it("that a service without own attributes cannot be asked for some costs nothing but a warning",
     function()
-      passes(8)
+      passes(4)
       endpoint:faults { { operation = "GetServiceAttributes", match = { ServiceId = "srv-blue" },
         fault = "throttle" } }
       local before = find("blue")
       sched.run(function()
-        snapshot = assert(merge.run(snapshot, cloudmap.read(session, snapshot, given, 1240, hints)))
+        snapshot = assert(merge.run(snapshot, cloudmap.read(session, snapshot, given, 1120, hints)))
       end)
       assert.is_nil(find("blue").stale)
       assert.equal(before.instances, find("blue").instances)
