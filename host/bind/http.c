@@ -1,6 +1,7 @@
 /* host.http: see lua/meta/host/http.lua. */
 #include "bind/events.h"
 
+#include <stdint.h>
 #include <string.h>
 
 enum {
@@ -36,6 +37,37 @@ static void push_failure(lua_State *L, const struct http_response *response) {
   lua_setfield(L, -2, "message");
 }
 
+/* __index of a response: its headers become a table when somebody asks. Most
+   answers say nothing new, and nobody does. */
+static int response_index(lua_State *L) {
+  static const char stored[] = "\1headers";
+  if (lua_type(L, 2) != LUA_TSTRING ||
+      strcmp(lua_tostring(L, 2), "headers") != 0)
+    return 0;
+  lua_pushstring(L, stored);
+  if (lua_rawget(L, 1) != LUA_TSTRING)
+    return 0;
+  struct buf headers = {0};
+  headers.data = (char *)(uintptr_t)lua_tolstring(L, -1, &headers.size);
+  push_headers(L, &headers);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, 1, "headers");
+  lua_pushnil(L);
+  lua_setfield(L, 1, stored);
+  return 1;
+}
+
+static void set_lazy_headers(
+    lua_State *L, const struct http_response *response) {
+  lua_pushlstring(L, response->headers.data, response->headers.size);
+  lua_setfield(L, -2, "\1headers");
+  if (luaL_newmetatable(L, "host.response")) {
+    lua_pushcfunction(L, response_index);
+    lua_setfield(L, -2, "__index");
+  }
+  lua_setmetatable(L, -2);
+}
+
 void bind_set_response(lua_State *L, const struct http_response *response) {
   lua_pushinteger(L, (lua_Integer)response->id);
   lua_setfield(L, -2, "id");
@@ -46,8 +78,7 @@ void bind_set_response(lua_State *L, const struct http_response *response) {
   }
   lua_pushinteger(L, response->status);
   lua_setfield(L, -2, "status");
-  push_headers(L, &response->headers);
-  lua_setfield(L, -2, "headers");
+  set_lazy_headers(L, response);
   lua_pushlstring(L, response->body.data, response->body.size);
   lua_setfield(L, -2, "body");
 }

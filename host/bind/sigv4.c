@@ -131,7 +131,8 @@ static void read_request(lua_State *L, struct sigv4_request *request) {
   static const char *const names[] = {"method", "url", "path", "query",
       "headers", "body", "payload_hash", "region", "service", "time",
       "access_key_id", "secret_access_key", "session_token", "normalize",
-      "double_encode", "unsigned_token", "content_sha256", "details", NULL};
+      "double_encode", "unsigned_token", "content_sha256", "details", "append",
+      NULL};
   luaL_checktype(L, 1, LUA_TTABLE);
   bind_options(L, 1, names);
   request->method = required_text(L, "method");
@@ -150,7 +151,7 @@ static void read_request(lua_State *L, struct sigv4_request *request) {
   request->flags = read_flags(L);
 }
 
-/* Appends {name, value} to the list below the top of the stack. */
+/* Appends {name, value} to the list at the top of the stack. */
 static void push_header(
     lua_State *L, const char *name, const char *value, size_t size) {
   lua_createtable(L, 2, 0);
@@ -163,7 +164,6 @@ static void push_header(
 
 static void push_headers(lua_State *L, const struct sigv4_request *request,
     const struct sigv4_signature *signature) {
-  lua_createtable(L, 4, 0);
   push_header(L, "X-Amz-Date", signature->date, strlen(signature->date));
   if (request->session_token.size > 0)
     push_header(L, "X-Amz-Security-Token", request->session_token.data,
@@ -208,6 +208,10 @@ static int f_sign(lua_State *L) {
     return bind_fail(L, &error);
   }
   lua_createtable(L, 0, 1);
+  if (!bind_option_boolean(L, 1, "append", false))
+    lua_createtable(L, 4, 0);
+  else if (!bind_option_table(L, 1, "headers"))
+    return luaL_error(L, "option 'append': there are no headers to add to");
   push_headers(L, &request, signature);
   lua_setfield(L, -2, "headers");
   if (bind_option_boolean(L, 1, "details", false))

@@ -23,10 +23,12 @@ local sigv4 = {}
 ---@field double_encode? boolean encode the path once more; default true, S3 wants false
 ---@field unsigned_token? boolean the session token is sent but not signed; default false
 ---@field content_sha256? boolean send and sign X-Amz-Content-Sha256; default false, S3 wants true
+---@field append? boolean add to `headers`, which is a list, instead of making another one
 ---@field details? boolean also return how the signature came about; default false
 
 ---@class host.sigv4.Signature
----@field headers {[1]: string, [2]: string}[] to be added to the request, as they are
+---@field headers {[1]: string, [2]: string}[] to be added to the request, as they are; with
+--- `append` the list that was given, with them
 ---@field canonical_request? string with `details`, as are the others
 ---@field string_to_sign? string
 ---@field signature? string hexadecimal

@@ -34,6 +34,8 @@ local STALL_TIMEOUT = 5
 local MAX_ANSWER = 64 * 1024 * 1024
 -- Clocks that differ by less are no reason for a refused signature.
 local SKEW = 4 * 60
+-- Of a call without options, and a service that signs as most do. Nobody changes it.
+local NONE = {}
 
 -- What AWS answers to a key that it does not know, or no longer.
 local unknown_key = { UnrecognizedClientException = true, InvalidClientTokenId = true,
@@ -59,7 +61,8 @@ function client.new(service, context, region, credentials)
     endpoint = address or target.value, options = options, credentials = credentials,
     gate = gate.new(settings.api_concurrency or 8), quota = retry.quota(),
     limiter = rate.new(service.rates, context.monotonic), calls = {}, retries = 0,
-    urls = {}, attempt_headers = {}, user_agent = { "User-Agent", options.user_agent },
+    scratches = {}, urls = {}, attempt_headers = {},
+    user_agent = { "User-Agent", options.user_agent },
   }, client)
 end
 
@@ -100,30 +103,56 @@ function client:attempt_header(attempt, most)
   return header
 end
 
+local function method_of(call) return call.target and call.target.method or "POST" end
+
+function client:most_attempts(call)
+  return call.options.max_attempts or self.options.max_attempts
+end
+
+-- A table to be filled and read before anybody else has the word: the same one each time, since a
+-- pass makes thousands. Who traces requests may keep them, and gets new ones.
+function client:scratch(name)
+  if self.context.is_traced then return {} end
+  local scratch = self.scratches[name]
+  if not scratch then
+    scratch = {}
+    self.scratches[name] = scratch
+  end
+  return scratch
+end
+
+function client:sign(call, url, headers)
+  local held, request = call.held, self:scratch("signing")
+  request.method, request.url, request.headers = method_of(call), url, headers
+  request.body, request.time, request.append = call.body, math.floor(self:now()), true
+  request.region, request.service = self.region, self.service.name
+  request.access_key_id, request.secret_access_key = held.access_key_id, held.secret_access_key
+  request.session_token = held.session_token
+  for name, value in pairs(self.service.signing or NONE) do request[name] = value end
+  local signed, err = sigv4.sign(request)
+  -- No second place that holds a secret.
+  request.secret_access_key, request.session_token = nil, nil
+  return signed, err
+end
+
 -- The headers of a request, or nil and why these keys cannot sign it; that names no secret.
 function client:headers(call, url)
-  local headers = table.move(call.headers, 1, #call.headers, 1, {})
-  headers[#headers + 1] = { "amz-sdk-invocation-id", call.id }
-  headers[#headers + 1] = self:attempt_header(call.attempts + 1, call.max_attempts)
-  local held = call.held
-  if held then
-    local request = {
-      method = call.method, url = url, headers = headers, body = call.body, region = self.region,
-      service = self.service.name, time = math.floor(self:now()),
-      access_key_id = held.access_key_id, secret_access_key = held.secret_access_key,
-      session_token = held.session_token,
-    }
-    for name, value in pairs(self.service.signing or {}) do request[name] = value end
-    local signed, err = sigv4.sign(request)
+  local headers = self:scratch("headers")
+  local count = #call.headers
+  table.move(call.headers, 1, count, 1, headers)
+  headers[count + 1] = { "amz-sdk-invocation-id", call.id }
+  headers[count + 2] = self:attempt_header(call.attempts + 1, self:most_attempts(call))
+  for position = #headers, count + 3, -1 do headers[position] = nil end
+  if call.held then
+    local signed, err = self:sign(call, url, headers)
     if not signed then return nil, err end
-    table.move(signed.headers, 1, #signed.headers, #headers + 1, headers)
   end
   headers[#headers + 1] = self.user_agent
   return headers
 end
 
 local function secrets_of(call)
-  local held, secrets = call.held, { table.unpack(call.secrets or {}) }
+  local held, secrets = call.held, { table.unpack(call.options.secrets or {}) }
   if held then
     secrets[#secrets + 1] = held.secret_access_key
     secrets[#secrets + 1] = held.session_token
@@ -138,21 +167,29 @@ function client:note(call)
     hide_answer = self.service.secret }
 end
 
+function client:request(call, url, headers)
+  local request, options = self:scratch("request"), call.options
+  request.method, request.url, request.headers = method_of(call), url, headers
+  request.body, request.ca_file = call.body, self.options.ca_file
+  request.connect_timeout = options.connect_timeout or CONNECT_TIMEOUT
+  request.timeout, request.stall_timeout = options.timeout or TIMEOUT, STALL_TIMEOUT
+  request.max_body = options.max_body or MAX_ANSWER
+  request.proxy = self.options.http_proxy and url:find("^http:") and self.options.http_proxy or nil
+  return request
+end
+
 function client:send(call, url, headers)
   local service = self.service
   call.signed_skew, call.attempts = self.context.clock.skew, call.attempts + 1
   self.calls[call.operation] = (self.calls[call.operation] or 0) + 1
-  local response, err = self.context.http({
-    method = call.method, url = url, headers = headers, body = call.body,
-    connect_timeout = call.connect_timeout, timeout = call.timeout,
-    stall_timeout = STALL_TIMEOUT, max_body = call.max_body, ca_file = self.options.ca_file,
-    proxy = self.options.http_proxy and url:find("^http:") and self.options.http_proxy or nil,
-  }, self.context.is_traced and self:note(call) or nil)
+  local response, err = self.context.http(self:request(call, url, headers),
+    self.context.is_traced and self:note(call) or nil)
   if not response then return nil, failure.of_transport(call.operation, err) end
   local accepts = service.protocol.accepts
   if response.status == 200 or accepts and accepts[response.status] then
-    local output, problem = service.protocol.read(call.operation, response, call)
-    return output, problem, response.headers
+    local output, detail = service.protocol.read(call.operation, response, call.options.known)
+    if output then return output, detail end
+    return nil, detail, response.headers
   end
   return nil, failure.of_response(call.operation, response, secrets_of(call)), response.headers
 end
@@ -161,7 +198,7 @@ end
 function client:pace(call)
   local wait = self.limiter:take(call.operation)
   if wait == 0 then return true end
-  if call.deadline and self.context.monotonic() + wait >= call.deadline then
+  if call.options.deadline and self.context.monotonic() + wait >= call.options.deadline then
     self.limiter:give_back(call.operation)
     return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
       message = (self.limiter:is_throttled(call.operation) and "AWS has throttled it, and " or "")
@@ -177,8 +214,8 @@ function client:attempt(call)
   local paced, late = self:pace(call)
   if not paced then return nil, late end
   local place <close> = self.gate:enter() -- luacheck: ignore place
-  local url = self:url(self.options.host_prefixes and call.host_prefix or "")
-  if call.path then url = url .. call.path end
+  local url = self:url(self.options.host_prefixes and call.options.host_prefix or "")
+  if call.target then url = url .. call.target.path end
   local headers, err = self:headers(call, url)
   if not headers then
     return nil, failure.new { operation = call.operation, code = "CredentialsError",
@@ -213,13 +250,14 @@ function client:again(problem, headers, call)
   local class = retry.class(problem, self.service.transient)
   if class == "throttle" then self.limiter:throttled(call.operation) end
   if class == "expired" or class == "skew" then return self:corrected(class, headers, call) end
-  if class == "final" or call.attempts >= call.max_attempts then return false end
-  local delay = retry.delay(class, call.retries, self.context.random(),
+  if class == "final" or call.attempts >= self:most_attempts(call) then return false end
+  local delay = retry.delay(class, call.retries or 0, self.context.random(),
     headers and headers["x-amz-retry-after"])
-  if call.deadline and self.context.monotonic() + delay >= call.deadline then return false end
+  local deadline = call.options.deadline
+  if deadline and self.context.monotonic() + delay >= deadline then return false end
   call.cost = self.quota:take(class)
   if not call.cost then return false end
-  call.retries, self.retries = call.retries + 1, self.retries + 1
+  call.retries, self.retries = (call.retries or 0) + 1, self.retries + 1
   self.context.sleep(delay)
   return true
 end
@@ -267,7 +305,7 @@ end
 
 function client:run(call)
   while true do
-    if call.deadline and self.context.monotonic() >= call.deadline then
+    if call.options.deadline and self.context.monotonic() >= call.options.deadline then
       return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
         message = "no time left in this pass", attempts = call.attempts }
     end
@@ -277,7 +315,7 @@ function client:run(call)
     if output then
       self.quota:give(call.cost)
       self.limiter:succeeded(call.operation)
-      return output, call.fingerprint
+      return output, problem
     end
     problem.attempts = call.attempts
     if not self:again(problem, headers, call) then return self:give_up(problem, call) end
@@ -302,19 +340,13 @@ end
 ---@return table? output
 ---@return Failure|string|nil problem  or the answer's fingerprint, where one was asked for
 function client:call(operation, input, options)
-  options = options or {}
+  options = options or NONE
   local body, headers, target = self.service.protocol.write(operation, input)
   if not headers or type(headers) == "string" then
     return nil, failure.new { operation = operation, code = "UnusableInput", message = headers }
   end
-  target = target or {}
-  return self:run { operation = operation, body = body, headers = headers,
-    method = target.method or "POST", path = target.path,
-    host_prefix = options.host_prefix, deadline = options.deadline, attempts = 0, retries = 0,
-    max_attempts = options.max_attempts or self.options.max_attempts,
-    connect_timeout = options.connect_timeout or CONNECT_TIMEOUT,
-    timeout = options.timeout or TIMEOUT, max_body = options.max_body or MAX_ANSWER,
-    known = options.known, secrets = options.secrets, id = invocation_id(self.context.random) }
+  return self:run { operation = operation, body = body, headers = headers, target = target,
+    options = options, attempts = 0, id = invocation_id(self.context.random) }
 end
 
 return client

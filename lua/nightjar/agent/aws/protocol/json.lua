@@ -17,8 +17,9 @@ protocol.KNOWN = {}
 ---@field write fun(operation: string, input: table): string?, table|string, table?  body, headers,
 ---  and {method, path} where it is no POST to the endpoint itself; or nil and why the input cannot
 ---  be sent
----@field read fun(operation: string, response: table, call: table?): table?, Failure?  see
----  `CallOptions.known` about `call`
+---@field read fun(operation: string, response: table, known: string|false|nil): table?, any  what
+---  the answer says, and its fingerprint where `known` is given (see CallOptions); or nil and a
+---  Failure
 ---@field accepts table<integer, true>?  statuses beside 200 that `read` reads
 
 --- The protocol for a service whose operations are named `PREFIX.Operation`.
@@ -44,18 +45,12 @@ function protocol.new(prefix)
     return body, headers_of(operation)
   end
 
-  -- Whether the answer says what is known already; what it says is noted in the call.
-  local function is_known(response, call)
-    if not call or call.known == nil then return false end
-    call.fingerprint = json.fingerprint(response.body, LIMITS)
-    return call.fingerprint ~= nil and call.fingerprint == call.known
-  end
-
   -- What a 200 holds, or why it cannot be used: a proxy's page, or half of an answer.
-  function self.read(operation, response, call)
-    if is_known(response, call) then return protocol.KNOWN end
+  function self.read(operation, response, known)
+    local fingerprint = known ~= nil and json.fingerprint(response.body, LIMITS) or nil
+    if fingerprint and fingerprint == known then return protocol.KNOWN, fingerprint end
     local output, err = json.decode(response.body, LIMITS)
-    if type(output) == "table" and not json.is_array(output) then return output end
+    if type(output) == "table" and not json.is_array(output) then return output, fingerprint end
     return nil, failure.new { operation = operation, status = response.status,
       code = "UnreadableResponse", message = err or "expected a JSON object",
       request_id = response.headers["x-amzn-requestid"] }
