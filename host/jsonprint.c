@@ -29,7 +29,8 @@ static struct jsonprint finish(uint64_t hash, uint64_t size, char kind) {
 }
 
 static void skip_blanks(struct walk *walk) {
-  while (walk->at < walk->end && strchr(" \t\r\n", *walk->at) != NULL)
+  while (walk->at < walk->end && (*walk->at == ' ' || *walk->at == '\n' ||
+                                     *walk->at == '\r' || *walk->at == '\t'))
     walk->at++;
 }
 

@@ -37,13 +37,13 @@ static size_t on_header(char *data, size_t one, size_t size, void *context) {
 }
 
 static int add_lower(struct buf *buf, const char *text, struct error *error) {
-  for (; *text != '\0'; text++) {
-    bool upper = *text >= 'A' && *text <= 'Z';
-    char byte = (char)(upper ? *text - 'A' + 'a' : *text);
-    if (buf_add_byte(buf, byte, error) != 0)
-      return -1;
-  }
-  return buf_add_byte(buf, '\0', error);
+  size_t from = buf->size;
+  if (buf_add(buf, text, strlen(text) + 1, error) != 0)
+    return -1;
+  for (char *at = buf->data + from; *at != '\0'; at++)
+    if (*at >= 'A' && *at <= 'Z')
+      *at = (char)(*at - 'A' + 'a');
+  return 0;
 }
 
 static int add_value(
@@ -327,9 +327,11 @@ struct transfer *transfer_new(
     error_errno(error, "cannot request", request->url, ENOMEM);
     return NULL;
   }
-  snprintf(transfer->method, sizeof transfer->method, "%s", request->method);
-  snprintf(transfer->url, sizeof transfer->url, "%.*s",
-      (int)strcspn(request->url, "?#"), request->url);
+  strncat(transfer->method, request->method, sizeof transfer->method - 1);
+  size_t shown = strcspn(request->url, "?#");
+  if (shown >= sizeof transfer->url)
+    shown = sizeof transfer->url - 1;
+  memcpy(transfer->url, request->url, shown);
   buf_init(&transfer->response.body, request->max_body);
   buf_init(&transfer->response.headers, (size_t)HTTP_HEADERS * 2);
   transfer->easy = easy != NULL ? easy : curl_easy_init();

@@ -76,11 +76,14 @@ end
 
 function client:now() return self.context.now() + self.context.clock.skew end
 
+-- 48 bits of each dice in [0, 1): a double has room for them.
+local MOST = 1 << 48
+
 -- An id for all tries of one call, as the SDKs send it: a version 4 UUID (RFC 9562).
 local function invocation_id(random)
-  local function bits(count) return math.floor(random() * (1 << count)) & ((1 << count) - 1) end
-  return ("%08x-%04x-4%03x-%x%03x-%012x"):format(bits(32), bits(16), bits(12), bits(2) | 8,
-    bits(12), bits(48))
+  local a, b, c = random() * MOST // 1 | 0, random() * MOST // 1 | 0, random() * MOST // 1 | 0
+  return ("%08x-%04x-4%03x-%x%03x-%012x"):format(a >> 16, a & 0xffff, b & 0xfff, 8 | b >> 12 & 3,
+    b >> 14 & 0xfff, c)
 end
 
 -- The endpoint with a host prefix, "" for none.

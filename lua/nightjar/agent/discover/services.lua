@@ -146,12 +146,15 @@ end
 
 local function is_fresh(before) return before ~= nil and not before.stale end
 
--- Whether no listener shows this service, nor one of the fleet that this agent reads for, and it
--- was read not long ago.
-local function rests(pass, identity, service)
-  if pass.complete[identity.namespace.id] then return false end
+-- Whether no listener shows this service, nor one of the fleet that this agent reads for.
+local function is_unseen(pass, identity, service)
   local resting = pass.resting[identity.namespace.name]
-  return resting and resting[service.name] and is_fresh(pass.before[service.id])
+  return resting and resting[service.name] and not pass.complete[identity.namespace.id]
+end
+
+-- Whether it is so, and the service was read not long ago.
+local function rests(pass, identity, service)
+  return is_unseen(pass, identity, service) and is_fresh(pass.before[service.id])
     and not pass.session.seldom:due("service", service.id)
 end
 
@@ -181,7 +184,9 @@ local function read_service(pass, identity, service)
     identity.namespace.http_name, service.name, shared_by(identity), pass.options,
     known)
   if not instances then return failed(pass, identity, service, detail) end
-  pass.session.seldom:done("service", service.id, pass.times.list)
+  if is_unseen(pass, identity, service) then
+    pass.session.seldom:done("service", service.id, pass.times.list)
+  end
   if instances == api.KNOWN then
     return reading_of(service, { same = true, fingerprint = detail })
   end

@@ -171,7 +171,7 @@ aws_secret_access_key = %s
     end)
 
     it("does not come about with another session token, and the message says which", function()
-      local wrong = { id = caller.id, token = "x" .. caller.token:sub(2), secret = caller.secret }
+      local wrong = { id = caller.id, token = another(caller.token), secret = caller.secret }
       local message = refused(profiles(wrong), "AssumeRole: 403 InvalidClientTokenId: "
         .. "AWS does not know the access key or session token (profile base)")
       assert_secret(message, wrong)
