@@ -209,7 +209,7 @@ static int f_fingerprint(lua_State *L) {
 
 static int f_encode(lua_State *L) {
   static const char *const options[] = {
-      "indent", "max_depth", "max_bytes", NULL};
+      "indent", "max_depth", "max_bytes", "line_end", NULL};
   luaL_checkany(L, 1);
   bind_options(L, 2, options);
   struct json_encoding encoding = {
@@ -219,11 +219,13 @@ static int f_encode(lua_State *L) {
   };
   lua_Integer max_bytes =
       bind_option_integer(L, 2, "max_bytes", DEFAULT_BYTES, 0, MOST_BYTES);
+  bool line_end = bind_option_boolean(L, 2, "line_end", false);
 
   struct error error;
   struct buf *out = bind_buf(L, (size_t)max_bytes);
   lua_pushvalue(L, 1);
-  if (json_encode(L, &encoding, out, &error) != 0) {
+  if (json_encode(L, &encoding, out, &error) != 0 ||
+      (line_end && buf_add_byte(out, '\n', &error) != 0)) {
     bind_buf_done(out);
     return bind_fail(L, &error);
   }

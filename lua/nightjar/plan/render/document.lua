@@ -8,7 +8,7 @@ local document = {}
 
 -- Documents are as large as the process's memory lets them be; only their depth is bounded.
 local LIMITS <const> = { max_depth = 64, max_bytes = 1 << 30, max_nodes = 1 << 30 }
-local ENCODING <const> = { indent = 2, max_bytes = 1 << 30 }
+local ENCODING <const> = { indent = 2, max_bytes = 1 << 30, line_end = true }
 
 --- The format that a target's name promises.
 ---@param target string
@@ -43,7 +43,7 @@ function document.encode(value)
   if not text then
     return nil, err
   end
-  return text .. "\n"
+  return text
 end
 
 -- A set without a version gets a hash of its content. YAML gets a line of its own at the end, so
