@@ -219,6 +219,7 @@ static int run(const struct options *options, struct buf *request,
     struct sandbox_layers *layers) {
   static const struct state_module modules[] = {
       {"host.json", luaopen_host_json},
+      {"host.shape", luaopen_host_shape},
       {"host.yaml", luaopen_host_yaml},
       {NULL, NULL},
   };

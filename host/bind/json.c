@@ -251,14 +251,18 @@ static int f_is_array(lua_State *L) {
 }
 
 /* FNV-1a, 64 bits (draft-eastlake-fnv): offset basis and prime from there. */
-static int f_hash(lua_State *L) {
-  size_t size;
-  const char *text = luaL_checklstring(L, 1, &size);
+void json_hash(const char *text, size_t size, char digits[17]) {
   uint64_t hash = 0xcbf29ce484222325;
   for (size_t i = 0; i < size; i++)
     hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3;
+  snprintf(digits, 17, "%016llx", (unsigned long long)hash);
+}
+
+static int f_hash(lua_State *L) {
+  size_t size;
+  const char *text = luaL_checklstring(L, 1, &size);
   char digits[17];
-  snprintf(digits, sizeof digits, "%016llx", (unsigned long long)hash);
+  json_hash(text, size, digits);
   lua_pushlstring(L, digits, 16);
   return 1;
 }

@@ -80,18 +80,18 @@ void state_free(struct lua_State *state);
 /*
  * require(module).function(arguments...), protected. Returns 0 and the first
  * result (nil, an integer, a text or a list, whose length is in `integer`;
- * anything else is an error), or -1 and in `result` a text: the error message and a traceback. The message is cut at
- * 4 KiB and has its control characters escaped; an error value that is no
- * string is named by its type and never given to __tostring.
- * A text stays valid until the next call or state_free().
+ * anything else is an error), or -1 and in `result` a text: the error message
+ * and a traceback. The message is cut at 4 KiB and has its control characters
+ * escaped; an error value that is no string is named by its type and never
+ * given to __tostring. A text stays valid until the next call or state_free().
  */
 int state_call(struct lua_State *state, const char *module,
     const char *function, const struct state_value *arguments, int count,
     struct state_value *result);
 
 /*
- * The text at `index` (from 1) of the list that the call before returned; false
- * when none stands there. It stays valid as long as the list.
+ * The text at `index` (from 1) of the list that the call before returned;
+ * false when none stands there. It stays valid as long as the list.
  */
 bool state_item(
     struct lua_State *state, long long index, struct state_value *item);
