@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,6 +216,17 @@ static int call_plan(struct lua_State *state, struct buf *request,
   return 0;
 }
 
+/*
+ * Large pieces, the text of a file say, go back to the system when they are
+ * freed, and grow by moving pages: by default each one that is freed lets the
+ * next of its size stay, and parts the heap (mallopt(3), M_MMAP_THRESHOLD).
+ */
+static void keep_little(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+#endif
+}
+
 static int run(const struct options *options, struct buf *request,
     struct sandbox_layers *layers) {
   static const struct state_module modules[] = {
@@ -263,6 +275,7 @@ int main(int argc, char **argv) {
   struct error error;
   struct options options;
   struct sandbox_layers layers = {.count = 0};
+  keep_little();
   if (harden_process(true, &error) == 0)
     sandbox_add_layer(&layers, "hardened");
   if (read_options(argc, argv, &options) != 0)

@@ -15,6 +15,8 @@ local main = {}
 -- As large as the process's memory lets it be.
 local ANSWER <const> = { max_bytes = 1 << 30 }
 
+local WORTH_COLLECTING <const> = 8192 -- KiB
+
 local function any() end
 
 local function object(value)
@@ -92,6 +94,19 @@ local function stages(plan_only)
   return list
 end
 
+-- What stands in a field, for those who are the last to need it.
+local function take(record, field)
+  local value = record[field]
+  record[field] = nil
+  return value
+end
+
+-- Each stage leaves behind what it was given. Left to itself the collector would come when the
+-- memory has doubled; a small mesh never gets there.
+local function tidy()
+  if collectgarbage("count") > WORTH_COLLECTING then collectgarbage() end
+end
+
 -- The plan as text, so that its tables, the largest part of the memory, are garbage from here on.
 local function write_plan(made)
   local plan = made.policy
@@ -106,16 +121,17 @@ local function make_plan(request, collected, position)
     copies = request.copies or {}, position = position, warnings = collected,
   }
   local made = {}
-  local snapshot = request.snapshot
-  -- The pipeline is the last to need them, and they may be large.
-  request.snapshot, request.previous, request.policies = nil, nil, nil
+  request.previous, request.policies = nil, nil
   local list = stages(request.plan_only)
   local last_stage = list[#list].name
-  local last, err, stage = cycle.run(list, snapshot, context, function(name, output)
-    made[name] = output
+  -- A local variable would keep the snapshot to the end.
+  local last, err, stage = cycle.run(list, take(request, "snapshot"), context, function(name, output)
+    -- Not the model: the policies may have made the plan of its very tables.
+    if name == "policy" or name == "render" then made[name] = output end
     if name == "policy" then context.policies, context.previous = nil, nil end
     -- The view is made of the plan, and the files of the view.
     if name == "view" or name == "policy" and name == last_stage then write_plan(made) end
+    tidy()
     turn.begin(position)
   end)
   if not last then return failure(stage, err) end
