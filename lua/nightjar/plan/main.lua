@@ -4,6 +4,7 @@
 local cycle = require("nightjar.cycle")
 local examples = require("nightjar.plan.examples")
 local json = require("host.json")
+local memory = require("nightjar.plan.memory")
 local schema = require("nightjar.plan.schema")
 local seconds = require("nightjar.plan.seconds")
 local text = require("nightjar.text")
@@ -14,8 +15,6 @@ local main = {}
 
 -- As large as the process's memory lets it be.
 local ANSWER <const> = { max_bytes = 1 << 30 }
-
-local WORTH_COLLECTING <const> = 8192 -- KiB
 
 local function any() end
 
@@ -101,12 +100,6 @@ local function take(record, field)
   return value
 end
 
--- Each stage leaves behind what it was given. Left to itself the collector would come when the
--- memory has doubled; a small mesh never gets there.
-local function tidy()
-  if collectgarbage("count") > WORTH_COLLECTING then collectgarbage() end
-end
-
 -- The plan as text, so that its tables, the largest part of the memory, are garbage from here on.
 local function write_plan(made)
   local plan = made.policy
@@ -131,7 +124,7 @@ local function make_plan(request, collected, position)
     if name == "policy" then context.policies, context.previous = nil, nil end
     -- The view is made of the plan, and the files of the view.
     if name == "view" or name == "policy" and name == last_stage then write_plan(made) end
-    tidy()
+    memory.tidy(position) -- each stage leaves behind what it was given
     turn.begin(position)
   end)
   if not last then return failure(stage, err) end
@@ -196,7 +189,7 @@ end
 
 ---Answers one request.
 ---@param request_text string JSON
----@param position? table { begin, file, line }, see turn.lua; the renderer keeps file and line up
+---@param position? table { begin, trim, file, line }, see turn.lua; `trim` gives free memory back; the renderer keeps file and line up
 ---       to date, for the limits' messages
 ---@param layers? string[] the layers of the sandbox that are in force
 ---@return string[] pieces of the response, JSON when they are put together: as a whole it would
