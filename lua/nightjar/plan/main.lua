@@ -124,7 +124,7 @@ local function make_plan(request, collected, position)
     if name == "policy" then context.policies, context.previous = nil, nil end
     -- The view is made of the plan, and the files of the view.
     if name == "view" or name == "policy" and name == last_stage then write_plan(made) end
-    memory.tidy(position) -- each stage leaves behind what it was given
+    if name ~= "policy" then memory.tidy(position) end -- gone: the snapshot, the plan, the view
     turn.begin(position)
   end)
   if not last then return failure(stage, err) end
