@@ -297,9 +297,11 @@ describe("yaml.set_to_json", function()
     "resources: []",
     "resources:\n  []\n",
     "{resources: [{}, {}]}",
-    "resources:\n- name: b\n  a: [1, 2.5, -0.0, 1e300, 0x1F, ~, true, yes, '1', \"2\"]\n  \"@type\": t\n",
+    "resources:\n- name: b\n  a: [1, 2.5, -0.0, 1e300, 0x1F, ~, true, yes, '1', \"2\"]\n"
+      .. "  \"@type\": t\n",
     "z: 1\nresources:\n- {z: {y: {}, x: []}, a: [[], [[1]]]}\na: 2\nversion: 3\nw: 4\n",
-    "resources:\n- name: \"a\\0\\n\\t\\e\\\\ \\\"q\\\" é \\u2028\"\n- cluster_name: |\n    x\n     y\n",
+    "resources:\n- name: \"a\\0\\n\\t\\e\\\\ \\\"q\\\" é \\u2028\"\n"
+      .. "- cluster_name: |\n    x\n     y\n",
     "resources:\n- b: 1\n  \"b \": 2\n  ba: 3\n  a: 4\n  B: 5\n  é: 6\n  \"\": 7\n",
     "--- # comment\nresources:\n- name: x # y\n...\n",
     "resources:\n- a: null\n  name: a\n  n: 9223372036854775807\n  m: 99999999999999999999\n",

@@ -124,7 +124,8 @@ local function make_plan(request, collected, position)
     if name == "policy" then context.policies, context.previous = nil, nil end
     -- The view is made of the plan, and the files of the view.
     if name == "view" or name == "policy" and name == last_stage then write_plan(made) end
-    if name ~= "policy" then memory.tidy(position) end -- gone: the snapshot, the plan, the view
+    -- Gone by now: the snapshot, the plan, the view.
+    if name ~= "policy" then memory.tidy(position) end
     turn.begin(position)
   end)
   if not last then return failure(stage, err) end
@@ -166,11 +167,11 @@ end
 local function pieces_of(response, plan)
   local pieces = { '{"files":[' }
   for i, file in ipairs(response.files) do
-    local text, err = json.encode(file, ANSWER)
-    if not text then return nil, err end
+    local piece, err = json.encode(file, ANSWER)
+    if not piece then return nil, err end
     file.content = nil
     if i > 1 then pieces[#pieces + 1] = "," end
-    pieces[#pieces + 1] = text
+    pieces[#pieces + 1] = piece
   end
   pieces[#pieces + 1] = "]," .. members({ has_shadow = response.has_shadow,
     layers = response.layers, ok = true }) .. ',"plan":'
@@ -183,21 +184,22 @@ end
 -- One piece, unless there are files, or a plan written before.
 local function write(response, plan)
   if plan then return pieces_of(response, plan) end
-  local text, err = json.encode(response, ANSWER)
-  return text and { text }, err
+  local whole, err = json.encode(response, ANSWER)
+  return whole and { whole }, err
 end
 
 ---Answers one request.
 ---@param request_text string JSON
----@param position? table { begin, trim, file, line }, see turn.lua; `trim` gives free memory back; the renderer keeps file and line up
----       to date, for the limits' messages
+---@param position? table { begin, trim, file, line }, see turn.lua; `trim` gives free memory back;
+---       the renderer keeps file and line up to date, for the limits' messages
 ---@param layers? string[] the layers of the sandbox that are in force
 ---@return string[] pieces of the response, JSON when they are put together: as a whole it would
 ---  stand in the memory beside them
 function main.answer(request_text, position, layers)
   local collected = warnings.new()
   local request, err = read_request(request_text)
-  request_text = nil -- luacheck: ignore, it may be the largest string of all
+  -- It may be the largest string of all.
+  request_text = nil -- luacheck: ignore 311
   local response, plan
   if request then
     response, plan = respond(request, collected, position or {})

@@ -93,7 +93,7 @@ end
 local quick = setmetatable({}, { __mode = "k" })
 
 -- Gives a shape its twin; without `options` it has none.
-local function twin(shape, kind, options)
+local function with_twin(shape, kind, options)
   quick[shape] = options and host_shape.new(kind, options)
   return shape
 end
@@ -113,7 +113,7 @@ end
 ---Any string of at most `limit` bytes that is valid UTF-8.
 function schema.string(limit)
   local what = ("text of at most %d bytes in UTF-8"):format(limit)
-  return twin(function(value)
+  return with_twin(function(value)
     if type(value) == "string" and #value <= limit
       and (not find(value, "[\128-\255]") or utf8.len(value)) then
       return
@@ -125,7 +125,7 @@ end
 ---Text for people or files: not empty, one line, no control characters.
 function schema.name(limit)
   local what = ("a name of 1 to %d bytes without control characters"):format(limit)
-  return twin(function(value)
+  return with_twin(function(value)
     if type(value) == "string" and value ~= "" and #value <= limit
       and not find(value, "[%c\128-\255]") then
       return
@@ -137,7 +137,7 @@ end
 function schema.boolean(value)
   if type(value) ~= "boolean" then return expected("true or false", value) end
 end
-twin(schema.boolean, "boolean", {})
+with_twin(schema.boolean, "boolean", {})
 
 function schema.func(value)
   if type(value) ~= "function" then return expected("a function", value) end
@@ -146,7 +146,7 @@ end
 ---An integer in a range. `90.0` is none: what divides must say how it rounds.
 function schema.integer(min, max)
   local what = ("integer %d..%d"):format(min, max)
-  return twin(function(value)
+  return with_twin(function(value)
     if math_type(value) == "integer" and value >= min and value <= max then return end
     local place, message = expected(what, value)
     if math_type(value) == "float" then message = message .. " (math.floor makes an integer)" end
@@ -159,7 +159,7 @@ function schema.one_of(words)
   local known = {}
   for _, word in ipairs(words) do known[word] = true end
   local what = '"' .. table.concat(words, '" or "') .. '"'
-  return twin(function(value)
+  return with_twin(function(value)
     if type(value) == "string" and known[value] then return end
     local place, message = expected(what, value)
     if type(value) == "string" then message = message .. nearest.hint(value, words) end
