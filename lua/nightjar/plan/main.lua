@@ -117,8 +117,7 @@ local function make_plan(request, collected, position)
   request.previous, request.policies = nil, nil
   local list = stages(request.plan_only)
   local last_stage = list[#list].name
-  -- A local variable would keep the snapshot to the end.
-  local last, err, stage = cycle.run(list, take(request, "snapshot"), context, function(name, output)
+  local function observe(name, output)
     -- Not the model: the policies may have made the plan of its very tables.
     if name == "policy" or name == "render" then made[name] = output end
     if name == "policy" then context.policies, context.previous = nil, nil end
@@ -127,7 +126,9 @@ local function make_plan(request, collected, position)
     -- Gone by now: the snapshot, the plan, the view.
     if name ~= "policy" then memory.tidy(position) end
     turn.begin(position)
-  end)
+  end
+  -- A local variable would keep the snapshot to the end.
+  local last, err, stage = cycle.run(list, take(request, "snapshot"), context, observe)
   if not last then return failure(stage, err) end
   if not made.plan then return unwritable(made.plan_error) end
   return { ok = true, files = made.render or {}, has_shadow = context.has_shadow,
