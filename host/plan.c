@@ -207,8 +207,8 @@ static int call_plan(struct lua_State *state, struct buf *request,
   };
   struct state_value result;
   static const char wrong[] = "nightjar.plan.main.answer returned no texts";
-  if (state_call(state, "nightjar.plan.main", "answer", arguments, 3,
-          &result) != 0)
+  if (state_call(
+          state, "nightjar.plan.main", "answer", arguments, 3, &result) != 0)
     return internal_error(result.text, result.size);
   if (result.kind != STATE_LIST)
     return internal_error(wrong, sizeof wrong - 1);
