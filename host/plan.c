@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,28 +191,47 @@ static int read_request(struct buf *request, struct error *error) {
   }
 }
 
-static int call_plan(struct lua_State *state, const struct buf *request,
+/* Nothing is written before all of it is made. */
+static void answer_all(struct lua_State *state, long long count) {
+  struct state_value piece;
+  for (long long i = 1; i <= count && state_item(state, i, &piece); i++)
+    answer(piece.text, piece.size);
+}
+
+static int call_plan(struct lua_State *state, struct buf *request,
     const struct sandbox_layers *layers) {
   struct state_value arguments[] = {
-      state_text(request->data, request->size),
+      state_buf(request),
       state_registry(budget_position()),
       state_list(layers->names),
   };
   struct state_value result;
-  static const char wrong[] = "nightjar.plan.main.run returned no text";
-  if (state_call(state, "nightjar.plan.main", "run", arguments, 3, &result) !=
-      0)
+  static const char wrong[] = "nightjar.plan.main.answer returned no texts";
+  if (state_call(
+          state, "nightjar.plan.main", "answer", arguments, 3, &result) != 0)
     return internal_error(result.text, result.size);
-  if (result.kind != STATE_TEXT)
+  if (result.kind != STATE_LIST)
     return internal_error(wrong, sizeof wrong - 1);
-  answer(result.text, result.size);
+  answer_all(state, result.integer);
   return 0;
 }
 
-static int run(const struct options *options, const struct buf *request,
+/*
+ * Large pieces, the text of a file say, go back to the system when they are
+ * freed, and grow by moving pages: by default each one that is freed lets the
+ * next of its size stay, and parts the heap (mallopt(3), M_MMAP_THRESHOLD).
+ */
+static void keep_little(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+#endif
+}
+
+static int run(const struct options *options, struct buf *request,
     struct sandbox_layers *layers) {
   static const struct state_module modules[] = {
       {"host.json", luaopen_host_json},
+      {"host.shape", luaopen_host_shape},
       {"host.yaml", luaopen_host_yaml},
       {NULL, NULL},
   };
@@ -255,6 +275,7 @@ int main(int argc, char **argv) {
   struct error error;
   struct options options;
   struct sandbox_layers layers = {.count = 0};
+  keep_little();
   if (harden_process(true, &error) == 0)
     sandbox_add_layer(&layers, "hardened");
   if (read_options(argc, argv, &options) != 0)

@@ -194,7 +194,8 @@ bool bind_is_null(lua_State *L, int index) {
 static const char array_type[] = "host.array";
 
 void bind_mark_array(lua_State *L) {
-  if (luaL_getmetatable(L, array_type) == LUA_TNIL) {
+  /* By its address: each list of a document comes by here. */
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, array_type) == LUA_TNIL) {
     lua_pop(L, 1);
     lua_createtable(L, 0, 2);
     lua_pushstring(L, array_type);
@@ -203,7 +204,7 @@ void bind_mark_array(lua_State *L) {
     lua_pushstring(L, array_type);
     lua_setfield(L, -2, "__metatable");
     lua_pushvalue(L, -1);
-    lua_setfield(L, LUA_REGISTRYINDEX, array_type);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, array_type);
   }
   lua_setmetatable(L, -2);
 }
@@ -211,7 +212,7 @@ void bind_mark_array(lua_State *L) {
 bool bind_is_marked(lua_State *L, int index) {
   if (!lua_getmetatable(L, index))
     return false;
-  luaL_getmetatable(L, array_type);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, array_type);
   bool marked = lua_rawequal(L, -1, -2);
   lua_pop(L, 2);
   return marked;

@@ -3,6 +3,7 @@
 #include "bind/bind.h"
 #include "fd.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,8 +207,19 @@ static int begin_turn(lua_State *L) {
   return 0;
 }
 
+/* What was freed goes back to the system, small pieces too. */
+static int trim(lua_State *L) {
+  (void)L;
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+  return 0;
+}
+
 static int make_position(lua_State *L) {
   lua_newtable(L);
+  lua_pushcfunction(L, trim);
+  lua_setfield(L, -2, "trim");
   lua_pushcfunction(L, begin_turn);
   lua_setfield(L, -2, "begin");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &position_key);

@@ -17,8 +17,9 @@
  * line on `output`, "FILE:LINE: used more than N instructions" or
  * "FILE:LINE: needs more than N MiB". FILE:LINE is that of the innermost
  * function of a policy (chunk name "@policies/..."); else what the position
- * table says, {file = "templates/x", line = 3, begin = a function}, whose file
- * and line a renderer keeps up to date; else that of the innermost Lua
+ * table says, {file = "templates/x", line = 3, begin = a function, trim = one
+ * that gives free memory back to the system}, whose file and line a renderer
+ * keeps up to date; else that of the innermost Lua
  * function.
  *
  * Memory: a refused request makes Lua collect garbage and ask for the same

@@ -209,7 +209,7 @@ static int f_fingerprint(lua_State *L) {
 
 static int f_encode(lua_State *L) {
   static const char *const options[] = {
-      "indent", "max_depth", "max_bytes", NULL};
+      "indent", "max_depth", "max_bytes", "line_end", NULL};
   luaL_checkany(L, 1);
   bind_options(L, 2, options);
   struct json_encoding encoding = {
@@ -219,11 +219,13 @@ static int f_encode(lua_State *L) {
   };
   lua_Integer max_bytes =
       bind_option_integer(L, 2, "max_bytes", DEFAULT_BYTES, 0, MOST_BYTES);
+  bool line_end = bind_option_boolean(L, 2, "line_end", false);
 
   struct error error;
   struct buf *out = bind_buf(L, (size_t)max_bytes);
   lua_pushvalue(L, 1);
-  if (json_encode(L, &encoding, out, &error) != 0) {
+  if (json_encode(L, &encoding, out, &error) != 0 ||
+      (line_end && buf_add_byte(out, '\n', &error) != 0)) {
     bind_buf_done(out);
     return bind_fail(L, &error);
   }
@@ -249,14 +251,18 @@ static int f_is_array(lua_State *L) {
 }
 
 /* FNV-1a, 64 bits (draft-eastlake-fnv): offset basis and prime from there. */
-static int f_hash(lua_State *L) {
-  size_t size;
-  const char *text = luaL_checklstring(L, 1, &size);
+void json_hash(const char *text, size_t size, char digits[17]) {
   uint64_t hash = 0xcbf29ce484222325;
   for (size_t i = 0; i < size; i++)
     hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3;
+  snprintf(digits, 17, "%016llx", (unsigned long long)hash);
+}
+
+static int f_hash(lua_State *L) {
+  size_t size;
+  const char *text = luaL_checklstring(L, 1, &size);
   char digits[17];
-  snprintf(digits, sizeof digits, "%016llx", (unsigned long long)hash);
+  json_hash(text, size, digits);
   lua_pushlstring(L, digits, 16);
   return 1;
 }

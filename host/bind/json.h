@@ -26,4 +26,7 @@ int json_encode(lua_State *L, const struct json_encoding *encoding,
  * empty and has no other key? */
 bool json_is_array(lua_State *L, int index);
 
+/* What host.json.hash gives: 16 digits and a NUL. */
+void json_hash(const char *text, size_t size, char digits[17]);
+
 #endif

@@ -1,11 +1,10 @@
 #include "bind/json.h"
 
 #include "bind/bind.h"
+#include "jsonwrite.h"
 #include "keypath.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* A key of an object; the table that is being written keeps its text. */
@@ -70,86 +69,28 @@ static int add(struct encoder *e, const char *data, size_t size) {
 }
 
 static int add_line(struct encoder *e) {
-  static const char blanks[] = "                ";
   if (e->encoding->indent == 0)
     return 0;
-  if (add(e, "\n", 1) != 0)
-    return -1;
-  for (int i = 0; i < e->depth; i++)
-    if (add(e, blanks, (size_t)e->encoding->indent) != 0)
-      return -1;
-  return 0;
-}
-
-static int add_escape(struct encoder *e, unsigned char byte) {
-  static const char plain[] = "\"\\\b\f\n\r\t";
-  static const char letters[] = "\"\\bfnrt";
-  char text[8];
-  const char *hit = byte != '\0' ? strchr(plain, byte) : NULL;
-  if (hit != NULL)
-    snprintf(text, sizeof text, "\\%c", letters[hit - plain]);
-  else
-    snprintf(text, sizeof text, "\\u%04x", byte);
-  return add(e, text, strlen(text));
+  size_t blanks = (size_t)e->depth * (size_t)e->encoding->indent;
+  return jsonwrite_line(e->out, blanks, e->error);
 }
 
 static int write_string(struct encoder *e, const char *text, size_t size,
     const struct keypath *path) {
-  size_t start = 0, at = 0;
-  if (add(e, "\"", 1) != 0)
+  size_t bad;
+  if (jsonwrite_string(e->out, text, size, &bad, e->error) == 0)
+    return 0;
+  if (bad == 0)
     return -1;
-  while (at < size) {
-    unsigned char byte = (unsigned char)text[at];
-    if (byte >= 0x80) {
-      size_t length = utf8_length(text + at, size - at);
-      if (length == 0)
-        return keypath_error(
-            path, e->error, "not valid UTF-8 at byte %zu", at + 1);
-      at += length;
-    } else if (byte >= 0x20 && byte != '"' && byte != '\\') {
-      at++;
-    } else {
-      if (add(e, text + start, at - start) != 0 || add_escape(e, byte) != 0)
-        return -1;
-      start = ++at;
-    }
-  }
-  if (add(e, text + start, at - start) != 0)
-    return -1;
-  return add(e, "\"", 1);
+  return keypath_error(path, e->error, "not valid UTF-8 at byte %zu", bad);
 }
 
-static int write_integer(struct encoder *e, lua_Integer value) {
-  char digits[24];
-  char *at = digits + sizeof digits;
-  lua_Unsigned rest =
-      value < 0 ? 0 - (lua_Unsigned)value : (lua_Unsigned)value;
-  do {
-    *--at = (char)('0' + rest % 10);
-    rest /= 10;
-  } while (rest > 0);
-  if (value < 0)
-    *--at = '-';
-  return add(e, at, (size_t)(digits + sizeof digits - at));
-}
-
-/* The shortest of 15, 16 and 17 digits that reads back as the same number. A
- * whole number is written without a fraction, whatever its type in Lua. */
 static int write_float(
     struct encoder *e, lua_Number value, const struct keypath *path) {
   if (isnan(value) || isinf(value))
     return keypath_error(path, e->error, "JSON has no %s",
         isnan(value) ? "not-a-number" : "infinity");
-  if (value == floor(value) && fabs(value) <= 9007199254740992.0)
-    return write_integer(e, (lua_Integer)value);
-  char text[40];
-  int length = 0;
-  for (int digits = 15; digits <= 17; digits++) {
-    length = snprintf(text, sizeof text, "%.*g", digits, value);
-    if (strtod(text, NULL) == value)
-      break;
-  }
-  return add(e, text, (size_t)length);
+  return jsonwrite_float(e->out, value, e->error);
 }
 
 static int write_array(
@@ -284,8 +225,9 @@ static int write_top(struct encoder *e, const struct keypath *path) {
     text = lua_tolstring(L, -1, &size);
     return write_string(e, text, size, path);
   case LUA_TNUMBER:
-    return lua_isinteger(L, -1) ? write_integer(e, lua_tointeger(L, -1))
-                                : write_float(e, lua_tonumber(L, -1), path);
+    return lua_isinteger(L, -1)
+               ? jsonwrite_integer(e->out, lua_tointeger(L, -1), e->error)
+               : write_float(e, lua_tonumber(L, -1), path);
   case LUA_TBOOLEAN:
     return lua_toboolean(L, -1) ? add(e, "true", 4) : add(e, "false", 5);
   default:

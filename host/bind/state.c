@@ -17,6 +17,10 @@ struct state_value state_text(const char *text, size_t size) {
   return (struct state_value){.kind = STATE_TEXT, .text = text, .size = size};
 }
 
+struct state_value state_buf(struct buf *buf) {
+  return (struct state_value){.kind = STATE_BUF, .buf = buf};
+}
+
 struct state_value state_list(const char *const *list) {
   return (struct state_value){.kind = STATE_LIST, .list = list};
 }
@@ -192,6 +196,19 @@ static int trace(lua_State *L) {
   return 1;
 }
 
+bool state_item(
+    struct lua_State *L, long long index, struct state_value *item) {
+  if (!lua_istable(L, -1))
+    return false;
+  bool is_text = lua_rawgeti(L, -1, index) == LUA_TSTRING;
+  if (is_text) {
+    *item = (struct state_value){.kind = STATE_TEXT};
+    item->text = lua_tolstring(L, -1, &item->size);
+  }
+  lua_pop(L, 1); /* the list keeps it */
+  return is_text;
+}
+
 struct call {
   const char *module;
   const char *function;
@@ -209,6 +226,10 @@ static void push_value(lua_State *L, const struct state_value *value) {
     break;
   case STATE_TEXT:
     lua_pushlstring(L, value->text, value->size);
+    break;
+  case STATE_BUF:
+    lua_pushlstring(L, value->buf->data, value->buf->size);
+    buf_release(value->buf);
     break;
   case STATE_LIST:
     lua_newtable(L);
@@ -236,10 +257,10 @@ static int call_function(lua_State *L) {
   for (int i = 0; i < call->count; i++)
     push_value(L, &call->arguments[i]);
   lua_call(L, call->count, 1);
-  if (!lua_isnil(L, -1) && !lua_isinteger(L, -1) &&
+  if (!lua_isnil(L, -1) && !lua_isinteger(L, -1) && !lua_istable(L, -1) &&
       lua_type(L, -1) != LUA_TSTRING)
     return luaL_error(L,
-        "%s.%s returned a %s, expected a string, an integer "
+        "%s.%s returned a %s, expected a string, a list of them, an integer "
         "or nothing",
         call->module, call->function, luaL_typename(L, -1));
   return 1;
@@ -260,6 +281,9 @@ int state_call(struct lua_State *L, const char *module, const char *function,
     result->text = lua_tolstring(L, -1, &result->size);
   } else if (lua_isinteger(L, -1)) {
     *result = state_integer(lua_tointeger(L, -1));
+  } else if (lua_istable(L, -1)) {
+    result->kind = STATE_LIST;
+    result->integer = (long long)lua_rawlen(L, -1);
   }
   if (status != LUA_OK && result->kind != STATE_TEXT)
     *result = state_text("an error without a message", 26);

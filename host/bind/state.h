@@ -24,6 +24,7 @@
 #ifndef NIGHTJAR_STATE_H
 #define NIGHTJAR_STATE_H
 
+#include "buf.h"
 #include "error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,7 +49,8 @@ enum state_kind {
   STATE_NIL,
   STATE_INTEGER,
   STATE_TEXT,
-  STATE_LIST,    /* strings, as a Lua list; argument only */
+  STATE_BUF,     /* what a buffer holds; argument only */
+  STATE_LIST,    /* strings, as a Lua list; a result: see state_item() */
   STATE_REGISTRY /* what the registry holds under a key; argument only */
 };
 
@@ -57,12 +59,14 @@ struct state_value {
   long long integer;
   const char *text;        /* with a NUL behind it */
   size_t size;             /* bytes of text */
+  struct buf *buf;         /* released as soon as Lua has its text */
   const char *const *list; /* ends with NULL */
   const void *key;         /* lua_rawsetp() key */
 };
 
 struct state_value state_integer(long long integer);
 struct state_value state_text(const char *text, size_t size);
+struct state_value state_buf(struct buf *buf);
 struct state_value state_list(const char *const *list);
 struct state_value state_registry(const void *key);
 
@@ -75,14 +79,21 @@ void state_free(struct lua_State *state);
 
 /*
  * require(module).function(arguments...), protected. Returns 0 and the first
- * result (nil, an integer or a text; anything else is an error), or -1 and in
- * `result` a text: the error message and a traceback. The message is cut at
- * 4 KiB and has its control characters escaped; an error value that is no
- * string is named by its type and never given to __tostring.
- * A text stays valid until the next call or state_free().
+ * result (nil, an integer, a text or a list, whose length is in `integer`;
+ * anything else is an error), or -1 and in `result` a text: the error message
+ * and a traceback. The message is cut at 4 KiB and has its control characters
+ * escaped; an error value that is no string is named by its type and never
+ * given to __tostring. A text stays valid until the next call or state_free().
  */
 int state_call(struct lua_State *state, const char *module,
     const char *function, const struct state_value *arguments, int count,
     struct state_value *result);
+
+/*
+ * The text at `index` (from 1) of the list that the call before returned;
+ * false when none stands there. It stays valid as long as the list.
+ */
+bool state_item(
+    struct lua_State *state, long long index, struct state_value *item);
 
 #endif

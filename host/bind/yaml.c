@@ -2,12 +2,13 @@
  * host.yaml: see lua/meta/host/yaml.lua for what scripts may rely on. libyaml
  * gives events; this file builds one Lua value from those of one document.
  */
+#include "bind/yaml.h"
+
 #include "bind/bind.h"
 #include "yamlscalar.h"
 
 #include <limits.h>
 #include <string.h>
-#include <yaml.h>
 
 enum {
   DEFAULT_DEPTH = 64,
@@ -20,28 +21,39 @@ enum {
 
 static const char source_type[] = "host.yaml.source";
 
-/* libyaml's parser and the event it gave last: what a Lua error must not
- * leak. Zeroed means closed. */
-struct source {
-  bool open;
-  yaml_parser_t parser;
-  yaml_event_t event; /* YAML_NO_EVENT: nothing to delete */
-};
-
-static int source_gc(lua_State *L) {
-  struct source *source = luaL_checkudata(L, 1, source_type);
+void yaml_source_close(struct yaml_source *source) {
   if (source->open) {
     yaml_event_delete(&source->event);
     yaml_parser_delete(&source->parser);
     source->open = false;
   }
+}
+
+static int source_gc(lua_State *L) {
+  yaml_source_close(luaL_checkudata(L, 1, source_type));
   return 0;
+}
+
+void yaml_source_type(lua_State *L) {
+  bind_type(L, source_type, NULL, source_gc);
+}
+
+struct yaml_source *yaml_source_open(
+    lua_State *L, const char *text, size_t size) {
+  struct yaml_source *source = bind_new(L, source_type, sizeof *source);
+  if (yaml_parser_initialize(&source->parser) == 0)
+    return NULL;
+  source->open = true;
+  yaml_parser_set_encoding(&source->parser, YAML_UTF8_ENCODING);
+  yaml_parser_set_input_string(
+      &source->parser, (const unsigned char *)text, size);
+  return source;
 }
 
 /* What is the same for a whole decoding. */
 struct decode {
   lua_State *L;
-  struct source *source;
+  struct yaml_source *source;
   int anchors; /* stack index of the table from names to values */
   lua_Integer depth, max_depth;
   lua_Integer aliases, max_aliases;
@@ -337,18 +349,6 @@ static int build_stream(struct decode *d) {
   return 0;
 }
 
-static struct source *open_source(
-    lua_State *L, const char *text, size_t size) {
-  struct source *source = bind_new(L, source_type, sizeof *source);
-  if (yaml_parser_initialize(&source->parser) == 0)
-    return NULL;
-  source->open = true;
-  yaml_parser_set_encoding(&source->parser, YAML_UTF8_ENCODING);
-  yaml_parser_set_input_string(
-      &source->parser, (const unsigned char *)text, size);
-  return source;
-}
-
 static int f_decode(lua_State *L) {
   static const char *const options[] = {
       "max_depth", "max_bytes", "max_aliases", "max_nodes", NULL};
@@ -374,24 +374,22 @@ static int f_decode(lua_State *L) {
   lua_settop(L, 2);
   lua_newtable(L);
   d.anchors = lua_gettop(L);
-  d.source = open_source(L, text, size);
+  d.source = yaml_source_open(L, text, size);
   if (d.source == NULL)
     return bind_fail_text(L, "ENOMEM", "out of memory");
-  int source = lua_gettop(L);
   int status = build_stream(&d);
-  lua_pushcfunction(L, source_gc); /* now, not when the collector comes by */
-  lua_pushvalue(L, source);
-  lua_call(L, 1, 0);
+  yaml_source_close(d.source);
   return status == 0 ? 1 : bind_fail(L, &error);
 }
 
 static const luaL_Reg functions[] = {
     {"decode", f_decode},
+    {"set_to_json", yaml_set_to_json},
     {NULL, NULL},
 };
 
 int luaopen_host_yaml(lua_State *L) {
-  bind_type(L, source_type, NULL, source_gc);
+  yaml_source_type(L);
   luaL_newlib(L, functions);
   bind_push_null(L);
   lua_setfield(L, -2, "null");

@@ -283,3 +283,92 @@ describe("yaml.decode: broken text", function()
     assert.equal('{"a":1,"b":2}', as_json("\u{FEFF}# x\r\na: 1 # one\r\nb: 2\r\n"))
   end)
 end)
+
+-- What yaml.set_to_json promises, made the long way.
+local function long_way(text)
+  local value = decoded(text)
+  local version = json.hash(json.encode(value, { indent = 2 }) .. "\n")
+  value.version_info = version
+  return json.encode(value, { indent = 2 }) .. "\n", version
+end
+
+describe("yaml.set_to_json", function()
+  local usual = {
+    "resources: []",
+    "resources:\n  []\n",
+    "{resources: [{}, {}]}",
+    "resources:\n- name: b\n  a: [1, 2.5, -0.0, 1e300, 0x1F, ~, true, yes, '1', \"2\"]\n"
+      .. "  \"@type\": t\n",
+    "z: 1\nresources:\n- {z: {y: {}, x: []}, a: [[], [[1]]]}\na: 2\nversion: 3\nw: 4\n",
+    "resources:\n- name: \"a\\0\\n\\t\\e\\\\ \\\"q\\\" é \\u2028\"\n"
+      .. "- cluster_name: |\n    x\n     y\n",
+    "resources:\n- b: 1\n  \"b \": 2\n  ba: 3\n  a: 4\n  B: 5\n  é: 6\n  \"\": 7\n",
+    "--- # comment\nresources:\n- name: x # y\n...\n",
+    "resources:\n- a: null\n  name: a\n  n: 9223372036854775807\n  m: 99999999999999999999\n",
+  }
+  for i, text in ipairs(usual) do
+    it(("writes usual set %d as decode and encode do, with its version"):format(i), function()
+      local content, version, resources = yaml.set_to_json(text)
+      local wanted, wanted_version = long_way(text)
+      assert.equal(wanted, content)
+      assert.equal(wanted_version, version)
+      assert.is_true(json.is_array(resources))
+      for index, resource in ipairs(decoded(text).resources) do
+        for _, key in ipairs({ "@type", "name", "cluster_name" }) do
+          assert.equal(resource[key], resources[index][key])
+        end
+      end
+      assert.equal(#decoded(text).resources, #resources)
+    end)
+  end
+
+  local others = {
+    "", "5", "[]", "a: 1", "resources:", "resources: {}", "resources: [1]", "resources: [[]]",
+    "resources: []\nversion_info: x", "resources: []\nversion_info:",
+    "resources:\n- name: 5", "resources:\n- name: []", "resources:\n- name: &a b",
+    "resources:\n- resource: {}", "resources:\n- rds_config: {}",
+    "resources:\n- a: {config_source: {path: /x}}", "resources: &a []",
+    "resources:\n- a: &x 1\n  b: *x", "resources:\n- a: !!str 1", "resources: !!seq []",
+    "resources:\n- a: 1\n  a: 2", "resources: []\nresources: []", "resources:\n- <<: {}",
+    "resources:\n- [a]: 1", "resources: [", "resources: []\n---\nresources: []",
+    "resources:\n- a: .nan", "resources:\n- a: .inf", "resources:\n- a: \255",
+    "resources: [{a: " .. ("["):rep(70) .. ("]"):rep(70) .. "}]",
+  }
+  for i, text in ipairs(others) do
+    it(("leaves text %d to decode: it is no usual set"):format(i), function()
+      assert.equal(0, select("#", yaml.set_to_json(text)))
+    end)
+  end
+
+  it("leaves a mapping of more than 64 keys to decode, and takes one of 64", function()
+    local lines = { "resources:", "- a0: 0" }
+    for i = 63, 1, -1 do lines[#lines + 1] = ("  a%d: %d"):format(i, i) end
+    local text = table.concat(lines, "\n") .. "\n"
+    assert.equal(long_way(text), (yaml.set_to_json(text)))
+    assert.equal(0, select("#", yaml.set_to_json(text .. "  b: 1\n")))
+  end)
+
+  it("writes random sets as decode and encode do", function()
+    math.randomseed(20261128)
+    local function value(depth)
+      local kind = math.random(depth > 5 and 3 or 6)
+      if kind == 1 then return math.random(-10, 1000) / (math.random(2) == 1 and 1 or 8) end
+      if kind == 2 then return ("a\n\"'é: #\\"):sub(1, ({ 0, 1, 2, 3, 4, 99 })[math.random(6)]) end
+      if kind == 3 then return math.random(2) == 1 end
+      local result = kind == 4 and json.array({}) or {}
+      for i = 1, math.random(0, 5) do
+        result[kind == 4 and i or "k" .. math.random(99)] = value(depth + 1)
+      end
+      return result
+    end
+    for _ = 1, 200 do
+      local set = { resources = json.array({}), ["r" .. math.random(9)] = value(1),
+        ["z" .. math.random(9)] = value(1) }
+      for i = 1, math.random(0, 4) do
+        set.resources[i] = { name = "n" .. i, k = value(1), ["@type"] = "t" }
+      end
+      local text = json.encode(set, { indent = math.random(0, 1) }) -- JSON is YAML
+      assert.equal(long_way(text), (yaml.set_to_json(text)))
+    end
+  end)
+end)

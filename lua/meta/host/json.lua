@@ -11,6 +11,7 @@ local json = {}
 
 ---@class host.json.encode_options
 ---@field indent? integer blanks for each level, 0 to 16; default 0, all on one line
+---@field line_end? boolean a line end behind the whole; default false
 ---@field max_depth? integer tables within each other; 1 to 1000, default 64
 ---@field max_bytes? integer length of the result; default 64 MiB
 

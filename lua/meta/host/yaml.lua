@@ -26,4 +26,17 @@ local yaml = {}
 ---@return string? code
 function yaml.decode(text, options) end
 
+---Writes a set of Envoy's resources, given as YAML, as JSON with two blanks for each level and a
+---line end: what `json.encode` makes of what `yaml.decode` reads, without the tables between the
+---two. It gets the member `version_info`, the hash of the JSON without it.
+---Returns nothing for what is no plain set (no list `resources` of mappings; a `version_info` of
+---its own; a wrapped resource; a name that is no string; a key that ends in `ds_config` or
+---`config_source`; an anchor, alias or tag; more than 64 keys in a mapping) and for broken text:
+---then `yaml.decode` tells.
+---@param text string
+---@return string? json
+---@return string? version
+---@return { ["@type"]: string?, name: string?, cluster_name: string? }[]? resources a marked list
+function yaml.set_to_json(text) end
+
 return yaml

@@ -4,6 +4,7 @@
 local cycle = require("nightjar.cycle")
 local examples = require("nightjar.plan.examples")
 local json = require("host.json")
+local memory = require("nightjar.plan.memory")
 local schema = require("nightjar.plan.schema")
 local seconds = require("nightjar.plan.seconds")
 local text = require("nightjar.text")
@@ -11,6 +12,9 @@ local turn = require("nightjar.plan.turn")
 local warnings = require("nightjar.plan.warnings")
 
 local main = {}
+
+-- As large as the process's memory lets it be.
+local ANSWER <const> = { max_bytes = 1 << 30 }
 
 local function any() end
 
@@ -59,6 +63,10 @@ local function failure(stage, err)
   return { ok = false, error = record }
 end
 
+local function unwritable(err)
+  return failure("request", "the response cannot be written as JSON: " .. tostring(err))
+end
+
 -- Lists that are empty must be written as lists.
 local function mark_route(route)
   json.array(route.why)
@@ -85,6 +93,20 @@ local function stages(plan_only)
   return list
 end
 
+-- What stands in a field, for those who are the last to need it.
+local function take(record, field)
+  local value = record[field]
+  record[field] = nil
+  return value
+end
+
+-- The plan as text, so that its tables, the largest part of the memory, are garbage from here on.
+local function write_plan(made)
+  local plan = made.policy
+  made.policy = nil
+  made.plan, made.plan_error = json.encode(mark_plan(plan), ANSWER)
+end
+
 local function make_plan(request, collected, position)
   local context = {
     now = request.now, settings = request.settings, previous = request.previous,
@@ -92,18 +114,25 @@ local function make_plan(request, collected, position)
     copies = request.copies or {}, position = position, warnings = collected,
   }
   local made = {}
-  local snapshot = request.snapshot
-  -- The pipeline is the last to need it, and it may be large.
-  request.snapshot = nil
+  request.previous, request.policies = nil, nil
   local list = stages(request.plan_only)
-  local last, err, stage = cycle.run(list, snapshot, context, function(name, output)
-    made[name] = output
+  local last_stage = list[#list].name
+  local function observe(name, output)
+    -- Not the model: the policies may have made the plan of its very tables.
+    if name == "policy" or name == "render" then made[name] = output end
+    if name == "policy" then context.policies, context.previous = nil, nil end
+    -- The view is made of the plan, and the files of the view.
+    if name == "view" or name == "policy" and name == last_stage then write_plan(made) end
+    -- Gone by now: the snapshot, the plan, the view.
+    if name ~= "policy" then memory.tidy(position) end
     turn.begin(position)
-  end)
+  end
+  -- A local variable would keep the snapshot to the end.
+  local last, err, stage = cycle.run(list, take(request, "snapshot"), context, observe)
   if not last then return failure(stage, err) end
-  return { ok = true, plan = mark_plan(made.policy), view = made.view,
-    files = json.array(made.render or {}), has_shadow = context.has_shadow,
-    resting = json.array(context.resting), timeless = context.timeless }
+  if not made.plan then return unwritable(made.plan_error) end
+  return { ok = true, files = made.render or {}, has_shadow = context.has_shadow,
+    resting = json.array(context.resting), timeless = context.timeless }, made.plan
 end
 
 local function run_examples(request, position)
@@ -123,30 +152,78 @@ local function add_snapshot_warnings(snapshot, collected)
   end
 end
 
-local function respond(request_text, collected, position)
-  local request, err = read_request(request_text)
-  if not request then return failure("request", err) end
+local function respond(request, collected, position)
   if request.command == "examples" then return run_examples(request, position) end
   add_snapshot_warnings(request.snapshot, collected)
   return make_plan(request, collected, position)
 end
 
+-- `{"a":1}` of some fields, without its braces.
+local function members(fields)
+  return assert(json.encode(fields)):sub(2, -2)
+end
+
+-- The answer to a plan that was made, in the order of its fields' names. Each file's text is
+-- dropped as it is written: with its escapes it is there a second time.
+local function pieces_of(response, plan)
+  local pieces = { '{"files":[' }
+  for i, file in ipairs(response.files) do
+    local piece, err = json.encode(file, ANSWER)
+    if not piece then return nil, err end
+    file.content = nil
+    if i > 1 then pieces[#pieces + 1] = "," end
+    pieces[#pieces + 1] = piece
+  end
+  pieces[#pieces + 1] = "]," .. members({ has_shadow = response.has_shadow,
+    layers = response.layers, ok = true }) .. ',"plan":'
+  pieces[#pieces + 1] = plan
+  pieces[#pieces + 1] = "," .. members({ resting = response.resting, timeless = response.timeless,
+    warnings = response.warnings }) .. "}"
+  return pieces
+end
+
+-- One piece, unless there are files, or a plan written before.
+local function write(response, plan)
+  if plan then return pieces_of(response, plan) end
+  local whole, err = json.encode(response, ANSWER)
+  return whole and { whole }, err
+end
+
 ---Answers one request.
 ---@param request_text string JSON
----@param position? table { begin, file, line }, see turn.lua; the renderer keeps file and line up
----       to date, for the limits' messages
+---@param position? table { begin, trim, file, line }, see turn.lua; `trim` gives free memory back;
+---       the renderer keeps file and line up to date, for the limits' messages
 ---@param layers? string[] the layers of the sandbox that are in force
----@return string response JSON
-function main.run(request_text, position, layers)
+---@return string[] pieces of the response, JSON when they are put together: as a whole it would
+---  stand in the memory beside them
+function main.answer(request_text, position, layers)
   local collected = warnings.new()
-  local response = respond(request_text, collected, position or {})
+  local request, err = read_request(request_text)
+  -- It may be the largest string of all.
+  request_text = nil -- luacheck: ignore 311
+  local response, plan
+  if request then
+    response, plan = respond(request, collected, position or {})
+  else
+    response = failure("request", err)
+  end
   response.warnings = json.array(collected:all())
   response.layers = json.array(layers or {})
-  local answer, err = json.encode(response)
-  if answer then return answer end
-  local failed = failure("request", "the response cannot be written as JSON: " .. tostring(err))
+  local pieces
+  pieces, err = write(response, plan)
+  if pieces then return pieces end
+  local failed = unwritable(err)
   failed.warnings, failed.layers = json.array({}), response.layers
-  return assert(json.encode(failed))
+  return { assert(json.encode(failed)) }
+end
+
+---Answers one request with one text, as `main.answer` does.
+---@param request_text string JSON
+---@param position? table
+---@param layers? string[]
+---@return string response JSON
+function main.run(request_text, position, layers)
+  return table.concat(main.answer(request_text, position, layers))
 end
 
 return main

@@ -1,6 +1,7 @@
 -- The render stage: templates and a view in, the files of a generation out.
 local json = require("host.json")
 local document = require("nightjar.plan.render.document")
+local memory = require("nightjar.plan.memory")
 local mustache = require("nightjar.plan.mustache")
 local references = require("nightjar.plan.render.references")
 local new_targets = require("nightjar.plan.render.targets")
@@ -10,6 +11,7 @@ local turn = require("nightjar.plan.turn")
 local render = {}
 
 local INPUT <const> = "input.json"
+local LARGE <const> = 1 << 20 -- bytes
 
 local function in_folder(name)
   return "templates/" .. name
@@ -62,6 +64,7 @@ local function render_file(job, target, element)
       return failure(file, tonumber(line), message)
     end
     job.position.file, job.position.line = job.options.name, 1
+    if #text > LARGE then memory.tidy(job.position) end -- the pieces that it was put together of
   end
   local file
   file, err = document.file(target, text, format, target == job.bootstrap)

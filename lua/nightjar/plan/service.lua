@@ -27,7 +27,7 @@ end
 -- Printable ASCII without blanks at its ends, so nothing to look at twice.
 local function is_plain(value, limit)
   return type(value) == "string" and #value <= limit and not value:find("[%c\128-\255]")
-    and not value:find("^ ") and value:byte(-1) ~= 32
+    and value:byte(1) ~= 32 and value:byte(-1) ~= 32
 end
 
 -- A copy of attributes that need no mending, which is what most are; else nil.

@@ -5,7 +5,7 @@ local turn = {}
 
 ---Begins a turn: what is used is counted anew. When a limit is passed in code of ours, such as the
 ---check of what a policy returned, the file that made the work is named.
----@param position? table { begin?, file, line } as nightjar-plan gives it to main.run
+---@param position? table { begin?, file, line } as nightjar-plan gives it to main.answer
 ---@param file? string `policies/weights.lua`; nil between the turns of other people
 ---@param line? integer
 function turn.begin(position, file, line)

@@ -8,7 +8,7 @@ local document = {}
 
 -- Documents are as large as the process's memory lets them be; only their depth is bounded.
 local LIMITS <const> = { max_depth = 64, max_bytes = 1 << 30, max_nodes = 1 << 30 }
-local ENCODING <const> = { indent = 2, max_bytes = 1 << 30 }
+local ENCODING <const> = { indent = 2, max_bytes = 1 << 30, line_end = true }
 
 --- The format that a target's name promises.
 ---@param target string
@@ -43,7 +43,7 @@ function document.encode(value)
   if not text then
     return nil, err
   end
-  return text .. "\n"
+  return text
 end
 
 -- A set without a version gets a hash of its content. YAML gets a line of its own at the end, so
@@ -75,6 +75,17 @@ local function has_version(value)
   return type(value.version_info) == "string" and value.version_info ~= ""
 end
 
+-- The usual set, from YAML to JSON without its tables: nil when it is not as usual.
+local function convert_set(target, text)
+  local content, version, resources = yaml.set_to_json(text)
+  if not content then
+    return nil
+  end
+  local set = resource_set.describe(target, { resources = resources })
+  return { path = target, content = content, version = version, step = set.step, kind = set.kind,
+    resources = set.resources, reads = {} }
+end
+
 --- Makes a file of rendered text.
 ---@param target string path of the file
 ---@param text string
@@ -85,11 +96,16 @@ end
 ---  to read; `counted`: its version is its author's, and need not change with its content
 ---@return string? err with the line of the text, where there is one
 function document.file(target, text, source_format, is_bootstrap)
+  local format = document.format(target)
+  local usual = source_format == "yaml" and format == "json" and not is_bootstrap
+    and convert_set(target, text)
+  if usual then
+    return usual
+  end
   local value, err = document.decode(text, source_format)
   if err then
     return nil, err
   end
-  local format = document.format(target)
   local content = text
   local file = { path = target, step = is_bootstrap and "bootstrap" or "other",
     resources = json.array({}), reads = references.of(value) }
