@@ -4,8 +4,8 @@ local child = require("host.child")
 local sched = require("nightjar.agent.sched")
 local script = require("spec.support.script")
 
-local function shell(script)
-  return { "sh", "-c", script }
+local function shell(text)
+  return { "sh", "-c", text }
 end
 
 local function took(fn)
