@@ -79,7 +79,7 @@ describe("an unchanged pass", function()
     settings.ENVOY_TEMPLATE_DIR, settings.POLICY_DIR = templates, policies
     settings.REFRESH_TIME = 0.5
     sidecar:start(settings, { world.directory .. "/bin/nightjar", "run" })
-    sidecar:logged("event=published", 15)
+    sidecar:logged("generation=", 15)
   end
 
   -- All that is written, with inodes and times.
