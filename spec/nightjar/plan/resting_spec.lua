@@ -131,7 +131,7 @@ describe("a service-color", function()
       end
     end)
 
-    it("is taken to depend on it where a policy, or what it shares, reads a cluster's age", function()
+    it("is taken to depend on it where any policy reads a cluster's age", function()
       local function with(text, library)
         return timeless({ ["/"] = "1" }, { { name = "init.lua", text = 'return { "a" }' },
           { name = "a.lua", text = text }, { name = "lib/b.lua", text = library or "return {}" } })
