@@ -1,6 +1,7 @@
 -- An agent between two passes: nothing wakes it but its timer, and what is set from outside.
 
 local file = require("host.file")
+local moto = require("spec.support.moto")
 local sidecar_of = require("spec.support.sidecar")
 local world_of = require("spec.support.world")
 
@@ -66,6 +67,31 @@ describe("an idle agent", function()
     end
     os.execute("sleep 0.5")
     assert.equal(0, wakes_in(pid, 2.5))
+  end)
+
+  it("does not wake after it has read Cloud Map, whose connections are kept", function()
+    if moto.missing() then return pending(moto.missing()) end
+    local cloud = moto.start()
+    finally(function() cloud:stop() end)
+    local _, ids = cloud:fill("shop.local", {
+      { name = "me-blue", settings = { SERVICE = "me", COLOR = "blue", ["/me"] = "1" } },
+      { name = "web-blue", settings = { SERVICE = "web", COLOR = "blue", ["/web"] = "1" },
+        instances = { a = { AWS_INSTANCE_IPV4 = "127.0.0.1",
+          AWS_INSTANCE_PORT = tostring(sidecar.ports.blue) } } } })
+    local pid = started { DISCOVERY = "cloudmap", SERVICE_MEMBER = ids["me-blue"], REFRESH_TIME = 5,
+      SERVICE_PORT = sidecar.port, AWS_ENDPOINT_URL = cloud.endpoint, AWS_REGION = "eu-central-1",
+      AWS_EC2_METADATA_DISABLED = "true", AWS_ACCESS_KEY_ID = cloud.users.agent.id,
+      AWS_SECRET_ACCESS_KEY = cloud.users.agent.secret }
+    sidecar:answers("/web", 200)
+    local calls
+    for _ = 1, 3 do
+      calls = cloud:counts().DiscoverInstances
+      local from = sidecar:mark()
+      sidecar:logged("event=unchanged", 8, from)
+    end
+    assert.is_true(cloud:counts().DiscoverInstances > calls)
+    os.execute("sleep 0.5")
+    assert.equal(0, wakes_in(pid, 3))
   end)
 
   it("takes one look at the kernel's word for each other name in the stop file's folder", function()
