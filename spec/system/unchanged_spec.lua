@@ -3,6 +3,7 @@
 -- place that starts the real one.
 
 local file = require("host.file")
+local moto = require("spec.support.moto")
 local program = require("host.program")
 local script = require("spec.support.script")
 local sidecar_of = require("spec.support.sidecar")
@@ -277,6 +278,36 @@ describe("an unchanged pass", function()
     sidecar:answers("/web", 200)
     sidecar.eventually(function() return plans() > before end, 5, "a plan")
     settles()
-    world:stop(sidecar.agent)
+    assert.equal(0, world:stop(sidecar.agent))
+  end)
+
+  it("over Cloud Map makes no plan either, until an attribute changes", function()
+    if moto.missing() then return pending(moto.missing()) end
+    if not world:status(sidecar.agent) then world:stop(sidecar.agent) end
+    local cloud = moto.start()
+    finally(function()
+      world:stop(sidecar.agent)
+      cloud:stop()
+    end)
+    local instances = { a = { AWS_INSTANCE_IPV4 = "127.0.0.1",
+      AWS_INSTANCE_PORT = tostring(sidecar.ports.blue) } }
+    local _, ids = cloud:fill("shop.local", {
+      { name = "me-blue", settings = { SERVICE = "me", COLOR = "blue", ["/me"] = "1" } },
+      { name = "web-blue", settings = { SERVICE = "web", COLOR = "blue" }, instances = instances,
+        attributes = { ["/web"] = "1" } } })
+    start { ENVOY_BIN = "", DISCOVERY = "cloudmap", SERVICE_MEMBER = ids["me-blue"],
+      SERVICE_PORT = sidecar.port, AWS_ENDPOINT_URL = cloud.endpoint, AWS_REGION = "eu-central-1",
+      AWS_EC2_METADATA_DISABLED = "true", AWS_ACCESS_KEY_ID = cloud.users.agent.id,
+      AWS_SECRET_ACCESS_KEY = cloud.users.agent.secret }
+    settles()
+    local before, calls = written(), cloud:counts().DiscoverInstances
+    assert.equal(0, plans_in(4))
+    assert.equal(before, written())
+    assert.is_true(cloud:counts().DiscoverInstances > calls)
+    local from = sidecar:mark()
+    cloud:cloudmap("update_service_attributes",
+      { ServiceId = ids["web-blue"], Attributes = { ["/shop"] = "1" } })
+    sidecar:logged("event=published", 30, from)
+    settles()
   end)
 end)
