@@ -1,5 +1,6 @@
 #include "clock.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -15,6 +16,23 @@ int64_t clock_monotonic_ns(void) {
   struct timespec now = {0};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t clock_deadline(double seconds) {
+  const double most = 1e9; /* 31 years; "for ever" from there on */
+  if (!(seconds < most))
+    return INT64_MAX;
+  return clock_monotonic_ns() + (int64_t)((seconds > 0 ? seconds : 0) * 1e9);
+}
+
+int clock_milliseconds_until(int64_t deadline) {
+  if (deadline == INT64_MAX)
+    return INT_MAX;
+  int64_t left = deadline - clock_monotonic_ns();
+  if (left <= 0)
+    return 0;
+  int64_t milliseconds = (left + 999999) / 1000000;
+  return milliseconds < INT_MAX ? (int)milliseconds : INT_MAX;
 }
 
 /* The calendar of a moment, or -1 outside the four-digit years. */

@@ -21,6 +21,15 @@ int64_t clock_now_ms(void);
 int64_t clock_monotonic_ns(void);
 
 /*
+ * A moment so many seconds (0 or more, may be infinite) from now, as of
+ * clock_monotonic_ns(), and the milliseconds until then: INT64_MAX and INT_MAX
+ * for ever. They are rounded up: waking before a deadline would mean waiting
+ * once more.
+ */
+int64_t clock_deadline(double seconds);
+int clock_milliseconds_until(int64_t deadline);
+
+/*
  * Write a moment in UTC: with milliseconds after RFC 3339, or in whole
  * seconds after ISO 8601's basic form, as AWS's signatures want it. Both
  * return 0, or -1 for a year outside 0 to 9999, which neither form can hold.

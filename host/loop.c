@@ -3,7 +3,6 @@
 #include "clock.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,7 +17,8 @@ enum { READY = 64 }; /* pipes served in one go */
 
 struct loop {
   struct http *http;
-  int epoll_fd; /* signal_fd and the children's pipes */
+  struct watcher watcher;
+  int epoll_fd; /* signal_fd, the watcher, and the children's pipes */
   int signal_fd;
   sigset_t signals;     /* what signal_fd reads */
   sigset_t mask_before; /* to be restored */
@@ -66,6 +66,7 @@ struct loop *loop_new(struct error *error) {
     return NULL;
   }
   loop->signal_fd = -1;
+  watcher_init(&loop->watcher);
   pthread_sigmask(SIG_BLOCK, NULL, &loop->mask_before);
   loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (loop->epoll_fd < 0) {
@@ -91,6 +92,7 @@ void loop_free(struct loop *loop) {
     child_free(child);
   }
   http_free(loop->http);
+  watcher_release(&loop->watcher);
   if (loop->signal_fd >= 0)
     close(loop->signal_fd);
   if (loop->epoll_fd >= 0)
@@ -114,6 +116,26 @@ int loop_signals(
     return error_errno(error, "cannot receive signals", "", errno);
   loop->signals = more;
   return 0;
+}
+
+/* ---- names in folders ---- */
+
+int loop_watch(struct loop *loop, const char *path, bool removal, uint64_t *id,
+    struct error *error) {
+  bool known = loop->watcher.fd >= 0;
+  if (watcher_add(&loop->watcher, path, removal, id, error) != 0)
+    return -1;
+  struct epoll_event in = {.events = EPOLLIN, .data = {.ptr = &loop->watcher}};
+  if (known ||
+      epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->watcher.fd, &in) == 0)
+    return 0;
+  error_errno(error, "cannot watch", path, errno);
+  watcher_remove(&loop->watcher, *id);
+  return -1;
+}
+
+void loop_unwatch(struct loop *loop, uint64_t id) {
+  watcher_remove(&loop->watcher, id); /* the last one closes the instance */
 }
 
 /* ---- pipes ---- */
@@ -240,16 +262,6 @@ static void sweep(struct loop *loop) {
 
 /* ---- waiting ---- */
 
-static int handle_pipe(struct child_stream *stream, struct error *error) {
-  if (stream->number == CHILD_END)
-    child_reap(stream->child);
-  else if (stream->number != STDIN_FILENO)
-    return child_read(stream, error);
-  else
-    child_flush(stream->child);
-  return 0;
-}
-
 static int read_signals(struct loop *loop, struct error *error) {
   struct signalfd_siginfo infos[8];
   for (;;) {
@@ -269,53 +281,46 @@ static int read_signals(struct loop *loop, struct error *error) {
   }
 }
 
+static int handle(struct loop *loop, void *source, struct error *error) {
+  struct child_stream *stream = source;
+  if (source == NULL)
+    return read_signals(loop, error);
+  if (source == &loop->watcher)
+    return watcher_read(&loop->watcher, error);
+  if (stream->number == CHILD_END)
+    child_reap(stream->child);
+  else if (stream->number != STDIN_FILENO)
+    return child_read(stream, error);
+  else
+    child_flush(stream->child);
+  return 0;
+}
+
 static int handle_ready(struct loop *loop, struct error *error) {
   struct epoll_event ready[READY];
   int count = epoll_wait(loop->epoll_fd, ready, READY, 0);
   if (count < 0 && errno != EINTR)
     return error_errno(error, "cannot wait", "epoll", errno);
-  for (int i = 0; i < count; i++) {
-    struct child_stream *stream = ready[i].data.ptr;
-    int result = stream == NULL ? read_signals(loop, error)
-                                : handle_pipe(stream, error);
-    if (result != 0)
+  for (int i = 0; i < count; i++)
+    if (handle(loop, ready[i].data.ptr, error) != 0)
       return -1;
-  }
   return 0;
 }
 
-/* Rounded up: waking before the deadline would mean waiting once more. */
-static int milliseconds_until(int64_t deadline) {
-  if (deadline == INT64_MAX)
-    return INT_MAX;
-  int64_t left = deadline - clock_monotonic_ns();
-  if (left <= 0)
-    return 0;
-  int64_t milliseconds = (left + 999999) / 1000000;
-  return milliseconds < INT_MAX ? (int)milliseconds : INT_MAX;
-}
-
-static int64_t deadline_after(double seconds) {
-  const double most = 1e9; /* 31 years; "for ever" from there on */
-  if (!(seconds < most))
-    return INT64_MAX;
-  return clock_monotonic_ns() + (int64_t)((seconds > 0 ? seconds : 0) * 1e9);
-}
-
 int loop_wait(struct loop *loop, double seconds, struct error *error) {
-  int64_t deadline = deadline_after(seconds);
+  int64_t deadline = clock_deadline(seconds);
   struct event event;
   sweep(loop);
   for (;;) {
     bool ready = false;
     int milliseconds =
-        loop_event(loop, &event) ? 0 : milliseconds_until(deadline);
+        loop_event(loop, &event) ? 0 : clock_milliseconds_until(deadline);
     if (watch_all(loop, error) != 0 || http_poll(loop->http, loop->epoll_fd,
                                            milliseconds, &ready, error) != 0)
       return -1;
     if (ready && handle_ready(loop, error) != 0)
       return -1;
-    if (loop_event(loop, &event) || milliseconds_until(deadline) == 0)
+    if (loop_event(loop, &event) || clock_milliseconds_until(deadline) == 0)
       return 0;
   }
 }
@@ -359,6 +364,10 @@ bool loop_event(struct loop *loop, struct event *event) {
   for (struct child *child = loop->children; child; child = child->next)
     if (child_event(child, event))
       return true;
+  event->type = EVENT_WATCH;
+  event->watch = watcher_news(&loop->watcher);
+  if (event->watch != NULL)
+    return true;
   event->type = EVENT_HTTP;
   event->response = http_response(loop->http);
   return event->response != NULL;
@@ -380,6 +389,9 @@ void loop_event_done(struct loop *loop, const struct event *event) {
     break;
   case EVENT_EXIT:
     event->child->told = true;
+    break;
+  case EVENT_WATCH:
+    event->watch->news = false;
     break;
   case EVENT_HTTP:
     http_response_done(loop->http);

@@ -1,7 +1,7 @@
 /*
- * The one place where the program waits: for signals, children, pipes and
- * HTTP, all at once, in one thread. It calls nobody back; what happened is
- * kept until it is asked for.
+ * The one place where the program waits: for signals, children, pipes,
+ * names in folders and HTTP, all at once, in one thread. It calls nobody back;
+ * what happened is kept until it is asked for.
  *
  *   struct loop *loop = loop_new(&error);
  *   loop_signals(loop, numbers, count, &error);
@@ -17,9 +17,10 @@
  *   loop_free(loop);
  *
  * There is no queue that could overflow or that memory could be wanting for:
- * events are read off the state of children, signals and transfers, one at a
- * time, and loop_event() gives the same one until loop_event_done() is called.
- * A child's pipe is not read further while a chunk of it waits to be taken.
+ * events are read off the state of children, signals, watches and transfers,
+ * one at a time, and loop_event() gives the same one until loop_event_done()
+ * is called. A child's pipe is not read further while a chunk of it waits to
+ * be taken.
  *
  * loop_new() blocks SIGCHLD, loop_signals() the signals it is given; both come
  * through a signalfd, and loop_free() restores the mask of before. A process
@@ -40,6 +41,7 @@
 #include "child.h"
 #include "error.h"
 #include "http.h"
+#include "watch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,6 +54,7 @@ enum event_type {
   EVENT_END,     /* `child`, `stream`: no more data will come */
   EVENT_WRITTEN, /* `child`: its input's queue is empty, or input_error */
   EVENT_EXIT,    /* `child`, whose `status` is known now */
+  EVENT_WATCH,   /* `watch`: look at its name */
   EVENT_HTTP     /* `response` */
 };
 
@@ -60,6 +63,7 @@ struct event {
   int signal;
   struct child *child;
   struct child_stream *stream;
+  struct watch *watch;
   const struct http_response *response;
 };
 
@@ -87,6 +91,15 @@ struct child *loop_spawn(struct loop *loop,
  * whatever else the program before us has left.
  */
 struct child *loop_adopt(struct loop *loop, pid_t pid, struct error *error);
+
+/*
+ * Tells when a name comes into its folder, with `removal` when it leaves it,
+ * too, until loop_unwatch(): watcher_add() in watch.h. What was there before
+ * is no event: look after this call.
+ */
+int loop_watch(struct loop *loop, const char *path, bool removal, uint64_t *id,
+    struct error *error);
+void loop_unwatch(struct loop *loop, uint64_t id);
 
 /* For http_start() and http_cancel(). */
 struct http *loop_http(struct loop *loop);

@@ -123,6 +123,12 @@ static void push_event(lua_State *L, const struct event *event) {
     set_child(L, event->child);
     bind_set_exit(L, event->child);
     return;
+  case EVENT_WATCH:
+    set_text(L, "type", "watch");
+    set_integer(L, "id", (lua_Integer)event->watch->id);
+    if (event->watch->lost)
+      set_true(L, "lost");
+    return;
   case EVENT_HTTP:
     set_text(L, "type", "http");
     bind_set_response(L, event->response);
@@ -175,9 +181,33 @@ static int f_signals(lua_State *L) {
   return 1;
 }
 
+static int f_watch(lua_State *L) {
+  static const char *const names[] = {"removal", NULL};
+  size_t size = 0;
+  const char *path = luaL_checklstring(L, 1, &size);
+  luaL_argcheck(
+      L, size > 0 && strlen(path) == size, 1, "expected a path without NUL");
+  bind_options(L, 2, names);
+  bool removal = bind_option_boolean(L, 2, "removal", false);
+  uint64_t id = 0;
+  struct error error;
+  if (loop_watch(bind_loop(L), path, removal, &id, &error) != 0)
+    return bind_fail(L, &error);
+  lua_pushinteger(L, (lua_Integer)id);
+  return 1;
+}
+
+static int f_unwatch(lua_State *L) {
+  lua_Integer id = luaL_checkinteger(L, 1);
+  loop_unwatch(bind_loop(L), (uint64_t)id);
+  return 0;
+}
+
 static const luaL_Reg functions[] = {
     {"signals", f_signals},
+    {"unwatch", f_unwatch},
     {"wait", f_wait},
+    {"watch", f_watch},
     {NULL, NULL},
 };
 

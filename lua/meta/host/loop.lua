@@ -34,6 +34,12 @@ local loop = {}
 ---@field status integer?
 ---@field signal string? "KILL"
 
+---A name that is watched has come into its folder, or has left it, or may have: look at it.
+---@class WatchEvent
+---@field type "watch"
+---@field id integer what `watch` returned
+---@field lost true? nothing more will be told: the folder is gone, was moved or unmounted
+
 ---A request is over: `status`, `headers` and `body`, or `error`.
 ---@class HttpEvent
 ---@field type "http"
@@ -43,7 +49,7 @@ local loop = {}
 ---@field body string?
 ---@field error HttpFailure?
 
----@alias Event SignalEvent|DataEvent|WrittenEvent|ExitEvent|HttpEvent
+---@alias Event SignalEvent|DataEvent|WrittenEvent|ExitEvent|WatchEvent|HttpEvent
 
 ---Waits until something has happened or the time is over.
 ---@param seconds number 0 or more; math.huge: for ever
@@ -59,5 +65,22 @@ function loop.wait(seconds) end
 ---@return string? err
 ---@return string? code
 function loop.signals(names) end
+
+---Watches a name in a folder, whether it is there or not, by the one inotify instance that all
+---watches share (host/watch.h), and that there is while something is watched. Tells of what happens
+---from now on: look afterwards. Changes that another host makes in a network file system are never
+---told, nor that a folder further up was moved, or that a link leads elsewhere.
+---@param path string the name is its last part
+---@param options {removal: boolean?}? `removal`: tell when it goes, too, and not only when it comes
+---@return integer? id
+---@return string? err
+---@return string? code "ENOENT", "ENOTDIR": no such folder; "EACCES": it cannot be read; "EMFILE":
+---  the limit of inotify instances, or of this process's descriptors; "ENOSPC": the limit of
+---  watches; "limit": more than 16 of them
+function loop.watch(path, options) end
+
+---Ends a watch; nothing if it is none. The last one closes the inotify instance.
+---@param id integer
+function loop.unwatch(id) end
 
 return loop

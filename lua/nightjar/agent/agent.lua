@@ -4,6 +4,7 @@ local calls = require("nightjar.agent.calls")
 local discover = require("nightjar.agent.discover")
 local file = require("host.file")
 local log = require("nightjar.log")
+local outside = require("nightjar.agent.outside")
 local pass = require("nightjar.agent.pass")
 local pin = require("nightjar.agent.pin")
 local publish = require("nightjar.agent.publish")
@@ -15,7 +16,6 @@ local supervise = require("nightjar.agent.supervise")
 local agent = {}
 agent.__index = agent
 
-local FILES_EVERY = 1 -- seconds between two looks for the stop file and the pin
 local STOPS = { TERM = true, INT = true, QUIT = true }
 
 ---Make the folders, sweep what a killed agent left there.
@@ -41,6 +41,11 @@ function agent.new(settings)
     local snapshot = kept.snapshot
     return discover.counts(settings), snapshot and calls.meshes(snapshot, self.pass.resting)
   end)
+  self.outside = outside.new { { path = settings.trigger_stop_file },
+    { path = pin.path(settings.state_dir), removal = true } }
+  -- Envoy aborts without its inotify instances; the agent can do without.
+  local function give_way() return self.outside:give_way() end
+  self.supervisor.give_way, self.pass.inotify.give_way = give_way, give_way
   return self
 end
 
@@ -71,13 +76,15 @@ function agent:watch_files()
     return stat and stat.inode
   end
   local pinned = inode()
+  self.outside:watch() -- first: what comes after the look is told
   while not file.stat(self.settings.trigger_stop_file) do
     local now = inode()
     if now ~= pinned then
       pinned = now
       self.events:put({ pin = true })
     end
-    sched.sleep(FILES_EVERY)
+    self.outside:wait()
+    self.outside:watch()
   end
   self.events:put({ stop = "stop file " .. self.settings.trigger_stop_file })
 end
@@ -108,6 +115,7 @@ end
 ---Start a pass beside the main loop, so that a signal never waits for AWS. An error of ours costs a
 ---pass, like one of a policy: it must not take Envoy along.
 function agent:begin_pass()
+  self.outside:nudge()
   self.passing = sched.spawn(function()
     local ran, ok = xpcall(self.pass.run, debug.traceback, self.pass)
     if not ran then

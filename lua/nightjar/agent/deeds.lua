@@ -193,6 +193,9 @@ function deeds.tell_death(self, ended)
   -- Envoy aborts where it gets no inotify instance; its own are free again.
   local short = ended.signal == "ABRT" and inotify.shortage(#self.processes.ports) or nil
   facts.inotify_short = short ~= nil
+  if short then
+    self.give_way()
+  end
   local function tell()
     local name = cause.of_end(facts)
     self.last_cause = name

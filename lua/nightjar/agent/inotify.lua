@@ -70,9 +70,9 @@ function inotify.shortage(listeners, options)
 end
 
 ---Looks before Envoy starts, and again when it is to have more listeners than ever before.
----@return table watch
+---@return table watch `give_way`: called where instances are short; whether one has been given back
 function inotify.watch()
-  return setmetatable({ most = nil }, watch)
+  return setmetatable({ most = nil, give_way = function() return false end }, watch)
 end
 
 ---Warn when there are too few instances for Envoy, or for a second one during a hot restart.
@@ -84,6 +84,9 @@ function watch:look(listeners, held)
   end
   self.most = listeners
   local short, err = inotify.shortage(listeners, { held = held, processes = 2 })
+  if short and self.give_way() then
+    short, err = inotify.shortage(listeners, { held = held, processes = 2 })
+  end
   local first = short and inotify.shortage(listeners, { held = held })
   local fields = first or short
   if err then

@@ -137,7 +137,7 @@ end
 function pass:discover(record)
   local snapshot, err = discover.run(self.state.snapshot, self.settings,
     { complete = self.requested, resting = self.resting })
-  self.requested = nil
+  record.requested, self.requested = self.requested, nil
   if not snapshot then
     return nil, err
   end

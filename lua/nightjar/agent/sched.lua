@@ -112,4 +112,27 @@ function sched.signals(names)
   return signals
 end
 
+---Puts `true` in a queue each time a name may have come into its folder, until `sched.unwatch`.
+---A queue of one entry suffices: several reasons to look are one.
+---@param path string the name is its last part
+---@param reasons Queue
+---@param options {removal: boolean?}? `removal`: also when the name goes
+---@return integer? id
+---@return string? err
+---@return string? code see lua/meta/host/loop.lua
+function sched.watch(path, reasons, options)
+  local watches = core.scheduler().watches
+  local id, err, code = loop.watch(path, options)
+  if not id then return nil, err, code end
+  watches[id] = reasons
+  return id
+end
+
+---Ends a watch.
+---@param id integer
+function sched.unwatch(id)
+  core.scheduler().watches[id] = nil
+  loop.unwatch(id)
+end
+
 return sched

@@ -41,22 +41,26 @@ local function sources_of(settings)
   return templates and policies .. templates
 end
 
-local function is_as_kept(kept, record, state, settings)
-  return kept ~= nil and record.sources == kept.sources and record.inputs.mesh == kept.content
+local function is_as_kept(kept, record, state)
+  return kept ~= nil and not record.requested and record.sources == kept.sources
+    and record.inputs.mesh == kept.content and record.stale == 0
     and state.accepted == kept.accepted and not state.refused and not record.held
-    and stamp(settings.config_dir) == kept.published
+    and record.published == kept.published
 end
 
 ---Whether this pass has nothing to do. If so the record is as after a publication without changes.
----@param record { inputs: { mesh: string }, held: table? } of the pass, after discovery; gets
----  `sources`, for `note`, and `settled` and `done`, or `doubt`: Envoy may be another one
+---@param record { inputs: { mesh: string }, stale: integer, held: table?, requested: boolean? } of
+---  the pass, after discovery; `requested`: an operator wants all to be done; gets `sources`,
+---  `before` and `published`, for `note`, and `settled` and `done`, or `doubt`: Envoy may be
+---  another one
 ---@param state table what outlives the pass (agent/state.lua)
 ---@param supervisor table Envoy (agent/supervise.lua)
 ---@return boolean
 function settled:look(record, state, supervisor)
   local kept = self.kept
   record.sources, record.before, self.kept = sources_of(self.settings), state.accepted, nil
-  if not is_as_kept(kept, record, state, self.settings) then
+  record.published = stamp(self.settings.config_dir)
+  if not is_as_kept(kept, record, state) then
     return false
   elseif not still.holds(supervisor, kept.files) then
     record.doubt = true
@@ -91,9 +95,13 @@ end
 ---@param state table
 function settled:note(record, state)
   local published = record.sources and is_quiet(record, state) and stamp(self.settings.config_dir)
-  self.kept = published and { content = record.inputs.mesh, sources = record.sources,
-    accepted = state.accepted, published = published, generation = record.done.generation,
-    files = without_content(record.done.files) } or nil
+  -- A file that went after it was compared leaves nothing that is new; but the stamp is another.
+  if not published or published ~= record.published then
+    return
+  end
+  self.kept = { content = record.inputs.mesh, sources = record.sources, accepted = state.accepted,
+    published = published, generation = record.done.generation,
+    files = without_content(record.done.files) }
 end
 
 return settled

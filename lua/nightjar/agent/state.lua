@@ -16,8 +16,9 @@ state.__index = state
 -- A snapshot that differs only in its times is written this seldom: an unchanged pass writes
 -- nothing, and an age read after a restart is wrong by no more than this.
 local REFRESH = 300 -- seconds
--- When something was read is no part of what it says.
+-- When something was read is no part of what it says; but attributes may have any name.
 local UNTIMED = { read_at = true, taken_at = true }
+local NAMED_BY_OTHERS = "attributes"
 
 -- What is in force grows with the mesh and is wanted at a change alone: it is on disk, and read
 -- from there.
@@ -91,14 +92,15 @@ end
 
 -- Whether two values say the same, whenever they were read. What discovery found unchanged is the
 -- very table that it was.
-local function same(a, b)
+local function same(a, b, verbatim)
   if a == b then
     return true
   elseif type(a) ~= "table" or type(b) ~= "table" then
     return false
   end
   for key, item in pairs(a) do
-    if not UNTIMED[key] and not same(item, b[key]) then
+    local timed = UNTIMED[key] and not verbatim
+    if not timed and not same(item, b[key], verbatim or key == NAMED_BY_OTHERS) then
       return false
     end
   end
@@ -117,7 +119,7 @@ local function without_times(value)
   local copy = {}
   for key, item in pairs(value) do
     if not UNTIMED[key] then
-      copy[key] = without_times(item)
+      copy[key] = key == NAMED_BY_OTHERS and item or without_times(item)
     end
   end
   return json.is_array(value) and json.array(copy) or copy

@@ -64,6 +64,7 @@ function supervise.new(settings, times)
     busy_told = false,
     publishing = false,  -- what is on disk is not accepted yet (agent/pass.lua)
     before_start = function() end, -- of a start after a death (agent/pass.lua)
+    give_way = function() end,     -- what the agent holds of inotify (agent/outside.lua)
     stop_deadline = nil, -- when the end must have come
   }, supervisor)
 end

@@ -81,6 +81,38 @@ describe("admin:subscriptions", function()
   end)
 end)
 
+describe("admin:versions", function()
+  local VERSIONS = [[
+cluster.a.b;.version_text: "e1"
+cluster_manager.cds.version_text: "c7"
+http.private-1.rds.private-1.version_text: "r3"
+http.a.rds.shared.version_text: "s1"
+http.b.rds.shared.version_text: "s1"
+http.a.rds.torn.version_text: "s1"
+http.b.rds.torn.version_text: "s2"
+listener_manager.lds.version_text: ""
+]]
+
+  it("tells the version of each subscription, by one request for texts alone", function()
+    local one = answering { ["GET /stats"] = VERSIONS }
+    local running = assert(one:versions())
+    assert.equal("c7", running.clusters.version)
+    assert.equal("", running.listeners.version)
+    assert.equal("r3", running.routes["private-1"].version)
+    assert.equal("s1", running.routes.shared.version)
+    assert.equal("", running.routes.torn.version)
+    assert.equal("e1", running.assignments["a.b"].version)
+    assert.equal(1, #one.asked)
+    assert.matches("&type=TextReadouts$", one.asked[1])
+  end)
+
+  it("knows no subscription where Envoy has none, and fails when nobody answers", function()
+    assert.same({ routes = {}, assignments = {}, warming = 0 },
+      assert(answering({ ["GET /stats"] = "" }):versions()))
+    assert.same({ nil, "nobody answers" }, { answering({}):versions() })
+  end)
+end)
+
 describe("admin:refused_listeners", function()
   it("tells why a listener was not taken", function()
     local one = answering { ["GET /config_dump"] = [[{"configs":[

@@ -50,6 +50,27 @@ describe("agent.inotify", function()
     assert.matches('reason="Envoy can run, but a hot restart', lines[1], 1, true)
   end)
 
+  it("has the agent's own instance given back first, and may have enough then", function()
+    local holder = [[
+      local loop = require("host.loop")
+      local id = assert(loop.watch("/tmp/name"))
+      function watch.give_way()
+        if id then loop.unwatch(id) end
+        local had = id ~= nil
+        id = nil
+        say("gave " .. tostring(had))
+        return had
+      end
+    ]]
+    local lines, said = logged(6, holder .. "watch:look(1)")
+    assert.same({ {}, { "gave true" } }, { lines, said })
+    lines, said = logged(7, holder .. "watch:look(1)")
+    assert.same({ {}, {} }, { lines, said })
+    lines = logged(5, holder .. "watch:look(1)")
+    assert.matches("needed=6", lines[1], 1, true)
+    assert.matches("free=5", lines[1], 1, true)
+  end)
+
   it("looks again only when there are more listeners than ever", function()
     local lines = logged(2, "watch:look(1) watch:look(1) watch:look(0) watch:look(2) watch:look(1)")
     assert.equal(2, #lines)

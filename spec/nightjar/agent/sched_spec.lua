@@ -2,9 +2,10 @@
 
 local child = require("host.child")
 local sched = require("nightjar.agent.sched")
+local script = require("spec.support.script")
 
-local function shell(script)
-  return { "sh", "-c", script }
+local function shell(text)
+  return { "sh", "-c", text }
 end
 
 local function took(fn)
@@ -560,6 +561,57 @@ describe("sched.signals", function()
         send(name)
         assert.equal(name, signals:take(5))
       end
+    end)
+  end)
+end)
+
+describe("sched.watch", function()
+  local folder
+
+  before_each(function() folder = script.folder() end)
+  after_each(function() script.discard(folder) end)
+
+  it("gives a reason to look for each name, in the queue that is its own", function()
+    sched.run(function()
+      local one, other = sched.queue(1), sched.queue(1)
+      assert(sched.watch(folder .. "/one", one))
+      assert(sched.watch(folder .. "/other", other))
+      script.sh("touch %s", folder .. "/one")
+      assert.is_true(one:take(5))
+      assert.is_nil(other:take(0.05))
+      script.sh("touch %s", folder .. "/other")
+      assert.is_true(other:take(5))
+      assert.is_nil(one:take(0))
+    end)
+  end)
+
+  it("is enough to wait for, with no timer", function()
+    sched.run(function()
+      local reasons = sched.queue(1)
+      assert(sched.watch(folder .. "/one", reasons))
+      assert(io.popen("(sleep 0.2; touch " .. folder .. "/one) >/dev/null 2>&1 &")):close()
+      assert.is_true(reasons:take())
+    end)
+  end)
+
+  it("gives nothing any more when it has ended, by itself or with sched.run", function()
+    sched.run(function()
+      local reasons = sched.queue(1)
+      sched.unwatch(assert(sched.watch(folder .. "/one", reasons)))
+      script.sh("touch %s", folder .. "/one")
+      assert.is_nil(reasons:take(0.05))
+      assert(sched.watch(folder .. "/two", reasons))
+    end)
+    script.sh("touch %s", folder .. "/two")
+    assert.same({}, require("host.loop").wait(0.05))
+  end)
+
+  it("says why it cannot", function()
+    sched.run(function()
+      local id, err, code = sched.watch(folder .. "/none/one", sched.queue(1))
+      assert.is_nil(id)
+      assert.matches("cannot watch: .*/none/one: No such file", err)
+      assert.equal("ENOENT", code)
     end)
   end)
 end)

@@ -41,6 +41,21 @@ describe("state", function()
     assert.not_equal(second, inode("snapshot.json"))
   end)
 
+  it("takes an attribute for what it is, though it is called like a time", function()
+    local one = assert(state.open(folder))
+    local function keep(value)
+      return one:keep_snapshot { format = 1, taken_at = 1000, meshes = { { name = "m",
+        services = { { name = "a", attributes = { read_at = value } } } } } }
+    end
+    local first = keep("1")
+    local before = inode("snapshot.json")
+    assert.equal(first, keep("1"))
+    assert.not_equal(first, keep("2"))
+    assert.not_equal(before, inode("snapshot.json"))
+    assert.equal("2", assert(state.open(folder .. "")).snapshot.meshes[1].services[1].attributes
+      .read_at)
+  end)
+
   it("tries again what could not be written", function()
     local one = assert(state.open(folder))
     assert(file.mkdir(folder .. "/accepted.json/in-the-way"))

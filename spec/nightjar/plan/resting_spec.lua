@@ -130,5 +130,17 @@ describe("a service-color", function()
           text = 'return { "a" }' }, { name = "a.lua", text = text } }), parameters)
       end
     end)
+
+    it("is taken to depend on it where any policy reads a cluster's age", function()
+      local function with(text, library)
+        return timeless({ ["/"] = "1" }, { { name = "init.lua", text = 'return { "a" }' },
+          { name = "a.lua", text = text }, { name = "lib/b.lua", text = library or "return {}" } })
+      end
+      local policy = 'return { about = "a", apply = function(mesh) %s return mesh end }'
+      assert.is_false(with(policy:format("local old = mesh.clusters[1].age")))
+      assert.is_false(with(policy:format('local old = mesh.clusters[1]["age"]')))
+      assert.is_false(with(policy:format(""), "return function(one) return one.age end"))
+      assert.is_true(with(policy:format("local manage, aged = 1, 2")))
+    end)
   end)
 end)

@@ -17,6 +17,7 @@ local core = {}
 ---@field channels table<integer, Queue> programs: id → queue of all their events
 ---@field exits table<integer, Task[]> programs: id → those who wait for their end
 ---@field signals Queue[] they all get every signal
+---@field watches table<integer, Queue> names in folders: id → queue that gets each reason to look
 ---@field failure any the first error that no task caught
 local running
 
@@ -170,6 +171,9 @@ end
 local function dispatch(self, event)
   if event.type == "signal" then
     for _, signals in ipairs(self.signals) do signals:put(event.signal) end
+  elseif event.type == "watch" then
+    local reasons = self.watches[event.id]
+    if reasons then reasons:put(true) end
   elseif event.type ~= "http" then
     dispatch_child(self, event)
   elseif self.transfers[event.id] then
@@ -192,6 +196,7 @@ local function patience(self)
   if #self.ready > 0 then return 0 end
   if self.timers[1] then return math.max(0, self.timers[1].due - clock.monotonic()) end
   local hope = next(self.transfers) or next(self.channels) or next(self.exits) or self.signals[1]
+    or next(self.watches)
   assert(hope, "sched: all tasks wait for each other")
   return math.huge
 end
@@ -213,12 +218,13 @@ end
 function core.run(fn, ...)
   assert(not running, "sched: run: already running")
   local self = { tasks = {}, ready = {}, timers = {}, transfers = {}, channels = {}, exits = {},
-    signals = {} }
+    signals = {}, watches = {} }
   running = self
   do
     local _ <close> = core.guard(function()
       self.current = nil
       while next(self.tasks) do next(self.tasks):cancel() end
+      for id in pairs(self.watches) do loop.unwatch(id) end
       running = nil
     end)
     self.main = core.spawn(fn, ...)
