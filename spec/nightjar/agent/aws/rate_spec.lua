@@ -26,6 +26,16 @@ describe("the rate limit", function()
     assert.same({ 0, 0, 1.0 }, take("GetService", 3))
   end)
 
+  it("lets calls that wait go together, at tenths of a second, and no more of them for it", function()
+    local fast = rate.new({ default = { rate = 100, burst = 1 } }, function() return 7.03 end)
+    local waits = {}
+    for _ = 1, 21 do
+      local key = ("%.2f"):format(fast:take("Any"))
+      waits[key] = (waits[key] or 0) + 1
+    end
+    assert.same({ ["0.00"] = 1, ["0.07"] = 7, ["0.17"] = 10, ["0.27"] = 3 }, waits)
+  end)
+
   it("fills up with time, to the burst and no more", function()
     take("Fast", 3)
     now = 0.2
