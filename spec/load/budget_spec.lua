@@ -93,10 +93,10 @@ describe("the budget of", function()
     return counts
   end
 
-  -- What each pass beyond the second takes.
+  -- What each pass takes beyond the fifth, from which on nothing is left to settle.
   local function beyond(count, changes)
-    local two, all, each = passes(2, changes), passes(2 + count, changes), {}
-    for what, number in pairs(all) do each[what] = (number - two[what]) // count end
+    local five, all, each = passes(5, changes), passes(5 + count, changes), {}
+    for what, number in pairs(all) do each[what] = (number - five[what]) // count end
     return each
   end
 

@@ -38,9 +38,12 @@ local function lightened(accepted, path)
   for key, value in pairs(accepted) do
     light[key] = not HEAVY[key] and value or nil
   end
+  -- Who asks for one of them asks for the others too, and then for none for a long time.
+  local last = setmetatable({}, { __mode = "v" })
   return setmetatable(light, { __index = function(_, key)
-    local stored_one = HEAVY[key] and read(path)
-    return stored_one and stored_one.generation == light.generation and stored_one[key] or nil
+    local whole = HEAVY[key] and (last.read or read(path))
+    last.read = whole or nil
+    return whole and whole.generation == light.generation and whole[key] or nil
   end })
 end
 

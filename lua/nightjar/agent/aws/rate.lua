@@ -44,8 +44,8 @@ function limiter:bucket(operation)
   return bucket
 end
 
---- Takes the right to one call. Whoever waits has its place: the wait is the caller's to do. It ends
---- at a tenth of a second, so that calls go together: waking up for each of a hundred a second
+--- Takes the right to one call. Whoever waits has its place: the wait is the caller's to do. It
+--- ends at a tenth of a second, so that calls go together: waking up for each of a hundred a second
 --- costs more than the calls.
 ---@param operation string
 ---@return number seconds  to wait before the call; 0: none

@@ -26,7 +26,7 @@ describe("the rate limit", function()
     assert.same({ 0, 0, 1.0 }, take("GetService", 3))
   end)
 
-  it("lets calls that wait go together, at tenths of a second, and no more of them for it", function()
+  it("lets calls that wait go together at tenths of a second, and no more of them", function()
     local fast = rate.new({ default = { rate = 100, burst = 1 } }, function() return 7.03 end)
     local waits = {}
     for _ = 1, 21 do
