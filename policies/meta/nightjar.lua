@@ -97,7 +97,8 @@
 ---@field color? string
 ---@field weight? integer
 ---@field audience? nightjar.Audience
----@field because? string a short word for policies that look at `previous`
+---@field because? string a short word for policies that look at `previous`; "unseen": this
+---  listener never shows it, so that its service need not be read often
 ---@field why string[]
 
 ---@class nightjar.HeaderCondition
