@@ -48,7 +48,13 @@ static int on_socket(
   event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) |
                  (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
   int action = known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  if (epoll_ctl(http->epoll_fd, action, fd, &event) != 0)
+  int result = epoll_ctl(http->epoll_fd, action, fd, &event);
+  /* A number may have come to be another socket without a word. */
+  if (result != 0 && errno == EEXIST)
+    result = epoll_ctl(http->epoll_fd, EPOLL_CTL_MOD, fd, &event);
+  else if (result != 0 && errno == ENOENT)
+    result = epoll_ctl(http->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+  if (result != 0)
     return -1;
   curl_multi_assign(http->multi, fd, http);
   return 0;
