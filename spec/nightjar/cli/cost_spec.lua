@@ -94,6 +94,10 @@ describe("nightjar cost", function()
     os.remove(folder .. "/nightjar-state/calls.json")
     assert.equal("DISCOVERY=file: nothing is asked of AWS, so it costs nothing there\n",
       cost("--discovery", "file").stdout)
+    local view = assert(json.decode(cost("--discovery", "file", "--json").stdout))
+    assert.same({ 0, 0, {}, nil },
+      { view.day.calls, view.day.dollars_a_year, view.meshes, view.so_far })
+    for _, row in ipairs(view.changes) do assert.equal(0, row.calls) end
   end)
 
   it("refuses what is no number, with status 2", function()
