@@ -114,7 +114,8 @@ function calls.read(directory)
   end
   for _, name in ipairs { "since", "at", "passes", "retries" } do
     if not is_number(record[name]) then
-      return nil, ("%s: %s: expected an integer that is not negative"):format(path_in(directory), name)
+      return nil, ("%s: %s: expected an integer that is not negative")
+        :format(path_in(directory), name)
     end
   end
   for _, name in ipairs { "operations", "first" } do

@@ -127,17 +127,17 @@ describe("the record of calls", function()
     damaged("operations", { a = { b = -1 } },
       "operations: expected numbers by service and operation")
     damaged("first", 1, "first: expected numbers by service and operation")
-    local meshes = "meshes: expected a list of names and numbers of services"
-    damaged("meshes", { a = 1 }, meshes)
+    local wrong = "meshes: expected a list of names and numbers of services"
+    damaged("meshes", { a = 1 }, wrong)
     for name, value in pairs { services = -1, resting = "1", attributed = 0.5,
       attributed_resting = false, name = 5, refs = "own" } do
       local mesh = { refs = { "own" }, name = "shop.local", services = 1, resting = 0,
         attributed = 0, attributed_resting = 0 }
       mesh[name] = value
-      damaged("meshes", json.array { mesh }, meshes)
+      damaged("meshes", json.array { mesh }, wrong)
     end
     damaged("meshes", json.array { { services = 1, resting = 0, attributed = 0,
-      attributed_resting = 0, refs = json.array { {} } } }, meshes)
+      attributed_resting = 0, refs = json.array { {} } } }, wrong)
   end)
 
   it("knows each namespace once, and what is read seldom of it", function()
