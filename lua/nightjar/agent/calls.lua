@@ -185,7 +185,7 @@ function calls:save()
   end
   local operations = sum(self.before, counts.operations)
   self.first = self.first or operations
-  self.written_at = clock.monotonic()
+  self.written_at, self.knows_meshes = clock.monotonic(), meshes ~= nil
   local text = assert(json.encode {
     format = 1, process = self.process, since = self.since, at = math.floor(clock.now()),
     passes = self.passes, retries = self.retries_before + counts.retries, operations = operations,
@@ -197,10 +197,16 @@ function calls:save()
   end
 end
 
+-- Whether the meshes are known now that were not when it was written: AWS may have been away when
+-- the agent started, and without them nobody can say what a day costs.
+function calls:learned()
+  return not self.knows_meshes and select(2, self.look()) ~= nil
+end
+
 ---A pass has ended, well or not. What it asked is written down, unless that was done lately.
 function calls:passed()
   self.passes = self.passes + 1
-  if not self.written_at or clock.monotonic() - self.written_at >= EVERY then
+  if not self.written_at or clock.monotonic() - self.written_at >= EVERY or self:learned() then
     self:save()
   end
 end

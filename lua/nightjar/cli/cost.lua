@@ -244,6 +244,10 @@ local function run(settings, args)
     as_json(view)
   else
     write_so_far(record)
+    if #record.meshes == 0 then
+      output.write("\nNo mesh could be read yet, so nobody can say what a day asks.\n")
+      return 0
+    end
     write_day(view)
     write_changes(view)
   end

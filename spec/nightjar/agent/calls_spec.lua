@@ -45,6 +45,19 @@ describe("the record of calls", function()
     assert.is_true(record.since <= record.at)
   end)
 
+  it("is written anew as soon as a mesh is known, where AWS was away at first", function()
+    local known
+    known, meshes = meshes, nil
+    local one = open()
+    one:passed()
+    assert.same({}, written().meshes)
+    meshes = known
+    one:passed()
+    assert.same(known, written().meshes)
+    one:passed()
+    assert.equal(2, written().passes)
+  end)
+
   it("is written anew at most every five minutes", function()
     local one = open()
     one:passed()
