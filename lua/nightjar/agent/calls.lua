@@ -31,6 +31,10 @@ local function sum(known, more)
   return sums
 end
 
+local function is_number(value)
+  return math.type(value) == "integer" and value >= 0
+end
+
 local function is_counts(value)
   if type(value) ~= "table" then
     return false
@@ -40,7 +44,7 @@ local function is_counts(value)
       return false
     end
     for _, count in pairs(operations) do
-      if math.type(count) ~= "integer" then
+      if not is_number(count) then
         return false
       end
     end
@@ -48,15 +52,36 @@ local function is_counts(value)
   return true
 end
 
-local function is_meshes(list)
-  for _, mesh in ipairs(type(list) == "table" and list or { false }) do
-    for _, name in ipairs { "services", "resting", "attributed", "attributed_resting" } do
-      if type(mesh) ~= "table" or math.type(mesh[name]) ~= "integer" then
-        return false
-      end
+-- Whether it names the settings that a mesh belongs to.
+local function is_refs(list)
+  for _, ref in ipairs(type(list) == "table" and list or {}) do
+    if type(ref) ~= "string" then
+      return false
     end
   end
-  return type(list) == "table"
+  return type(list) == "table" and list[1] ~= nil
+end
+
+local function is_mesh(mesh)
+  if type(mesh) ~= "table" or not is_refs(mesh.refs)
+    or mesh.name ~= nil and type(mesh.name) ~= "string" then
+    return false
+  end
+  for _, name in ipairs { "services", "resting", "attributed", "attributed_resting" } do
+    if not is_number(mesh[name]) then
+      return false
+    end
+  end
+  return true
+end
+
+local function is_meshes(list)
+  for _, mesh in ipairs(type(list) == "table" and list or {}) do
+    if not is_mesh(mesh) then
+      return false
+    end
+  end
+  return json.is_array(list)
 end
 
 ---@class CallsMesh a namespace; numbers of services
@@ -88,8 +113,9 @@ function calls.read(directory)
     return nil, err
   end
   for _, name in ipairs { "since", "at", "passes", "retries" } do
-    if math.type(record[name]) ~= "integer" then
-      return nil, ("%s: %s: expected an integer"):format(path_in(directory), name)
+    if not is_number(record[name]) then
+      return nil, ("%s: %s: expected an integer that is not negative")
+        :format(path_in(directory), name)
     end
   end
   for _, name in ipairs { "operations", "first" } do
@@ -99,7 +125,7 @@ function calls.read(directory)
     end
   end
   if not is_meshes(record.meshes) then
-    return nil, path_in(directory) .. ": meshes: expected a list of numbers of services"
+    return nil, path_in(directory) .. ": meshes: expected a list of names and numbers of services"
   end
   return record
 end
@@ -159,7 +185,7 @@ function calls:save()
   end
   local operations = sum(self.before, counts.operations)
   self.first = self.first or operations
-  self.written_at = clock.monotonic()
+  self.written_at, self.knows_meshes = clock.monotonic(), meshes ~= nil
   local text = assert(json.encode {
     format = 1, process = self.process, since = self.since, at = math.floor(clock.now()),
     passes = self.passes, retries = self.retries_before + counts.retries, operations = operations,
@@ -171,10 +197,16 @@ function calls:save()
   end
 end
 
+-- Whether the meshes are known now that were not when it was written: AWS may have been away when
+-- the agent started, and without them nobody can say what a day costs.
+function calls:learned()
+  return not self.knows_meshes and select(2, self.look()) ~= nil
+end
+
 ---A pass has ended, well or not. What it asked is written down, unless that was done lately.
 function calls:passed()
   self.passes = self.passes + 1
-  if not self.written_at or clock.monotonic() - self.written_at >= EVERY then
+  if not self.written_at or clock.monotonic() - self.written_at >= EVERY or self:learned() then
     self:save()
   end
 end

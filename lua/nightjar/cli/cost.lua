@@ -184,7 +184,7 @@ local function as_json(view)
   local day = day_as_json(view.day.operations, view.dollars)
   day.passes = view.day.passes
   output.write(assert(json.encode({
-    so_far = { since = record.since, at = record.at, passes = record.passes,
+    so_far = record.since and { since = record.since, at = record.at, passes = record.passes,
       retries = record.retries, operations = record.operations, first_pass = record.first },
     meshes = record.meshes, agents = view.agents, prices = view.prices,
     settings = { refresh_time = given.pass, list_time = given.list,
@@ -215,14 +215,23 @@ local function options_of(args)
   return { agents = math.tointeger(agents), prices = prices }
 end
 
+-- Of an agent that reads a file: `counted` if there are calls of another one all the same.
+local function write_nothing(settings, options, wants_json, counted)
+  if wants_json then
+    as_json(view_of({ meshes = json.array {} }, settings, options.agents, options.prices))
+    return
+  end
+  output.write("DISCOVERY=file: nothing is asked of AWS, so it costs nothing there",
+    counted and "; but an agent has\ncounted calls in this TMP_DIR: give this command "
+    .. "that agent's settings" or "", "\n")
+end
+
 local function run(settings, args)
   local options, wrong = options_of(args)
   if not options then return 2, wrong end
   local record, err = calls.read(settings.state_dir)
   if settings.discovery ~= "cloudmap" then
-    output.write("DISCOVERY=file: nothing is asked of AWS, so it costs nothing there",
-      (record or err) and "; but an agent has\ncounted calls in this TMP_DIR: give this command "
-      .. "that agent's settings" or "", "\n")
+    write_nothing(settings, options, args.json, record or err)
     return 0
   end
   if not record then
@@ -235,6 +244,10 @@ local function run(settings, args)
     as_json(view)
   else
     write_so_far(record)
+    if #record.meshes == 0 then
+      output.write("\nNo mesh could be read yet, so nobody can say what a day asks.\n")
+      return 0
+    end
     write_day(view)
     write_changes(view)
   end

@@ -45,6 +45,19 @@ describe("the record of calls", function()
     assert.is_true(record.since <= record.at)
   end)
 
+  it("is written anew as soon as a mesh is known, where AWS was away at first", function()
+    local known
+    known, meshes = meshes, nil
+    local one = open()
+    one:passed()
+    assert.same({}, written().meshes)
+    meshes = known
+    one:passed()
+    assert.same(known, written().meshes)
+    one:passed()
+    assert.equal(2, written().passes)
+  end)
+
   it("is written anew at most every five minutes", function()
     local one = open()
     one:passed()
@@ -120,12 +133,24 @@ describe("the record of calls", function()
       assert.equal(0, open().passes)
     end
     damaged("format", 2, "expected format 1")
-    damaged("passes", "3", "passes: expected an integer")
+    damaged("passes", "3", "passes: expected an integer that is not negative")
+    damaged("passes", -3, "passes: expected an integer that is not negative")
     damaged("operations", { a = { b = "c" } },
       "operations: expected numbers by service and operation")
+    damaged("operations", { a = { b = -1 } },
+      "operations: expected numbers by service and operation")
     damaged("first", 1, "first: expected numbers by service and operation")
-    damaged("meshes", json.array { { services = 1 } },
-      "meshes: expected a list of numbers of services")
+    local wrong = "meshes: expected a list of names and numbers of services"
+    damaged("meshes", { a = 1 }, wrong)
+    for name, value in pairs { services = -1, resting = "1", attributed = 0.5,
+      attributed_resting = false, name = 5, refs = "own" } do
+      local mesh = { refs = { "own" }, name = "shop.local", services = 1, resting = 0,
+        attributed = 0, attributed_resting = 0 }
+      mesh[name] = value
+      damaged("meshes", json.array { mesh }, wrong)
+    end
+    damaged("meshes", json.array { { services = 1, resting = 0, attributed = 0,
+      attributed_resting = 0, refs = json.array { {} } } }, wrong)
   end)
 
   it("knows each namespace once, and what is read seldom of it", function()

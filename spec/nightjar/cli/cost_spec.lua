@@ -85,6 +85,15 @@ describe("nightjar cost", function()
     assert.matches("/calls.json: expected format 1", result.stderr, 1, true)
   end)
 
+  it("reckons no day where no mesh could be read yet", function()
+    cli.write(folder .. "/nightjar-state/calls.json", (RECORD:gsub("\n", "")
+      :gsub('"meshes":.*', '"meshes":[]}')))
+    local result = cost()
+    assert.equal(0, result.status)
+    says(result, "\nNo mesh could be read yet, so nobody can say what a day asks.\n")
+    assert.is_nil(result.stdout:find("A day of", 1, true))
+  end)
+
   it("with a mesh file says that nothing is asked of AWS", function()
     local result = cost("--discovery", "file")
     assert.same({ 0, "" }, { result.status, result.stderr })
@@ -94,6 +103,10 @@ describe("nightjar cost", function()
     os.remove(folder .. "/nightjar-state/calls.json")
     assert.equal("DISCOVERY=file: nothing is asked of AWS, so it costs nothing there\n",
       cost("--discovery", "file").stdout)
+    local view = assert(json.decode(cost("--discovery", "file", "--json").stdout))
+    assert.same({ 0, 0, {}, nil },
+      { view.day.calls, view.day.dollars_a_year, view.meshes, view.so_far })
+    for _, row in ipairs(view.changes) do assert.equal(0, row.calls) end
   end)
 
   it("refuses what is no number, with status 2", function()

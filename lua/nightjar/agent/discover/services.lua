@@ -237,11 +237,20 @@ local function none_read(readings)
   return failures > 0
 end
 
+-- Whether a service of the list is there no more.
+local function any_gone(readings)
+  for _, reading in pairs(readings) do
+    if not reading then return true end
+  end
+  return false
+end
+
 --- All services of one namespace.
 ---
 --- The list is looked at beside the services that are known, which need not wait for it. After a
 --- trouble it goes first, so that an outage costs one call a pass; and where nothing answers it is
---- looked at too, so that an outage is one failure from its first pass on.
+--- looked at too, so that an outage is one failure from its first pass on. So it is where a service
+--- is gone: it may have been made anew, and must not be missed until the next pass.
 ---@param pass table  see discover/cloudmap.lua
 ---@param identity {namespace: table, by_arn: boolean}
 ---@return {services: ServiceReading[]?, error: string?, gone: boolean?}  `error`: there is no list;
@@ -259,7 +268,14 @@ function services.read(pass, identity)
     read_list(pass, identity, found, readings, look)
   end
   if found then read_list(pass, identity, found, readings) end
-  if found and not looked and none_read(readings) then look() end
+  if found and not looked and none_read(readings) then
+    look()
+  elseif found and not looked and any_gone(readings) then
+    local before = found
+    look()
+    found = found or before -- the others were read: what is gone is gone
+    read_list(pass, identity, found, readings)
+  end
   if not found then return { error = problem:brief(), gone = api.unknown[problem.code] } end
   second_round(pass, identity, found, readings)
   local result = {}

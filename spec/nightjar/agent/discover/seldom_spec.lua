@@ -163,9 +163,35 @@ describe("what discovery reads seldom:", function()
     local changed = world()
     table.remove(changed.services, 2)
     endpoint:state(changed)
-    pass()
-    assert.is_nil(find("blue"))
     assert.equal(1, pass().ListServices)
+    assert.is_nil(find("blue"))
+    assert.is_nil(pass().ListServices)
+  end)
+
+  for _, name in ipairs { "green", "emerald" } do
+    it(("a service that is deleted and made anew as %q is not missed for a pass"):format(name),
+      function()
+        passes(1)
+        local changed = world()
+        changed.services[3] = service("srv-again", name, { ["/"] = "20" }, task("g", 9013))
+        endpoint:state(changed)
+        passes(1)
+        assert.equal("srv-again", find(name).id)
+        assert.equal("20", find(name).attributes["/"])
+      end)
+  end
+
+  it("a service that is gone leaves where the list cannot be read too", function()
+    passes(1)
+    local changed = world()
+    table.remove(changed.services, 2)
+    endpoint:state(changed)
+    endpoint:faults { { operation = "ListServices", fault = "denied" } }
+    sched.run(function()
+      snapshot = assert(merge.run(snapshot, cloudmap.read(session, snapshot, given, 1030, hints)))
+    end)
+    assert.is_nil(find("blue"))
+    assert.is_nil(find("green").stale)
   end)
 
   it("a service's own attributes are found when it is its turn, and read at each pass then",
