@@ -69,6 +69,11 @@ function fake:get(request, object)
   return self:answer(200, object, request.method == "GET" and object.text or "")
 end
 
+-- As libcurl has it: the length that is told counts, also of an answer without a body.
+local function is_beyond(request, object)
+  return request.method ~= "PUT" and request.max_body > 0 and #object.text > request.max_body
+end
+
 ---The `http` of aws/world.lua.
 function fake:http(request)
   local path = request.url:match("^https?://[^/]+(/.*)$")
@@ -84,6 +89,9 @@ function fake:http(request)
   end
   self.requests[#self.requests + 1] = { method = request.method, path = path,
     status = answer and answer.status }
+  if answer and answer.status == 200 and is_beyond(request, self.objects[path]) then
+    return nil, { kind = "too_large", message = "Maximum file size exceeded" }
+  end
   if answer then return answer end
   return nil, { kind = "timeout", message = "no answer" }
 end

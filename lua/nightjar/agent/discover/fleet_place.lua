@@ -90,9 +90,17 @@ function place:unchanged(answer)
   return self:sight(answer)
 end
 
+-- An answer to HEAD tells the object's length and has no body, so its limit would refuse what is
+-- to be looked at.
+function place:head()
+  local options = self:options()
+  options.max_body = 0
+  return s3.head(self.client, self.key, options)
+end
+
 -- Some stores' 304 does not say when the object was last written; for these HEAD is asked first.
 function place:by_head()
-  local answer, problem = s3.head(self.client, self.key, self:options())
+  local answer, problem = self:head()
   if answer and answer.headers.etag == self.etag then return self:unchanged(answer) end
   if answer or problem.status == 404 then return self:by_get(nil) end
   return nil, problem
@@ -108,8 +116,18 @@ function place:refused(problem)
   return { missing = true, denied = denied and problem or nil, date = date, age = 0 }
 end
 
+-- What is too large to be read is no record; how old it is and its ETag say whether to replace it.
+function place:oversized()
+  local answer, problem = self:head()
+  if not answer then return nil, problem end
+  self:forget()
+  self.etag = answer.headers.etag
+  return self:sight(answer, ("larger than %d bytes"):format(record.MAX_BYTES))
+end
+
 function place:by_get(etag)
   local answer, problem = s3.get(self.client, self.key, etag, self:options())
+  if not answer and problem.transport == "too_large" then return self:oversized() end
   if not answer then return self:refused(problem) end
   if answer.status == 304 then
     if answer.headers["last-modified"] then return self:unchanged(answer) end

@@ -10,6 +10,8 @@ local record = {}
 record.FORMAT = 1
 --- Bytes of a record: 1,000 service-colors with 20 instances each are some 5 MiB.
 record.MAX_BYTES = 32 * 1024 * 1024
+-- A reading has one warning of a kind, and there are few kinds.
+local MOST_WARNINGS = 100
 
 ---@class FleetRecord
 ---@field mesh {id: string, name: string, arn: string?}
@@ -171,6 +173,9 @@ local function check(value, latest)
     or fault_of(value.mesh, "mesh", MESH, latest)
     or list_fault(value.warnings, "warnings", function() return WARNING end, latest)
   if fault then return fault end
+  if #value.warnings > MOST_WARNINGS then
+    return ("warnings: expected at most %d"):format(MOST_WARNINGS)
+  end
   if not value.services and not value.reading then return "services: expected a list" end
   return services_fault(value.services or {}, latest)
 end

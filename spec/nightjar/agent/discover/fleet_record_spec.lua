@@ -85,6 +85,8 @@ describe("a record", function()
         "health_since: expected a time that has been" },
       { '"warnings":%[%]', '"warnings":{}', "^record%.warnings: expected a list" },
       { '"warnings":%[%]', '"warnings":[],"age":1.5', "^record%.age: expected a whole number" },
+      { '"warnings":%[%]', '"warnings":[' .. ('{"code":"c","message":"m"},'):rep(100)
+        .. '{"code":"c","message":"m"}]', "^warnings: expected at most 100" },
       { '"name":"service%-0001"', '"name":"service-0001","stale":true',
         "^services%[1%]: expected stale, error and read_at together" },
       { '"arn":"arn:aws:x', '"arn":"arn:aws:y', "^mesh: expected arn:aws:x:.*, got arn:aws:y:" },

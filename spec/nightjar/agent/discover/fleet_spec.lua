@@ -330,6 +330,9 @@ describe("a fleet", function()
       ["has instances that are none"] = function(text)
         return text:gsub('"health":"HEALTHY",', ""), "services[1].instances[1].health"
       end,
+      ["is too large"] = function(text)
+        return text .. (" "):rep(32 * 1024 * 1024), "larger than 33554432 bytes"
+      end,
       ["names a service twice"] = function(text)
         return text:gsub('"services":%[(.*)%],"warnings"', '"services":[%1,%1],"warnings"'),
           "services[2].id: expected one not given before"
