@@ -60,7 +60,8 @@ end
 -- Descriptors that stay, and such as come and go.
 local function descriptors()
   local pid = file.read("/proc/self/stat"):match("^%d+")
-  local pipe = assert(io.popen("ls -l /proc/" .. pid .. "/fd"))
+  -- A moment later: until then the pipe's other end may be open here too.
+  local pipe = assert(io.popen("sleep 0.2; ls -l /proc/" .. pid .. "/fd"))
   local text = pipe:read("a")
   pipe:close()
   local _, all = text:gsub(" %-> ", "")
