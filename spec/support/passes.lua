@@ -9,7 +9,8 @@ local strace = require("spec.support.strace")
 local passes = {}
 passes.__index = passes
 
-local TRIES = 12 -- until a fault meets the call that it is meant for
+-- Until a fault meets the call that it is meant for: how often a pipe is read before it differs.
+local TRIES = 40
 
 local function replaces(call)
   return call.line:find("O_CREAT", 1, true) or ({ write = true, fsync = true, close = true,
