@@ -24,7 +24,7 @@ end
 
 -- All policies that are shipped, in their order.
 local function shipped()
-  local folder = assert(file.folder(program.directory .. "/../policies"))
+  local folder = assert(file.folder(assert(program.data_directory()) .. "/policies"))
   local list = {}
   for _, name in ipairs(assert(folder:list())) do
     if name:match("%.lua$") and not name:match("^meta/") then
