@@ -114,7 +114,8 @@ describe("a setting given to an image", function()
       argv[#argv + 1] = word
     end
     local output = podman.must(table.unpack(argv))
-    local shown = assert(json.decode(output:match("\n?({\n.*)")), output).settings
+    -- What the container says on standard error may come before it or after.
+    local shown = assert(json.decode(output:match("({\n.*\n})")), output).settings
     for _, entry in ipairs(schema.entries) do
       local given = VALUES[entry.name]
       if not entry.aws then
@@ -136,7 +137,8 @@ describe("a setting given to an image", function()
       "--env=ENVOY_CONFIGURATION_TEMPLATE=old.yaml", "--env=AWS_PROFILE=work",
       "--env=AWS_CONFIG_FILE=/etc/nightjar/aws.ini", "--env=AWS_EC2_METADATA_DISABLED=true",
       "--env=SERVICE_MEMBER=srv-1", podman.image("sidecar"), "config", "--json")
-    local shown = assert(json.decode(output:match("\n?({\n.*)")), output)
+    -- What the container says on standard error may come before it or after.
+    local shown = assert(json.decode(output:match("({\n.*\n})")), output)
     assert.are.equal("old.yaml", shown.settings.ENVOY_CONFIGURATION_FILE.value)
     assert.are.equal("eu-west-3", shown.region.value)
   end)
