@@ -18,9 +18,9 @@ enum { READY = 64, SPARE = 8 };
 
 struct http {
   CURLM *multi;
-  int epoll_fd;       /* the sockets that libcurl waits for */
-  int64_t timer_ns;   /* when libcurl wants to be called; INT64_MAX: never */
-  CURL *spare[SPARE]; /* handles to be used again: making one is costly */
+  int epoll_fd;     /* the sockets that libcurl waits for */
+  int64_t timer_ns; /* when libcurl wants to be called; INT64_MAX: never */
+  struct transfer *spare[SPARE]; /* to be used again */
   unsigned spare_count;
   uint64_t last_id;
   int active_count;
@@ -118,7 +118,7 @@ void http_free(struct http *http) {
   while (http->done != NULL)
     http_response_done(http);
   while (http->spare_count > 0)
-    curl_easy_cleanup(http->spare[--http->spare_count]);
+    transfer_free(http->spare[--http->spare_count]);
   curl_multi_cleanup(http->multi);
   close(http->epoll_fd);
   free(http);
@@ -126,12 +126,12 @@ void http_free(struct http *http) {
 }
 
 static bool has_controls(const char *text, size_t size) {
+  unsigned bad = 0;
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)text[i];
-    if ((c < ' ' && c != '\t') || c == 0x7f)
-      return true;
+    bad |= (unsigned)((c < ' ' && c != '\t') || c == 0x7f);
   }
-  return false;
+  return bad != 0;
 }
 
 int http_header_add(struct buf *headers, const char *name, size_t name_size,
@@ -146,11 +146,16 @@ int http_header_add(struct buf *headers, const char *name, size_t name_size,
   const char *between = strspn(value, " \t") == value_size ? ";" : ": ";
   if (*between == ';')
     value_size = 0;
-  if (buf_add(headers, name, name_size, error) != 0 ||
-      buf_add_text(headers, between, error) != 0 ||
-      buf_add(headers, value, value_size, error) != 0)
+  if (buf_reserve(headers, name_size + value_size + 3, error) != 0)
     return -1;
-  return buf_add_byte(headers, '\0', error);
+  char *at = headers->data + headers->size;
+  at = mempcpy(at, name, name_size);
+  at = mempcpy(at, between, strlen(between));
+  at = mempcpy(at, value, value_size);
+  *at++ = '\0';
+  *at = '\0';
+  headers->size = (size_t)(at - headers->data);
+  return 0;
 }
 
 /* ---- under way ---- */
@@ -178,6 +183,21 @@ static int fail_multi(CURLMcode code, struct error *error) {
       "cannot use the network", "", "%s", curl_multi_strerror(code));
 }
 
+/* A spare transfer that is set up for the request, or else any; NULL: none. */
+static struct transfer *take_spare(
+    struct http *http, const struct http_request *request) {
+  if (http->spare_count == 0)
+    return NULL;
+  unsigned last = http->spare_count - 1;
+  unsigned at = last;
+  while (at > 0 && !transfer_fits(http->spare[at], request))
+    at--;
+  struct transfer *spare = http->spare[at];
+  http->spare[at] = http->spare[last];
+  http->spare_count--;
+  return spare;
+}
+
 int http_start(struct http *http, const struct http_request *request,
     uint64_t *id, struct error *error) {
   if (http->active_count >= HTTP_TRANSFERS)
@@ -186,8 +206,8 @@ int http_start(struct http *http, const struct http_request *request,
   if (too_many_lookups(http))
     return error_set(error, "limit", "cannot request", request->url,
         "%d name look-ups are still unanswered", HTTP_LOST_LOOKUPS);
-  CURL *easy = http->spare_count > 0 ? http->spare[--http->spare_count] : NULL;
-  struct transfer *transfer = transfer_new(request, easy, error);
+  struct transfer *transfer =
+      transfer_new(request, take_spare(http, request), error);
   if (transfer == NULL)
     return -1;
   CURLMcode code = curl_multi_add_handle(http->multi, transfer->easy);
@@ -362,13 +382,10 @@ void http_response_done(struct http *http) {
   http->done = transfer->next;
   if (http->done == NULL)
     http->done_end = &http->done;
-  CURL *easy = transfer->easy;
-  transfer->easy = NULL;
-  transfer_free(transfer);
   if (http->spare_count == SPARE) {
-    curl_easy_cleanup(easy);
+    transfer_free(transfer);
     return;
   }
-  curl_easy_reset(easy); /* with it goes what was secret */
-  http->spare[http->spare_count++] = easy;
+  transfer_rest(transfer); /* with it goes what was secret */
+  http->spare[http->spare_count++] = transfer;
 }

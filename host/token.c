@@ -8,7 +8,8 @@ bool token_check(const char *text, size_t size) {
     char c = text[i];
     bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     bool digit = c >= '0' && c <= '9';
-    if (!letter && !digit && (c == '\0' || strchr(marks, c) == NULL))
+    if (!letter && !digit && c != '-' &&
+        (c == '\0' || strchr(marks, c) == NULL))
       return false;
   }
   return size > 0;

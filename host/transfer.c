@@ -1,7 +1,6 @@
 #include "transfer.h"
 
 #include "clock.h"
-#include "target.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,6 +86,21 @@ static int keep_headers(struct transfer *transfer, struct error *error) {
   return 0;
 }
 
+void transfer_set_callbacks(struct transfer *transfer) {
+  CURL *easy = transfer->easy;
+  const CURLcode codes[] = {
+      curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer),
+      curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->detail),
+      curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer),
+      curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer),
+      curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body),
+      curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header),
+  };
+  for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+    if (transfer->setup == CURLE_OK)
+      transfer->setup = codes[i];
+}
+
 /* ---- what it was ---- */
 
 static const char *kind_of(const struct transfer *transfer, CURLcode code) {
@@ -162,191 +176,85 @@ bool transfer_is_looking_up(const struct transfer *transfer) {
   return transfer->by_name && took == 0;
 }
 
-/* ---- what goes out ---- */
+/* ---- made, used again, unmade ---- */
 
-static void set_long(struct transfer *transfer, CURLoption option, long to) {
-  if (transfer->setup == CURLE_OK)
-    transfer->setup = curl_easy_setopt(transfer->easy, option, to);
-}
-
-static void set_size(struct transfer *transfer, CURLoption option, size_t to) {
-  if (transfer->setup == CURLE_OK)
-    transfer->setup = curl_easy_setopt(transfer->easy, option, (curl_off_t)to);
-}
-
-static void set_text(
-    struct transfer *transfer, CURLoption option, const char *to) {
-  if (transfer->setup == CURLE_OK)
-    transfer->setup = curl_easy_setopt(transfer->easy, option, to);
-}
-
-static void set_pointer(
-    struct transfer *transfer, CURLoption option, void *to) {
-  if (transfer->setup == CURLE_OK)
-    transfer->setup = curl_easy_setopt(transfer->easy, option, to);
-}
-
-/* Rounded up. 0 would be "no limit" or libcurl's own default, so at least 1;
-   at most a day's milliseconds. */
-static long whole(double value) {
-  const long most = 86400L * 1000;
-  if (!(value < (double)most))
-    return most;
-  long number = (long)value;
-  return number < 1 ? 1 : (double)number < value ? number + 1 : number;
-}
-
-static void set_limits(
-    struct transfer *transfer, const struct http_request *request) {
-  const double day = 86400;
-  double stall = request->stall_timeout;
-  transfer->stall_ns = (int64_t)((stall < day ? stall : day) * 1e9);
-  transfer->last_byte = clock_monotonic_ns();
-  set_long(transfer, CURLOPT_CONNECTTIMEOUT_MS,
-      whole(request->connect_timeout * 1000));
-  set_long(transfer, CURLOPT_TIMEOUT_MS, whole(request->timeout * 1000));
-  /* Refuses by Content-Length; on_body() counts what really comes. A limit
-     of 0 would mean none. */
-  if (request->max_body > 0)
-    set_size(transfer, CURLOPT_MAXFILESIZE_LARGE, request->max_body);
-}
-
-static void set_rules(struct transfer *transfer, bool local,
-    const struct http_request *request) {
-  set_text(transfer, CURLOPT_PROTOCOLS_STR, "http,https");
-  set_long(transfer, CURLOPT_NOSIGNAL, 1);
-  set_long(transfer, CURLOPT_QUICK_EXIT, 1);
-  set_long(transfer, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-  set_long(transfer, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1);
-  /* A signature covers the path as it is given. */
-  set_long(transfer, CURLOPT_PATH_AS_IS, 1);
-  if (request->ca_file != NULL) {
-    set_text(transfer, CURLOPT_CAINFO, request->ca_file);
-    set_text(transfer, CURLOPT_CAPATH, NULL);
-  }
-  if (request->unix_socket != NULL)
-    set_text(transfer, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
-  if (local || request->unix_socket != NULL)
-    set_text(transfer, CURLOPT_PROXY, ""); /* none, whatever is set outside */
-  else if (request->proxy != NULL)
-    set_text(transfer, CURLOPT_PROXY, request->proxy);
-}
-
-static bool wants_body(const struct http_request *request) {
-  const char *method = request->method;
-  return request->body != NULL || strcmp(method, "POST") == 0 ||
-         strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
-}
-
-/* libcurl has no way to name a method alone: how the request is sent is one
-   option, the word that stands in its first line another. */
-static void set_method(
-    struct transfer *transfer, const struct http_request *request) {
-  if (wants_body(request)) {
-    const char *body = request->body != NULL ? request->body : "";
-    set_size(transfer, CURLOPT_POSTFIELDSIZE_LARGE,
-        request->body != NULL ? request->body_size : 0);
-    set_text(transfer, CURLOPT_COPYPOSTFIELDS, body);
-  } else if (strcmp(request->method, "HEAD") == 0) {
-    set_long(transfer, CURLOPT_NOBODY, 1);
-  }
-  set_text(transfer, CURLOPT_CUSTOMREQUEST, request->method);
-}
-
-static int add_line(
-    struct transfer *transfer, const char *line, struct error *error) {
-  struct curl_slist *list = curl_slist_append(transfer->headers, line);
-  if (list == NULL)
-    return error_errno(error, "cannot request", transfer->url, ENOMEM);
-  transfer->headers = list;
-  return 0;
-}
-
-static int set_headers(struct transfer *transfer,
-    const struct http_request *request, struct error *error) {
-  bool has_type = false;
-  const struct buf *lines = request->headers;
-  size_t at = 0;
-  while (lines != NULL && at < lines->size) {
-    const char *line = lines->data + at;
-    has_type = has_type || strncasecmp(line, "content-type:", 13) == 0;
-    if (add_line(transfer, line, error) != 0)
-      return -1;
-    at += strlen(line) + 1;
-  }
-  /* A name and a colon take away what libcurl would send of its own accord:
-     a form's content type, and a wait for "100 Continue". */
-  if ((!has_type && add_line(transfer, "Content-Type:", error) != 0) ||
-      add_line(transfer, "Expect:", error) != 0)
-    return -1;
-  set_pointer(transfer, CURLOPT_HTTPHEADER, transfer->headers);
-  return 0;
-}
-
-static void set_callbacks(struct transfer *transfer) {
-  set_pointer(transfer, CURLOPT_PRIVATE, transfer);
-  set_pointer(transfer, CURLOPT_ERRORBUFFER, transfer->detail);
-  set_pointer(transfer, CURLOPT_WRITEDATA, transfer);
-  set_pointer(transfer, CURLOPT_HEADERDATA, transfer);
-  if (transfer->setup == CURLE_OK)
-    transfer->setup =
-        curl_easy_setopt(transfer->easy, CURLOPT_WRITEFUNCTION, on_body);
-  if (transfer->setup == CURLE_OK)
-    transfer->setup =
-        curl_easy_setopt(transfer->easy, CURLOPT_HEADERFUNCTION, on_header);
-}
-
-static int set_up(struct transfer *transfer,
-    const struct http_request *request, struct error *error) {
-  struct target target;
-  if (target_check(request->url, &target, error) != 0) {
-    snprintf(error->on, sizeof error->on, "%s", transfer->url);
-    return -1;
-  }
-  if (set_headers(transfer, request, error) != 0)
-    return -1;
-  transfer->by_name = !target.numeric && request->unix_socket == NULL;
-  set_text(transfer, CURLOPT_URL, request->url);
-  set_method(transfer, request);
-  set_rules(transfer, target.local, request);
-  set_limits(transfer, request);
-  set_callbacks(transfer);
-  if (transfer->setup != CURLE_OK)
-    return error_set(error,
-        transfer->setup == CURLE_OUT_OF_MEMORY ? "ENOMEM" : NULL,
-        "cannot request", transfer->url, "%s",
-        curl_easy_strerror(transfer->setup));
-  return 0;
-}
-
-struct transfer *transfer_new(
-    const struct http_request *request, CURL *easy, struct error *error) {
+static struct transfer *make(struct error *error, const char *url) {
   struct transfer *transfer = calloc(1, sizeof *transfer);
-  if (transfer == NULL) {
-    curl_easy_cleanup(easy);
-    error_errno(error, "cannot request", request->url, ENOMEM);
+  CURL *easy = transfer != NULL ? curl_easy_init() : NULL;
+  if (easy == NULL) {
+    free(transfer);
+    error_errno(error, "cannot request", url, ENOMEM);
     return NULL;
   }
-  strncat(transfer->method, request->method, sizeof transfer->method - 1);
-  size_t shown = strcspn(request->url, "?#");
-  if (shown >= sizeof transfer->url)
-    shown = sizeof transfer->url - 1;
-  memcpy(transfer->url, request->url, shown);
-  buf_init(&transfer->response.body, request->max_body);
+  transfer->easy = easy;
+  buf_init(&transfer->made_for, SIZE_MAX);
+  buf_init(&transfer->lines, 0);
+  buf_init(&transfer->body, 0);
   buf_init(&transfer->response.headers, (size_t)HTTP_HEADERS * 2);
-  transfer->easy = easy != NULL ? easy : curl_easy_init();
-  if (transfer->easy == NULL)
-    error_errno(error, "cannot request", transfer->url, ENOMEM);
-  else if (set_up(transfer, request, error) == 0)
+  buf_init(&transfer->response.body, 0);
+  return transfer;
+}
+
+struct transfer *transfer_new(const struct http_request *request,
+    struct transfer *spare, struct error *error) {
+  size_t shown = strcspn(request->url, "?#");
+  if (shown >= sizeof spare->url)
+    shown = sizeof spare->url - 1;
+  struct transfer *transfer = spare;
+  if (transfer == NULL) {
+    char url[sizeof spare->url] = "";
+    memcpy(url, request->url, shown);
+    transfer = make(error, url);
+    if (transfer == NULL)
+      return NULL;
+  }
+  transfer->method[0] = '\0';
+  strncat(transfer->method, request->method, sizeof transfer->method - 1);
+  memcpy(transfer->url, request->url, shown);
+  transfer->url[shown] = '\0';
+  transfer->response.body.limit = request->max_body;
+  if (transfer_set_up(transfer, request, error) == 0)
     return transfer;
   transfer_free(transfer);
   return NULL;
 }
 
+/* Memory that a spare transfer may keep for each of its texts; most of Cloud
+   Map's answers fit. */
+enum { KEPT = 2048 };
+
+static void forget(struct buf *buf) {
+  if (buf->room != 0)
+    explicit_bzero(buf->data, buf->size);
+  if (buf->room > KEPT)
+    buf_release(buf);
+  else
+    buf_clear(buf);
+}
+
+void transfer_rest(struct transfer *transfer) {
+  struct http_response *response = &transfer->response;
+  curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
+  forget(&transfer->lines);
+  forget(&transfer->body);
+  forget(&response->headers);
+  forget(&response->body);
+  response->kind = NULL;
+  response->message[0] = '\0';
+  response->status = 0;
+  transfer->next = NULL;
+  transfer->setup = CURLE_OK;
+  transfer->header_bytes = 0;
+  transfer->too_large = false;
+  transfer->detail[0] = '\0';
+}
+
 void transfer_free(struct transfer *transfer) {
-  if (transfer->easy != NULL)
-    curl_easy_cleanup(transfer->easy);
-  curl_slist_free_all(transfer->headers);
+  curl_easy_cleanup(transfer->easy);
+  free(transfer->list);
+  buf_release(&transfer->made_for);
+  buf_release(&transfer->lines);
+  buf_release(&transfer->body);
   buf_release(&transfer->response.body);
   buf_release(&transfer->response.headers);
   free(transfer);

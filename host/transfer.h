@@ -1,6 +1,11 @@
 /*
- * One HTTP request on its way: libcurl's handle set up from a request, what
- * has come in, and the response made of it. Used by http.c only.
+ * One HTTP request on its way: libcurl's handle set up from a request
+ * (transfer_out.c), what has come in, and the response made of it
+ * (transfer.c). Used by http.c only.
+ *
+ * A transfer that is over is used again: most requests differ from one before
+ * them in headers and body alone, and setting up a handle costs more than
+ * that. What it has carried is wiped first.
  */
 #ifndef NIGHTJAR_TRANSFER_H
 #define NIGHTJAR_TRANSFER_H
@@ -12,8 +17,14 @@
 struct transfer {
   struct transfer *next;
   CURL *easy;
-  struct curl_slist *headers;
-  CURLcode setup; /* the first option that libcurl refused */
+  struct buf made_for;     /* what `easy` is set up for; empty: nothing */
+  struct buf lines;        /* the request's headers, NUL behind each */
+  struct curl_slist *list; /* the same for libcurl; points into `lines` */
+  size_t list_room;        /* entries */
+  struct buf body;         /* the request's */
+  double limits_set[2];    /* seconds: to connect, and in all */
+  size_t max_body_set;     /* bytes; these are libcurl's own limits */
+  CURLcode setup;          /* the first option that libcurl refused */
   size_t header_bytes;
   bool too_large;
   bool by_name;      /* its host is a name that must be looked up */
@@ -26,11 +37,25 @@ struct transfer {
   struct http_response response;
 };
 
-/* NULL and `error` when the request cannot be made. `easy` is a handle to use
-   again, from now on the transfer's, or NULL. */
-struct transfer *transfer_new(
-    const struct http_request *request, CURL *easy, struct error *error);
+/* NULL and `error` when the request cannot be made. `spare` is a transfer to
+   use again, from now on the new one's, or NULL. */
+struct transfer *transfer_new(const struct http_request *request,
+    struct transfer *spare, struct error *error);
 void transfer_free(struct transfer *transfer);
+
+/* Wipes one that is over, and leaves it to be used again. */
+void transfer_rest(struct transfer *transfer);
+
+/* Whether its handle is set up for such a request. */
+bool transfer_fits(
+    const struct transfer *transfer, const struct http_request *request);
+
+/* Sets the handle up, in as few steps as what it was set up for before lets.
+   Used by transfer_new() alone. */
+int transfer_set_up(struct transfer *transfer,
+    const struct http_request *request, struct error *error);
+/* Has libcurl give what comes in to the transfer. */
+void transfer_set_callbacks(struct transfer *transfer);
 
 /* Makes the response of a transfer that ended with `code`. */
 void transfer_finish(struct transfer *transfer, CURLcode code);
