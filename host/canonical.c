@@ -158,7 +158,6 @@ int canonical_path(struct buf *to, struct text path, bool normalize,
 
 struct pair {
   struct text key, value; /* in a buffer that no longer moves */
-  size_t position;        /* as given, where the order of equals matters */
 };
 
 static int by_key_and_value(const void *left, const void *right) {
@@ -166,15 +165,6 @@ static int by_key_and_value(const void *left, const void *right) {
   const struct pair *b = right;
   int order = compare_bytes(a->key, b->key);
   return order ? order : compare_bytes(a->value, b->value);
-}
-
-static int by_key_and_position(const void *left, const void *right) {
-  const struct pair *a = left;
-  const struct pair *b = right;
-  int order = compare_bytes(a->key, b->key);
-  if (order)
-    return order;
-  return a->position < b->position ? -1 : a->position > b->position;
 }
 
 /* What a buffer has gained since it was `from` bytes long. */
@@ -242,6 +232,8 @@ int canonical_query(struct buf *to, struct text query, struct error *error) {
   if (query.size > CANONICAL_MAX_PATH)
     return error_set(error, "limit", "cannot sign", "the query",
         "it is longer than %d bytes", CANONICAL_MAX_PATH);
+  if (query.size == 0)
+    return 0;
   buf_init(&encoded, 3 * CANONICAL_MAX_PATH); /* "%XX" at worst */
   int result = buf_reserve(&encoded, 3 * query.size, error);
   if (result == 0)
@@ -261,30 +253,32 @@ int canonical_query(struct buf *to, struct text query, struct error *error) {
  * them: the hop-by-hop headers of RFC 9110 7.6.1 and those that AWS's own
  * SDKs leave out.
  */
-static const char *const unsigned_names[] = {
-    "authorization",
-    "connection",
-    "expect",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "x-amzn-trace-id",
-    NULL,
+static const struct text unsigned_names[] = {
+    {"authorization", 13},
+    {"connection", 10},
+    {"expect", 6},
+    {"keep-alive", 10},
+    {"proxy-authenticate", 18},
+    {"proxy-authorization", 19},
+    {"proxy-connection", 16},
+    {"te", 2},
+    {"trailer", 7},
+    {"transfer-encoding", 17},
+    {"upgrade", 7},
+    {"user-agent", 10},
+    {"x-amzn-trace-id", 15},
 };
 
 bool canonical_same_name(struct text a, const char *b) {
   return a.size == strlen(b) && strncasecmp(a.data, b, a.size) == 0;
 }
 
+/* Of a name in lower case. */
 static bool is_signed(struct text name) {
-  for (size_t i = 0; unsigned_names[i]; i++)
-    if (canonical_same_name(name, unsigned_names[i]))
+  const size_t count = sizeof unsigned_names / sizeof unsigned_names[0];
+  for (size_t i = 0; i < count; i++)
+    if (name.size == unsigned_names[i].size &&
+        memcmp(name.data, unsigned_names[i].data, name.size) == 0)
       return false;
   return true;
 }
@@ -293,53 +287,61 @@ static bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static int add_name(struct buf *to, struct text name, struct error *error) {
+/* Writes a name in lower case; returns what follows it. */
+static char *write_name(char *to, struct text name) {
   for (size_t i = 0; i < name.size; i++) {
     char c = name.data[i];
-    if (buf_add_byte(
-            to, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c, error) != 0)
-      return -1;
+    *to++ = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
   }
-  return 0;
+  return to;
 }
 
-static int add_value(struct buf *to, struct text value, struct error *error) {
-  bool began = false;
+/* Writes a value without needless space; returns what follows it. */
+static char *write_value(char *to, struct text value) {
   bool space = false;
+  const char *from = to;
   for (size_t i = 0; i < value.size; i++) {
-    if (is_space(value.data[i])) {
-      space = began;
+    char c = value.data[i];
+    if (is_space(c)) {
+      space = to > from;
       continue;
     }
-    if ((space && buf_add_byte(to, ' ', error) != 0) ||
-        buf_add_byte(to, value.data[i], error) != 0)
-      return -1;
-    began = true;
+    if (space)
+      *to++ = ' ';
+    *to++ = c;
     space = false;
   }
-  return 0;
+  return to;
 }
 
-static int read_headers(struct buf *text, const struct header *headers,
-    size_t count, struct pair *pairs, size_t *kept, struct error *error) {
+/* Writes canonical names and values to `at`, where there is room: nothing
+   grows on its way to its canonical form. */
+static int read_headers(char *at, const struct header *headers, size_t count,
+    struct pair *pairs, size_t *kept, struct error *error) {
   for (size_t i = 0; i < count; i++) {
     if (!token_check(headers[i].name.data, headers[i].name.size))
       return error_set(error, "syntax", "cannot sign", "a header",
           "expected a name of letters, digits and dashes");
-    if (!is_signed(headers[i].name))
+    char *value = write_name(at, headers[i].name);
+    struct text name = {at, headers[i].name.size};
+    if (!is_signed(name))
       continue;
-    struct pair *pair = &pairs[(*kept)++];
-    size_t from = text->size;
-    if (add_name(text, headers[i].name, error) != 0)
-      return -1;
-    pair->key = added(text, from);
-    from = text->size;
-    if (add_value(text, headers[i].value, error) != 0)
-      return -1;
-    pair->value = added(text, from);
-    pair->position = i;
+    at = write_value(value, headers[i].value);
+    pairs[(*kept)++] = (struct pair){name, {value, (size_t)(at - value)}};
   }
   return 0;
+}
+
+/* By name; those of one name stay in the order given. There are few, and most
+   stand in their places. */
+static void sort_headers(struct pair *pairs, size_t count) {
+  for (size_t i = 1; i < count; i++) {
+    struct pair pair = pairs[i];
+    size_t at = i;
+    for (; at > 0 && compare_bytes(pairs[at - 1].key, pair.key) > 0; at--)
+      pairs[at] = pairs[at - 1];
+    pairs[at] = pair;
+  }
 }
 
 static int write_headers(struct buf *lines, struct buf *names,
@@ -365,23 +367,29 @@ static int write_headers(struct buf *lines, struct buf *names,
 int canonical_headers(struct buf *lines, struct buf *names,
     const struct header *headers, size_t count, struct error *error) {
   struct pair pairs[CANONICAL_MAX_HEADERS];
+  char some[1024]; /* most are a request's of Cloud Map */
+  char *text = some;
   size_t kept = 0;
   size_t total = 0;
-  struct buf text;
   if (count > CANONICAL_MAX_HEADERS)
     return error_set(error, "limit", "cannot sign", "the headers",
         "there are more than %d", CANONICAL_MAX_HEADERS);
   for (size_t i = 0; i < count; i++)
     total += headers[i].name.size + headers[i].value.size;
-  buf_init(&text, CANONICAL_MAX_HEADER_BYTES);
-  /* Nothing grows on its way to its canonical form. */
-  int result = buf_reserve(&text, total, error);
-  if (result == 0)
-    result = read_headers(&text, headers, count, pairs, &kept, error);
+  if (total > CANONICAL_MAX_HEADER_BYTES)
+    return error_set(error, "limit", "cannot sign", "the headers",
+        "they are longer than %d bytes", CANONICAL_MAX_HEADER_BYTES);
+  if (total > sizeof some)
+    text = malloc(total);
+  if (text == NULL)
+    return error_set(
+        error, "ENOMEM", "cannot sign", "the headers", "out of memory");
+  int result = read_headers(text, headers, count, pairs, &kept, error);
   if (result == 0) {
-    qsort(pairs, kept, sizeof pairs[0], by_key_and_position);
+    sort_headers(pairs, kept);
     result = write_headers(lines, names, pairs, kept, error);
   }
-  buf_release(&text);
+  if (text != some)
+    free(text);
   return result;
 }

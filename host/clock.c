@@ -62,13 +62,27 @@ int clock_rfc3339(int64_t unix_ms, char out[CLOCK_RFC3339_SIZE]) {
   return 0;
 }
 
+static char *put_digits(char *to, int number, int count) {
+  for (int i = count - 1; i >= 0; i--) {
+    to[i] = (char)('0' + number % 10);
+    number /= 10;
+  }
+  return to + count;
+}
+
+/* Each signature has one: printf() takes twenty times as long. */
 int clock_compact(int64_t unix_seconds, char out[CLOCK_COMPACT_SIZE]) {
   struct tm tm;
   if (calendar(unix_seconds, &tm))
     return -1;
-  snprintf(out, CLOCK_COMPACT_SIZE, "%04u%02u%02uT%02u%02u%02uZ",
-      (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
-      (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
-      (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+  char *at = put_digits(out, tm.tm_year + 1900, 4);
+  at = put_digits(at, tm.tm_mon + 1, 2);
+  at = put_digits(at, tm.tm_mday, 2);
+  *at++ = 'T';
+  at = put_digits(at, tm.tm_hour, 2);
+  at = put_digits(at, tm.tm_min, 2);
+  at = put_digits(at, tm.tm_sec, 2);
+  *at++ = 'Z';
+  *at = '\0';
   return 0;
 }

@@ -1,9 +1,9 @@
 /*
  * SHA-256 and HMAC-SHA-256 (FIPS 180-4, RFC 2104), computed by OpenSSL 3.
  *
- * Both take bytes and fill `out` with DIGEST_SIZE bytes; neither keeps
- * anything. They return 0, or -1 when OpenSSL refuses (no memory, or a
- * configuration without SHA-256), which leaves `out` without meaning.
+ * All take bytes and fill `out` with DIGEST_SIZE bytes. They return 0, or -1
+ * when OpenSSL refuses (no memory, or a configuration without SHA-256), which
+ * leaves `out` without meaning. Not for several threads.
  */
 #ifndef NIGHTJAR_DIGEST_H
 #define NIGHTJAR_DIGEST_H
@@ -18,6 +18,19 @@ int digest_sha256(
 
 int digest_hmac(const void *key, size_t key_size, const void *data,
     size_t size, unsigned char out[DIGEST_SIZE]);
+
+/*
+ * A key that many texts are to be authenticated with: what depends on the key
+ * alone is computed once. All zero it holds none; digest_key_forget() wipes
+ * it.
+ */
+struct digest_key {
+  void *context;
+};
+int digest_key_set(struct digest_key *key, const void *data, size_t size);
+int digest_key_hmac(const struct digest_key *key, const void *data,
+    size_t size, unsigned char out[DIGEST_SIZE]);
+void digest_key_forget(struct digest_key *key);
 
 /* Writes the digest as lower-case hexadecimal, closed by a NUL. */
 void digest_hex(

@@ -1,32 +1,17 @@
 #include "sigv4.h"
 
 #include <string.h>
-#include <strings.h>
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define TERMINATOR "aws4_request"
 
 enum {
   MAX_CANONICAL = 256 << 10, /* path, query and headers fit by far */
+  MAX_IDENTITY = 64 << 10,   /* tokens may be some kibibytes */
   MAX_SHORT = 4 << 10,       /* scope, string to sign */
   MAX_WORD = 256,            /* method, region, service, key id, hash */
   DAY_SIZE = 8,              /* "20150830" */
 };
-
-void sigv4_init(struct sigv4_signature *signature) {
-  memset(signature, 0, sizeof *signature);
-  buf_init(&signature->canonical_request, MAX_CANONICAL);
-  buf_init(&signature->string_to_sign, MAX_SHORT);
-  buf_init(&signature->authorization, MAX_CANONICAL);
-  buf_init(&signature->payload_hash, MAX_WORD);
-}
-
-void sigv4_release(struct sigv4_signature *signature) {
-  buf_release(&signature->canonical_request);
-  buf_release(&signature->string_to_sign);
-  buf_release(&signature->authorization);
-  buf_release(&signature->payload_hash);
-}
 
 static struct text text_of(const char *string) {
   return (struct text){string, strlen(string)};
@@ -44,8 +29,6 @@ static int add_all(
       return -1;
   return 0;
 }
-
-/* What is asked of a request */
 
 /* A word of printable ASCII without the signs that divide a scope. */
 static bool is_word(struct text text) {
@@ -66,36 +49,191 @@ static bool is_visible(struct text text) {
   return true;
 }
 
-static int check_words(
-    const struct sigv4_request *request, struct error *error) {
-  const struct {
-    const char *name;
-    struct text text;
-  } words[] = {
-      {"the method", request->method},
-      {"the region", request->region},
-      {"the service", request->service},
-      {"the access key id", request->access_key_id},
-  };
-  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-    if (!is_word(words[i].text))
-      return error_set(error, "syntax", "cannot sign", words[i].name,
-          "expected 1 to %d letters, digits and dashes", MAX_WORD);
+/* Who signs */
+
+void sigv4_signer_init(struct sigv4_signer *signer) {
+  memset(signer, 0, sizeof *signer);
+  buf_init(&signer->kept, MAX_IDENTITY);
+  buf_init(&signer->scope, MAX_SHORT);
+  buf_init(&signer->payload_hash, MAX_WORD);
+  buf_init(&signer->authorization, MAX_CANONICAL);
+  buf_init(&signer->names, CANONICAL_MAX_HEADER_BYTES);
+  buf_init(&signer->canonical_request, MAX_CANONICAL);
+  buf_init(&signer->string_to_sign, MAX_SHORT);
+}
+
+static void wipe(struct buf *buf) {
+  if (buf->room != 0)
+    digest_forget(buf->data, buf->size);
+  buf_release(buf);
+}
+
+static void forget_identity(struct sigv4_signer *signer) {
+  wipe(&signer->kept);
+  wipe(&signer->canonical_request); /* the session token stands in it */
+  signer->identity = (struct sigv4_identity){.flags = 0};
+  digest_key_forget(&signer->key);
+}
+
+void sigv4_signer_release(struct sigv4_signer *signer) {
+  forget_identity(signer);
+  buf_release(&signer->scope);
+  buf_release(&signer->payload_hash);
+  buf_release(&signer->authorization);
+  buf_release(&signer->names);
+  buf_release(&signer->string_to_sign);
+}
+
+static int bad_word(struct error *error, const char *name) {
+  return error_set(error, "syntax", "cannot sign", name,
+      "expected 1 to %d letters, digits and dashes", MAX_WORD);
+}
+
+static int check_identity(
+    const struct sigv4_identity *identity, struct error *error) {
+  if (!is_word(identity->region))
+    return bad_word(error, "the region");
+  if (!is_word(identity->service))
+    return bad_word(error, "the service");
+  if (!is_word(identity->access_key_id))
+    return bad_word(error, "the access key id");
+  /* A message never holds a secret, not even a part of it. */
+  if (identity->secret_access_key.size == 0)
+    return error_set(error, "syntax", "cannot sign", "the secret access key",
+        "it is empty");
+  if (!is_visible(identity->session_token))
+    return error_set(error, "syntax", "cannot sign", "the session token",
+        "expected printable ASCII without spaces");
   return 0;
 }
+
+static bool same_text(struct text a, struct text b) {
+  return a.size == b.size &&
+         (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static bool same_identity(
+    const struct sigv4_identity *a, const struct sigv4_identity *b) {
+  return same_text(a->region, b->region) &&
+         same_text(a->service, b->service) &&
+         same_text(a->access_key_id, b->access_key_id) &&
+         same_text(a->secret_access_key, b->secret_access_key) &&
+         same_text(a->session_token, b->session_token);
+}
+
+/* Copies a text; there is room. */
+static struct text keep(struct buf *kept, struct text text) {
+  struct text copy = {kept->data + kept->size, text.size};
+  struct error error;
+  buf_add(kept, text.data, text.size, &error);
+  return copy;
+}
+
+int sigv4_signer_set(struct sigv4_signer *signer,
+    const struct sigv4_identity *identity, struct error *error) {
+  if (signer->kept.size > 0 && same_identity(&signer->identity, identity)) {
+    signer->identity.flags = identity->flags;
+    return 0;
+  }
+  forget_identity(signer);
+  size_t size = identity->region.size + identity->service.size +
+                identity->access_key_id.size +
+                identity->secret_access_key.size +
+                identity->session_token.size;
+  /* Reserved at once: a buffer that moves leaves a copy of the secret. */
+  if (check_identity(identity, error) != 0 ||
+      buf_reserve(&signer->kept, size, error) != 0)
+    return -1;
+  struct buf *kept = &signer->kept;
+  signer->identity = (struct sigv4_identity){
+      .region = keep(kept, identity->region),
+      .service = keep(kept, identity->service),
+      .access_key_id = keep(kept, identity->access_key_id),
+      .secret_access_key = keep(kept, identity->secret_access_key),
+      .session_token = keep(kept, identity->session_token),
+      .flags = identity->flags,
+  };
+  return 0;
+}
+
+/* The key and the scope of a day */
+
+/* "20150830/us-east-1/service/aws4_request" */
+static int make_scope(struct sigv4_signer *signer, struct error *error) {
+  const struct sigv4_identity *identity = &signer->identity;
+  const struct text parts[] = {{signer->date, DAY_SIZE}, {"/", 1},
+      identity->region, {"/", 1}, identity->service, {"/", 1},
+      text_of(TERMINATOR), {NULL, 0}};
+  buf_clear(&signer->scope);
+  return add_all(&signer->scope, parts, error);
+}
+
+/*
+ * Each part of the scope becomes the message under the key of the part before
+ * it; the first key is the secret behind "AWS4".
+ */
+static int chain_keys(const struct sigv4_signer *signer,
+    const struct buf *secret, unsigned char key[DIGEST_SIZE]) {
+  const struct text parts[] = {
+      signer->identity.region, signer->identity.service, text_of(TERMINATOR)};
+  int result =
+      digest_hmac(secret->data, secret->size, signer->date, DAY_SIZE, key);
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    unsigned char next[DIGEST_SIZE];
+    if (result != 0)
+      break;
+    result = digest_hmac(key, DIGEST_SIZE, parts[i].data, parts[i].size, next);
+    memcpy(key, next, DIGEST_SIZE);
+    digest_forget(next, DIGEST_SIZE);
+  }
+  return result;
+}
+
+static int derive(struct sigv4_signer *signer, struct error *error) {
+  const struct text parts[] = {
+      {"AWS4", 4}, signer->identity.secret_access_key, {NULL, 0}};
+  unsigned char key[DIGEST_SIZE] = {0};
+  struct buf secret;
+  buf_init(&secret, MAX_IDENTITY);
+  /* Reserved at once, as above. */
+  int result = buf_reserve(&secret, 4 + parts[1].size, error);
+  if (result == 0)
+    result = add_all(&secret, parts, error);
+  if (result == 0 && (chain_keys(signer, &secret, key) != 0 ||
+                         digest_key_set(&signer->key, key, DIGEST_SIZE) != 0))
+    result = error_set(error, "crypto", "cannot sign", "the request",
+        "the cryptographic library refused to derive the key");
+  digest_forget(key, sizeof key);
+  wipe(&secret);
+  return result;
+}
+
+/* Deriving the key is most of the work of signing, and done once a day. */
+static int set_time(
+    struct sigv4_signer *signer, int64_t time, struct error *error) {
+  char day[DAY_SIZE];
+  if (signer->key.context != NULL && signer->time == time)
+    return 0;
+  memcpy(day, signer->date, DAY_SIZE);
+  if (clock_compact(time, signer->date) != 0) {
+    digest_key_forget(&signer->key);
+    return error_set(error, "syntax", "cannot sign", "the time",
+        "it is outside the years 0 to 9999");
+  }
+  signer->time = time;
+  if (signer->key.context != NULL && memcmp(day, signer->date, DAY_SIZE) == 0)
+    return 0;
+  digest_key_forget(&signer->key);
+  return make_scope(signer, error) != 0 ? -1 : derive(signer, error);
+}
+
+/* What is asked of a request */
 
 static int check(const struct sigv4_request *request, struct error *error) {
   static const char *const own[] = {
       "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256", NULL};
-  if (check_words(request, error) != 0)
-    return -1;
-  /* A message never holds a secret, not even a part of it. */
-  if (request->secret_access_key.size == 0)
-    return error_set(error, "syntax", "cannot sign", "the secret access key",
-        "it is empty");
-  if (!is_visible(request->session_token))
-    return error_set(error, "syntax", "cannot sign", "the session token",
-        "expected printable ASCII without spaces");
+  if (!is_word(request->method))
+    return bad_word(error, "the method");
   if (request->header_count > SIGV4_MAX_HEADERS)
     return error_set(error, "limit", "cannot sign", "the headers",
         "there are more than %d", SIGV4_MAX_HEADERS);
@@ -109,49 +247,54 @@ static int check(const struct sigv4_request *request, struct error *error) {
 
 /* The steps, in order */
 
-static int hash_payload(const struct sigv4_request *request,
-    struct sigv4_signature *out, struct error *error) {
+static int hash_payload(struct sigv4_signer *signer,
+    const struct sigv4_request *request, struct error *error) {
   unsigned char digest[DIGEST_SIZE];
   char hex[DIGEST_HEX_SIZE];
+  buf_clear(&signer->payload_hash);
   if (request->payload_hash.size > 0) {
     if (!is_word(request->payload_hash))
       return error_set(error, "syntax", "cannot sign", "the payload's hash",
           "expected hexadecimal digits or UNSIGNED-PAYLOAD");
-    return add_text(&out->payload_hash, request->payload_hash, error);
+    return add_text(&signer->payload_hash, request->payload_hash, error);
   }
   if (digest_sha256(request->body.data, request->body.size, digest) != 0)
     return error_set(error, "crypto", "cannot sign", "the payload",
         "the cryptographic library refused to hash it");
   digest_hex(digest, hex);
-  return buf_add_text(&out->payload_hash, hex, error);
+  return buf_add_text(&signer->payload_hash, hex, error);
 }
 
 /* The headers given and those that are added, in that order. */
-static size_t collect_headers(const struct sigv4_request *request,
-    const struct sigv4_signature *out, struct header *headers) {
+static size_t collect_headers(const struct sigv4_signer *signer,
+    const struct sigv4_request *request, struct header *headers) {
+  const struct sigv4_identity *identity = &signer->identity;
   size_t count = request->header_count;
   if (count > 0)
     memcpy(headers, request->headers, count * sizeof headers[0]);
   headers[count++] =
-      (struct header){text_of("X-Amz-Date"), text_of(out->date)};
-  if (request->session_token.size > 0 &&
-      !(request->flags & SIGV4_TOKEN_UNSIGNED))
+      (struct header){text_of("X-Amz-Date"), text_of(signer->date)};
+  if (identity->session_token.size > 0 &&
+      !(identity->flags & SIGV4_TOKEN_UNSIGNED))
     headers[count++] = (struct header){
-        text_of("X-Amz-Security-Token"), request->session_token};
-  if (request->flags & SIGV4_CONTENT_SHA256)
+        text_of("X-Amz-Security-Token"), identity->session_token};
+  if (identity->flags & SIGV4_CONTENT_SHA256)
     headers[count++] = (struct header){text_of("X-Amz-Content-Sha256"),
-        {out->payload_hash.data, out->payload_hash.size}};
+        {signer->payload_hash.data, signer->payload_hash.size}};
   return count;
 }
 
 /* Fills the canonical request and the names of the headers it covers. */
-static int make_canonical(const struct sigv4_request *request,
-    struct sigv4_signature *out, struct buf *names, struct error *error) {
+static int make_canonical(struct sigv4_signer *signer,
+    const struct sigv4_request *request, struct error *error) {
   struct header headers[CANONICAL_MAX_HEADERS];
-  size_t count = collect_headers(request, out, headers);
-  struct buf *to = &out->canonical_request;
-  bool normalize = request->flags & SIGV4_NORMALIZE;
-  bool twice = request->flags & SIGV4_ENCODE_TWICE;
+  size_t count = collect_headers(signer, request, headers);
+  struct buf *to = &signer->canonical_request;
+  struct buf *names = &signer->names;
+  bool normalize = signer->identity.flags & SIGV4_NORMALIZE;
+  bool twice = signer->identity.flags & SIGV4_ENCODE_TWICE;
+  buf_clear(to);
+  buf_clear(names);
   if (add_text(to, request->method, error) != 0 ||
       buf_add_byte(to, '\n', error) != 0 ||
       canonical_path(to, request->path, normalize, twice, error) != 0 ||
@@ -161,231 +304,57 @@ static int make_canonical(const struct sigv4_request *request,
       canonical_headers(to, names, headers, count, error) != 0)
     return -1;
   const struct text rest[] = {{"\n", 1}, {names->data, names->size}, {"\n", 1},
-      {out->payload_hash.data, out->payload_hash.size}, {NULL, 0}};
+      {signer->payload_hash.data, signer->payload_hash.size}, {NULL, 0}};
   return add_all(to, rest, error);
 }
 
-/* "20150830/us-east-1/service/aws4_request" */
-static int make_scope(const struct sigv4_request *request, const char *date,
-    struct buf *scope, struct error *error) {
-  const struct text parts[] = {{date, DAY_SIZE}, {"/", 1}, request->region,
-      {"/", 1}, request->service, {"/", 1}, text_of(TERMINATOR), {NULL, 0}};
-  return add_all(scope, parts, error);
-}
-
-static int make_string_to_sign(struct sigv4_signature *out,
-    const struct buf *scope, struct error *error) {
+static int make_string_to_sign(
+    struct sigv4_signer *signer, struct error *error) {
   unsigned char digest[DIGEST_SIZE];
   char hex[DIGEST_HEX_SIZE];
-  const struct buf *request = &out->canonical_request;
+  const struct buf *request = &signer->canonical_request;
   if (digest_sha256(request->data, request->size, digest) != 0)
     return error_set(error, "crypto", "cannot sign", "the canonical request",
         "the cryptographic library refused to hash it");
   digest_hex(digest, hex);
-  const struct text parts[] = {text_of(ALGORITHM "\n"), text_of(out->date),
-      {"\n", 1}, {scope->data, scope->size}, {"\n", 1}, text_of(hex),
-      {NULL, 0}};
-  return add_all(&out->string_to_sign, parts, error);
+  const struct text parts[] = {text_of(ALGORITHM "\n"), text_of(signer->date),
+      {"\n", 1}, {signer->scope.data, signer->scope.size}, {"\n", 1},
+      text_of(hex), {NULL, 0}};
+  buf_clear(&signer->string_to_sign);
+  return add_all(&signer->string_to_sign, parts, error);
 }
 
-/*
- * Each part of the scope becomes the message under the key of the part before
- * it; the first key is the secret behind "AWS4".
- */
-static int chain_keys(const struct sigv4_request *request, const char *date,
-    const struct buf *secret, unsigned char key[DIGEST_SIZE]) {
-  const struct text parts[] = {
-      request->region, request->service, text_of(TERMINATOR)};
-  int result = digest_hmac(secret->data, secret->size, date, DAY_SIZE, key);
-  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-    unsigned char next[DIGEST_SIZE];
-    if (result != 0)
-      break;
-    result = digest_hmac(key, DIGEST_SIZE, parts[i].data, parts[i].size, next);
-    memcpy(key, next, DIGEST_SIZE);
-    digest_forget(next, DIGEST_SIZE);
-  }
-  return result;
-}
-
-static int derive(const struct sigv4_request *request, const char *date,
-    unsigned char key[DIGEST_SIZE], struct error *error) {
-  const struct text parts[] = {
-      {"AWS4", 4}, request->secret_access_key, {NULL, 0}};
-  struct buf secret;
-  buf_init(&secret, MAX_SHORT);
-  /* Reserved at once: a buffer that moves leaves a copy of the secret. */
-  int result =
-      buf_reserve(&secret, 4 + request->secret_access_key.size, error);
-  if (result == 0)
-    result = add_all(&secret, parts, error);
-  if (result == 0 && chain_keys(request, date, &secret, key) != 0)
-    result = error_set(error, "crypto", "cannot sign", "the request",
-        "the cryptographic library refused to derive the key");
-  digest_forget(secret.data, secret.size);
-  buf_release(&secret);
-  return result;
-}
-
-/* Whether `text` begins with `part` and a NUL, which it then goes past. */
-static bool cut_part(struct text *text, struct text part) {
-  if (text->size <= part.size ||
-      memcmp(text->data, part.data, part.size) != 0 ||
-      text->data[part.size] != '\0')
-    return false;
-  text->data += part.size + 1;
-  text->size -= part.size + 1;
-  return true;
-}
-
-static bool is_cached(const struct sigv4_request *request, const char *date) {
-  if (request->cache == NULL)
-    return false;
-  struct text of = {request->cache->of.data, request->cache->of.size};
-  return cut_part(&of, (struct text){date, DAY_SIZE}) &&
-         cut_part(&of, request->region) && cut_part(&of, request->service) &&
-         cut_part(&of, request->secret_access_key) && of.size == 0;
-}
-
-/* A key that cannot be kept is derived anew next time. */
-static void cache_key(const struct sigv4_request *request, const char *date,
-    const unsigned char key[DIGEST_SIZE]) {
-  struct error error;
-  struct sigv4_key *cache = request->cache;
-  const struct text nul = {"", 1};
-  const struct text parts[] = {{date, DAY_SIZE}, nul, request->region, nul,
-      request->service, nul, request->secret_access_key, nul, {NULL, 0}};
-  size_t size = 0;
-  if (cache == NULL)
-    return;
-  sigv4_key_forget(cache);
-  for (const struct text *part = parts; part->data; part++)
-    size += part->size;
-  /* Reserved at once, as above. */
-  if (buf_reserve(&cache->of, size, &error) != 0 ||
-      add_all(&cache->of, parts, &error) != 0) {
-    sigv4_key_forget(cache);
-    return;
-  }
-  memcpy(cache->key, key, DIGEST_SIZE);
-}
-
-void sigv4_key_init(struct sigv4_key *key) {
-  memset(key, 0, sizeof *key);
-  buf_init(&key->of, MAX_SHORT);
-}
-
-void sigv4_key_forget(struct sigv4_key *key) {
-  if (key->of.data != NULL)
-    digest_forget(key->of.data, key->of.size);
-  buf_release(&key->of);
-  digest_forget(key->key, sizeof key->key);
-}
-
-static int compute(const struct sigv4_request *request,
-    struct sigv4_signature *out, struct error *error) {
-  unsigned char key[DIGEST_SIZE] = {0};
+static int compute(struct sigv4_signer *signer, struct error *error) {
   unsigned char digest[DIGEST_SIZE];
-  int result = 0;
-  if (is_cached(request, out->date)) {
-    memcpy(key, request->cache->key, DIGEST_SIZE);
-  } else {
-    result = derive(request, out->date, key, error);
-    if (result == 0)
-      cache_key(request, out->date, key);
-  }
-  if (result == 0 && digest_hmac(key, DIGEST_SIZE, out->string_to_sign.data,
-                         out->string_to_sign.size, digest) != 0)
-    result = error_set(error, "crypto", "cannot sign", "the request",
+  const struct buf *text = &signer->string_to_sign;
+  if (digest_key_hmac(&signer->key, text->data, text->size, digest) != 0)
+    return error_set(error, "crypto", "cannot sign", "the request",
         "the cryptographic library refused to compute the signature");
-  if (result == 0)
-    digest_hex(digest, out->signature);
-  digest_forget(key, sizeof key);
-  return result;
-}
-
-static int make_authorization(const struct sigv4_request *request,
-    const struct buf *scope, const struct buf *names,
-    struct sigv4_signature *out, struct error *error) {
-  const struct text parts[] = {text_of(ALGORITHM " Credential="),
-      request->access_key_id, {"/", 1}, {scope->data, scope->size},
-      text_of(", SignedHeaders="), {names->data, names->size},
-      text_of(", Signature="), text_of(out->signature), {NULL, 0}};
-  return add_all(&out->authorization, parts, error);
-}
-
-int sigv4_sign(const struct sigv4_request *request,
-    struct sigv4_signature *out, struct error *error) {
-  struct buf names, scope;
-  buf_init(&names, CANONICAL_MAX_HEADER_BYTES);
-  buf_init(&scope, MAX_SHORT);
-  int result = check(request, error);
-  if (result == 0 && clock_compact(request->time, out->date) != 0)
-    result = error_set(error, "syntax", "cannot sign", "the time",
-        "it is outside the years 0 to 9999");
-  if (result == 0 &&
-      (hash_payload(request, out, error) != 0 ||
-          make_canonical(request, out, &names, error) != 0 ||
-          make_scope(request, out->date, &scope, error) != 0 ||
-          make_string_to_sign(out, &scope, error) != 0 ||
-          compute(request, out, error) != 0 ||
-          make_authorization(request, &scope, &names, out, error) != 0))
-    result = -1;
-  buf_release(&scope);
-  buf_release(&names);
-  return result;
-}
-
-/* URLs */
-
-static int bad_url(struct error *error) {
-  return error_set(error, "syntax", "cannot sign", "the URL",
-      "expected http:// or https://, a host, perhaps a port, a path");
-}
-
-/* Takes off a prefix, whatever its case. */
-static bool cut_prefix(struct text *text, const char *prefix) {
-  size_t size = strlen(prefix);
-  if (text->size < size || strncasecmp(text->data, prefix, size) != 0)
-    return false;
-  text->data += size;
-  text->size -= size;
-  return true;
-}
-
-/* Cuts what stands before the first of `stops` and leaves the rest. */
-static struct text cut_until(struct text *text, const char *stops) {
-  struct text head = {text->data, 0};
-  while (head.size < text->size && !strchr(stops, head.data[head.size]))
-    head.size++;
-  text->data += head.size;
-  text->size -= head.size;
-  return head;
-}
-
-/* The port that goes without saying is not sent. */
-static void drop_port(struct text *host, const char *port) {
-  size_t size = strlen(port);
-  if (host->size > size &&
-      memcmp(host->data + host->size - size, port, size) == 0)
-    host->size -= size;
-}
-
-int sigv4_split_url(
-    struct text url, struct sigv4_url *out, struct error *error) {
-  const char *port = ":443";
-  if (!cut_prefix(&url, "https://")) {
-    if (!cut_prefix(&url, "http://"))
-      return bad_url(error);
-    port = ":80";
-  }
-  out->host = cut_until(&url, "/?#");
-  drop_port(&out->host, port);
-  out->path = cut_until(&url, "?#");
-  cut_prefix(&url, "?");
-  out->query = cut_until(&url, "#");
-  if (!is_visible(out->host) || out->host.size == 0 ||
-      memchr(out->host.data, '@', out->host.size))
-    return bad_url(error);
+  digest_hex(digest, signer->signature);
   return 0;
+}
+
+static int make_authorization(
+    struct sigv4_signer *signer, struct error *error) {
+  const struct text parts[] = {text_of(ALGORITHM " Credential="),
+      signer->identity.access_key_id, {"/", 1},
+      {signer->scope.data, signer->scope.size}, text_of(", SignedHeaders="),
+      {signer->names.data, signer->names.size}, text_of(", Signature="),
+      text_of(signer->signature), {NULL, 0}};
+  buf_clear(&signer->authorization);
+  return add_all(&signer->authorization, parts, error);
+}
+
+int sigv4_sign(struct sigv4_signer *signer,
+    const struct sigv4_request *request, struct error *error) {
+  if (signer->kept.size == 0)
+    return error_set(
+        error, "syntax", "cannot sign", "the request", "nobody signs it");
+  if (check(request, error) != 0 ||
+      set_time(signer, request->time, error) != 0 ||
+      hash_payload(signer, request, error) != 0 ||
+      make_canonical(signer, request, error) != 0 ||
+      make_string_to_sign(signer, error) != 0 || compute(signer, error) != 0)
+    return -1;
+  return make_authorization(signer, error);
 }

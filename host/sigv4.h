@@ -2,25 +2,25 @@
  * AWS's Signature Version 4 for header signing: what must be added to a
  * request so that AWS knows who sent it. Pure computation: time is given.
  *
+ *   struct sigv4_signer signer;
+ *   sigv4_signer_init(&signer);
+ *   struct sigv4_identity identity = {.region = ..., .service = ...,
+ *     .access_key_id = ..., .secret_access_key = ...,
+ *     .flags = SIGV4_NORMALIZE | SIGV4_ENCODE_TWICE};
+ *   if (sigv4_signer_set(&signer, &identity, &error) != 0) ...
  *   struct sigv4_request request = {
  *     .method = ..., .path = ..., .query = ..., .body = ...,
- *     .headers = headers, .header_count = 3,
- *     .region = ..., .service = ..., .time = 1440938160,
- *     .access_key_id = ..., .secret_access_key = ...,
- *     .flags = SIGV4_NORMALIZE | SIGV4_ENCODE_TWICE,
- *   };
- *   struct sigv4_signature signature;
- *   sigv4_init(&signature);
- *   if (sigv4_sign(&request, &signature, &error) == 0)
- *     send the headers X-Amz-Date (signature.date), Authorization
- *     (signature.authorization) and, with a token, X-Amz-Security-Token;
- *   sigv4_release(&signature);
+ *     .headers = headers, .header_count = 3, .time = 1440938160};
+ *   if (sigv4_sign(&signer, &request, &error) == 0)
+ *     send the headers X-Amz-Date (signer.date), Authorization
+ *     (signer.authorization) and, with a token, X-Amz-Security-Token;
+ *   sigv4_signer_release(&signer);
  *
  * The headers given must contain `Host` as the transport will send it. The
  * request's path is signed as it goes over the wire: whoever sends it must not
- * rewrite it. Everything in a request belongs to the caller and is only read;
- * the secret key is used during the call, and its derived keys are wiped but
- * for the one that the caller's `cache` keeps.
+ * rewrite it. Everything in a request belongs to the caller and is only read.
+ * A signer keeps a copy of its identity, the key that is derived from it for a
+ * day, and its memory for the next request; all that is secret is wiped.
  *
  * Source: "Signature Version 4 signing process" in AWS's IAM User Guide.
  */
@@ -43,17 +43,15 @@ enum {
   SIGV4_CONTENT_SHA256 = 8,
 };
 
-/*
- * The key that a secret gives for a day, region and service, to be used again:
- * deriving it is most of the work of signing. It belongs to the caller; all
- * zero it holds nothing. sigv4_key_forget() wipes it.
- */
-struct sigv4_key {
-  struct buf of; /* what it was derived from, the secret among it */
-  unsigned char key[DIGEST_SIZE];
+/* Who signs, and for what. */
+struct sigv4_identity {
+  struct text region;
+  struct text service; /* the signing name: "servicediscovery" */
+  struct text access_key_id;
+  struct text secret_access_key;
+  struct text session_token; /* empty: none */
+  unsigned flags;
 };
-void sigv4_key_init(struct sigv4_key *key);
-void sigv4_key_forget(struct sigv4_key *key);
 
 struct sigv4_request {
   struct text method; /* "POST" */
@@ -63,39 +61,48 @@ struct sigv4_request {
   size_t header_count;      /* at most SIGV4_MAX_HEADERS */
   struct text body;         /* hashed when payload_hash is empty */
   struct text payload_hash; /* lower-case hex, or "UNSIGNED-PAYLOAD" */
-  struct text region;
-  struct text service; /* the signing name: "servicediscovery" */
-  struct text access_key_id;
-  struct text secret_access_key;
-  struct text session_token; /* empty: none */
-  int64_t time;              /* seconds since 1970 */
-  unsigned flags;
-  struct sigv4_key *cache; /* may be NULL */
+  int64_t time;             /* seconds since 1970 */
 };
 
 /* Three places are kept for the headers that the signer adds. */
 enum { SIGV4_MAX_HEADERS = CANONICAL_MAX_HEADERS - 3 };
 
-struct sigv4_signature {
-  struct buf canonical_request;
-  struct buf string_to_sign;
-  struct buf authorization;      /* value of the Authorization header */
+struct sigv4_signer {
+  struct sigv4_identity identity; /* its texts are in `kept` */
+  struct buf kept;
+  struct digest_key key; /* for the day of `date` */
+  struct buf scope;      /* likewise */
+  int64_t time;          /* of `date` */
+  /* What the last signature is, and how it came about. */
   char date[CLOCK_COMPACT_SIZE]; /* value of X-Amz-Date */
   struct buf payload_hash;       /* value of X-Amz-Content-Sha256 */
+  struct buf authorization;      /* value of the Authorization header */
+  struct buf names;              /* of the headers that are signed */
+  struct buf canonical_request;
+  struct buf string_to_sign;
   char signature[DIGEST_HEX_SIZE];
 };
 
 /* Makes it empty, so that it may be released whatever happens next. */
-void sigv4_init(struct sigv4_signature *signature);
-void sigv4_release(struct sigv4_signature *signature);
+void sigv4_signer_init(struct sigv4_signer *signer);
+void sigv4_signer_release(struct sigv4_signer *signer);
 
 /*
- * Returns 0 and fills `out`, or -1 and fills `error`: an empty key, a method,
- * region or service that is no plain word, a header of the signer's own among
- * those given, a limit of canonical.h passed.
+ * Makes it sign for this identity from now on; nothing is lost where that is
+ * the one it has. Returns 0, or -1 and fills `error`: an empty key, a token
+ * that no header can carry, a region or service that is no plain word. It then
+ * signs nothing.
  */
-int sigv4_sign(const struct sigv4_request *request,
-    struct sigv4_signature *out, struct error *error);
+int sigv4_signer_set(struct sigv4_signer *signer,
+    const struct sigv4_identity *identity, struct error *error);
+
+/*
+ * Returns 0 and fills what stands above, valid until the next signature; or -1
+ * and fills `error`: a method that is no plain word, a header of the signer's
+ * own among those given, a limit of canonical.h passed.
+ */
+int sigv4_sign(struct sigv4_signer *signer,
+    const struct sigv4_request *request, struct error *error);
 
 /*
  * The parts of "scheme://host[:port][/path][?query][#fragment]" that signing

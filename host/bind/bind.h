@@ -83,6 +83,25 @@ const char *bind_required_text(
     lua_State *L, int index, const char *name, size_t *size);
 
 /*
+ * All options of a function that is called often, in one walk: pushes the
+ * value of each name of the NULL-ended list, in its order, nil where it is not
+ * given, and returns the index of the first. Raises as bind_options() does,
+ * and when there is no table. The list must be static: its address is what it
+ * is known by. The values are then read by the functions below.
+ */
+int bind_read_options(lua_State *L, int index, const char *const names[]);
+lua_Integer bind_integer_at(lua_State *L, int index, const char *name,
+    lua_Integer otherwise, lua_Integer low, lua_Integer high);
+lua_Number bind_number_at(
+    lua_State *L, int index, const char *name, lua_Number otherwise);
+bool bind_boolean_at(
+    lua_State *L, int index, const char *name, bool otherwise);
+const char *bind_text_at(lua_State *L, int index, const char *name,
+    const char *otherwise, size_t *size);
+const char *bind_required_text_at(
+    lua_State *L, int index, const char *name, size_t *size);
+
+/*
  * null and the array mark are the same for JSON and YAML. null is the light
  * userdata NULL, `json.null` in Lua.
  */

@@ -1,5 +1,6 @@
 /* host.http: see lua/meta/host/http.lua. */
 #include "bind/events.h"
+#include "bind/sign.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -83,53 +84,37 @@ void bind_set_response(lua_State *L, const struct http_response *response) {
   lua_setfield(L, -2, "body");
 }
 
-/* Adds the header whose name and value are the two topmost values. */
-static int add_header(lua_State *L, struct buf *headers, struct error *error) {
-  size_t name_size;
-  size_t value_size;
-  if (lua_type(L, -2) != LUA_TSTRING || !lua_isstring(L, -1))
-    luaL_error(L, "option 'headers': expected names and values as strings");
-  const char *name = lua_tolstring(L, -2, &name_size);
-  const char *value = lua_tolstring(L, -1, &value_size);
-  return http_header_add(headers, name, name_size, value, value_size, error);
+enum {
+  METHOD,
+  URL,
+  HEADERS,
+  BODY,
+  CONNECT_TIMEOUT,
+  TIMEOUT,
+  STALL_TIMEOUT,
+  MAX_BODY,
+  CA_FILE,
+  PROXY,
+  UNIX_SOCKET,
+  SIGNER,
+  TIME,
+  PAYLOAD_HASH,
+};
+
+static const char *const names[] = {"method", "url", "headers", "body",
+    "connect_timeout", "timeout", "stall_timeout", "max_body", "ca_file",
+    "proxy", "unix_socket", "signer", "time", "payload_hash", NULL};
+
+static const char *text_of(lua_State *L, int base, int option) {
+  return bind_text_at(L, base + option, names[option], NULL, NULL);
 }
 
-/* { {"Accept", "text/plain"}, ... } */
-static int read_list(lua_State *L, struct buf *headers, struct error *error) {
-  int list = lua_gettop(L);
-  lua_Integer count = (lua_Integer)lua_rawlen(L, list);
-  for (lua_Integer i = 1; i <= count; i++) {
-    if (lua_rawgeti(L, list, i) != LUA_TTABLE)
-      luaL_error(L, "option 'headers': expected { name, value } in the list");
-    lua_rawgeti(L, -1, 1);
-    lua_rawgeti(L, -2, 2);
-    if (add_header(L, headers, error) != 0)
-      return -1;
-    lua_settop(L, list);
-  }
-  return 0;
+static double seconds_of(
+    lua_State *L, int base, int option, double otherwise) {
+  return bind_number_at(L, base + option, names[option], otherwise);
 }
 
-/* { Accept = "text/plain", ... } */
-static int read_map(lua_State *L, struct buf *headers, struct error *error) {
-  int map = lua_gettop(L);
-  for (lua_pushnil(L); lua_next(L, map) != 0; lua_pop(L, 1))
-    if (add_header(L, headers, error) != 0)
-      return -1;
-  return 0;
-}
-
-static int read_headers(
-    lua_State *L, struct buf *headers, struct error *error) {
-  if (!bind_option_table(L, 1, "headers"))
-    return 0;
-  bool list = lua_rawgeti(L, -1, 1) != LUA_TNIL;
-  lua_pop(L, 1);
-  return list ? read_list(L, headers, error) : read_map(L, headers, error);
-}
-
-static const char *check_method(lua_State *L) {
-  const char *method = bind_option_text(L, 1, "method", "GET", NULL);
+static const char *check_method(lua_State *L, const char *method) {
   size_t size = strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
   if (size == 0 || size > 16 || method[size] != '\0')
     luaL_error(L, "option 'method': expected GET, POST and the like");
@@ -137,37 +122,77 @@ static const char *check_method(lua_State *L) {
 }
 
 /* Everything but the headers; the strings stay the options table's. */
-static void read_request(lua_State *L, struct http_request *request) {
-  request->method = check_method(L);
-  request->url = bind_required_text(L, 1, "url", NULL);
-  request->body = bind_option_text(L, 1, "body", NULL, &request->body_size);
-  request->connect_timeout = bind_option_number(L, 1, "connect_timeout", 5);
-  request->timeout = bind_option_number(L, 1, "timeout", 30);
-  request->stall_timeout = bind_option_number(L, 1, "stall_timeout", 0);
-  request->max_body = (size_t)bind_option_integer(
-      L, 1, "max_body", DEFAULT_MAX_BODY, 0, INT32_MAX);
-  request->ca_file = bind_option_text(L, 1, "ca_file", NULL, NULL);
-  request->proxy = bind_option_text(L, 1, "proxy", NULL, NULL);
-  request->unix_socket = bind_option_text(L, 1, "unix_socket", NULL, NULL);
+static void read_request(
+    lua_State *L, int base, struct http_request *request) {
+  const char *method = text_of(L, base, METHOD);
+  request->method = check_method(L, method != NULL ? method : "GET");
+  request->url = bind_required_text_at(L, base + URL, names[URL], NULL);
+  request->body =
+      bind_text_at(L, base + BODY, names[BODY], NULL, &request->body_size);
+  request->connect_timeout = seconds_of(L, base, CONNECT_TIMEOUT, 5);
+  request->timeout = seconds_of(L, base, TIMEOUT, 30);
+  request->stall_timeout = seconds_of(L, base, STALL_TIMEOUT, 0);
+  request->max_body = (size_t)bind_integer_at(
+      L, base + MAX_BODY, names[MAX_BODY], DEFAULT_MAX_BODY, 0, INT32_MAX);
+  request->ca_file = text_of(L, base, CA_FILE);
+  request->proxy = text_of(L, base, PROXY);
+  request->unix_socket = text_of(L, base, UNIX_SOCKET);
 }
 
+static int add_headers(struct buf *lines, const struct header *headers,
+    size_t count, struct error *error) {
+  for (size_t i = 0; i < count; i++)
+    if (http_header_add(lines, headers[i].name.data, headers[i].name.size,
+            headers[i].value.data, headers[i].value.size, error) != 0)
+      return -1;
+  return 0;
+}
+
+/* Signs what is about to be sent, and adds what that gives to its headers. */
+static int sign(lua_State *L, int base, const struct http_request *request,
+    struct header *headers, size_t count, struct buf *lines,
+    struct error *error) {
+  struct sigv4_signer *signer = bind_signer(L, base + SIGNER);
+  struct header added[BIND_ADDED];
+  struct text url = {request->url, strlen(request->url)};
+  struct sigv4_request signing = {
+      .method = {request->method, strlen(request->method)},
+      .headers = headers,
+      .header_count = count,
+      .body = {request->body, request->body_size},
+      .time = (int64_t)bind_integer_at(
+          L, base + TIME, names[TIME], INT64_MIN, -62167219200, 253402300799),
+  };
+  signing.payload_hash.data = bind_text_at(L, base + PAYLOAD_HASH,
+      names[PAYLOAD_HASH], "", &signing.payload_hash.size);
+  if (signing.time == INT64_MIN)
+    luaL_error(L, "option 'time': missing, expected seconds since 1970");
+  if (bind_sign_url(L, url, &signing, headers, error) != 0 ||
+      sigv4_sign(signer, &signing, error) != 0)
+    return -1;
+  return add_headers(lines, added, bind_added(signer, added), error);
+}
+
+/* Its upvalue is a buffer for the headers of whatever is started next. */
 static int f_start(lua_State *L) {
-  static const char *const names[] = {"method", "url", "headers", "body",
-      "connect_timeout", "timeout", "stall_timeout", "max_body", "ca_file",
-      "proxy", "unix_socket", NULL};
+  struct header headers[CANONICAL_MAX_HEADERS];
   struct http_request request;
   struct error error;
   uint64_t id;
-  luaL_checktype(L, 1, LUA_TTABLE);
-  bind_options(L, 1, names);
-  read_request(L, &request);
+  struct buf *lines = lua_touserdata(L, lua_upvalueindex(1));
+  int base = bind_read_options(L, 1, names);
+  read_request(L, base, &request);
+  size_t count = bind_headers(L, base + HEADERS, headers);
   struct http *http = loop_http(bind_loop(L));
-  struct buf *headers = bind_buf(L, MAX_REQUEST_HEADERS);
-  request.headers = headers;
-  if (read_headers(L, headers, &error) != 0)
-    return bind_fail(L, &error);
-  int result = http_start(http, &request, &id, &error);
-  bind_buf_done(headers);
+  request.headers = lines;
+  buf_clear(lines); /* something may have been raised the last time */
+  int result = add_headers(lines, headers, count, &error);
+  if (result == 0 && !lua_isnil(L, base + SIGNER))
+    result = sign(L, base, &request, headers, count, lines, &error);
+  if (result == 0)
+    result = http_start(http, &request, &id, &error);
+  digest_forget(lines->data, lines->size); /* a signature, perhaps a token */
+  buf_clear(lines);
   if (result != 0)
     return bind_fail(L, &error);
   lua_pushinteger(L, (lua_Integer)id);
@@ -187,6 +212,8 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_host_http(lua_State *L) {
-  luaL_newlib(L, functions);
+  luaL_newlibtable(L, functions);
+  bind_buf(L, MAX_REQUEST_HEADERS);
+  luaL_setfuncs(L, functions, 1);
   return 1;
 }

@@ -6,7 +6,8 @@ local http = {}
 ---@class HttpRequest
 ---@field url string http or https; no user name in it
 ---@field method? string "GET" if not given
----@field headers? table<string, string>|string[][] by name, or a list of { name, value }
+---@field headers? table<string, string>|string[][] by name, or a list of { name, value }; at most
+--- 125
 ---@field body? string
 ---@field connect_timeout? number seconds until connected, TLS included; 5 if not given
 ---@field timeout? number seconds until all is there; 30 if not given
@@ -15,6 +16,9 @@ local http = {}
 ---@field ca_file? string PEM file of the authorities to trust instead of the system's
 ---@field proxy? string instead of the environment's; never used for this machine and its link
 ---@field unix_socket? string path of a socket to connect to instead of the URL's host
+---@field signer? host.sigv4.Signer signs the request for AWS: its headers follow the others
+---@field time? integer seconds since 1970, of the signature
+---@field payload_hash? string instead of the body's own: see host.sigv4
 
 ---@class HttpFailure
 ---@field kind "resolve"|"connect"|"tls"|"timeout"|"too_large"|"read"|"cancelled"
@@ -25,7 +29,8 @@ local http = {}
 ---@param request HttpRequest
 ---@return integer? id
 ---@return string? err
----@return string? code "url", "header", "limit" (try again when one of them is over)
+---@return string? code "url", "header", "limit" (try again when one of them is over); with a
+--- signer also "syntax" and "crypto"
 function http.start(request) end
 
 ---Gives a request up; its event follows, with kind "cancelled".

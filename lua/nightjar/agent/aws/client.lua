@@ -61,7 +61,7 @@ function client.new(service, context, region, credentials)
     endpoint = address or target.value, options = options, credentials = credentials,
     gate = gate.new(settings.api_concurrency or 8), quota = retry.quota(),
     limiter = rate.new(service.rates, context.monotonic), calls = {}, retries = 0,
-    scratches = {}, urls = {}, attempt_headers = {},
+    scratches = {}, urls = {},
     user_agent = { "User-Agent", options.user_agent },
   }, client)
 end
@@ -96,12 +96,19 @@ function client:url(prefix)
   return url
 end
 
-function client:attempt_header(attempt, most)
-  local text = ("attempt=%d; max=%d"):format(attempt, most)
-  local header = self.attempt_headers[text]
+-- The same few headers again and again: nobody changes them.
+local attempt_headers = {}
+
+local function attempt_header(attempt, most)
+  local known = attempt_headers[most]
+  if not known then
+    known = {}
+    attempt_headers[most] = known
+  end
+  local header = known[attempt]
   if not header then
-    header = { "amz-sdk-request", text }
-    self.attempt_headers[text] = header
+    header = { "amz-sdk-request", ("attempt=%d; max=%d"):format(attempt, most) }
+    known[attempt] = header
   end
   return header
 end
@@ -124,33 +131,50 @@ function client:scratch(name)
   return scratch
 end
 
-function client:sign(call, url, headers)
-  local held, request = call.held, self:scratch("signing")
-  request.method, request.url, request.headers = method_of(call), url, headers
-  request.body, request.time, request.append = call.body, math.floor(self:now()), true
-  request.region, request.service = self.region, self.service.name
-  request.access_key_id, request.secret_access_key = held.access_key_id, held.secret_access_key
-  request.session_token = held.session_token
-  for name, value in pairs(self.service.signing or NONE) do request[name] = value end
-  local signed, err = sigv4.sign(request)
-  -- No second place that holds a secret.
-  request.secret_access_key, request.session_token = nil, nil
-  return signed, err
+function client:identity(held)
+  local identity = { region = self.region, service = self.service.name,
+    access_key_id = held.access_key_id, secret_access_key = held.secret_access_key,
+    session_token = held.session_token }
+  for name, value in pairs(self.service.signing or NONE) do identity[name] = value end
+  return identity
 end
 
--- The headers of a request, or nil and why these keys cannot sign it; that names no secret.
-function client:headers(call, url)
+-- What signs with these keys, or nil and why they cannot sign; that names no secret.
+function client:signer(held)
+  if self.signs_for ~= held then
+    local signer, err = sigv4.signer(self:identity(held))
+    if not signer then return nil, err end
+    self.signs_for, self.signs = held, signer
+  end
+  return self.signs
+end
+
+-- Signed by host.http, or at once for whoever wants to see the whole request.
+function client:sign(call, request)
+  local time = math.floor(self:now())
+  if not self.context.is_traced then
+    local err
+    request.signer, err = self:signer(call.held)
+    request.time = time
+    return request.signer, err
+  end
+  local whole = self:identity(call.held)
+  whole.method, whole.url, whole.headers = request.method, request.url, request.headers
+  whole.body, whole.time = request.body, time
+  local signed, err = sigv4.sign(whole)
+  if not signed then return nil, err end
+  table.move(signed.headers, 1, #signed.headers, #request.headers + 1, request.headers)
+  return true
+end
+
+function client:headers(call)
   local headers = self:scratch("headers")
   local count = #call.headers
   table.move(call.headers, 1, count, 1, headers)
   headers[count + 1] = { "amz-sdk-invocation-id", call.id }
-  headers[count + 2] = self:attempt_header(call.attempts + 1, self:most_attempts(call))
-  for position = #headers, count + 3, -1 do headers[position] = nil end
-  if call.held then
-    local signed, err = self:sign(call, url, headers)
-    if not signed then return nil, err end
-  end
-  headers[#headers + 1] = self.user_agent
+  headers[count + 2] = attempt_header(call.attempts + 1, self:most_attempts(call))
+  headers[count + 3] = self.user_agent
+  for position = #headers, count + 4, -1 do headers[position] = nil end
   return headers
 end
 
@@ -170,22 +194,29 @@ function client:note(call)
     hide_answer = self.service.secret }
 end
 
-function client:request(call, url, headers)
+-- The request of one try, or nil and why these keys cannot sign it.
+function client:request(call)
   local request, options = self:scratch("request"), call.options
-  request.method, request.url, request.headers = method_of(call), url, headers
+  local url = self:url(self.options.host_prefixes and options.host_prefix or "")
+  if call.target then url = url .. call.target.path end
+  request.method, request.url, request.headers = method_of(call), url, self:headers(call)
   request.body, request.ca_file = call.body, self.options.ca_file
   request.connect_timeout = options.connect_timeout or CONNECT_TIMEOUT
   request.timeout, request.stall_timeout = options.timeout or TIMEOUT, STALL_TIMEOUT
   request.max_body = options.max_body or MAX_ANSWER
   request.proxy = self.options.http_proxy and url:find("^http:") and self.options.http_proxy or nil
+  if call.held then
+    local signed, err = self:sign(call, request)
+    if not signed then return nil, err end
+  end
   return request
 end
 
-function client:send(call, url, headers)
+function client:send(call, request)
   local service = self.service
   call.signed_skew, call.attempts = self.context.clock.skew, call.attempts + 1
   self.calls[call.operation] = (self.calls[call.operation] or 0) + 1
-  local response, err = self.context.http(self:request(call, url, headers),
+  local response, err = self.context.http(request,
     self.context.is_traced and self:note(call) or nil)
   if not response then return nil, failure.of_transport(call.operation, err) end
   local accepts = service.protocol.accepts
@@ -217,14 +248,12 @@ function client:attempt(call)
   local paced, late = self:pace(call)
   if not paced then return nil, late end
   local place <close> = self.gate:enter() -- luacheck: ignore place
-  local url = self:url(self.options.host_prefixes and call.options.host_prefix or "")
-  if call.target then url = url .. call.target.path end
-  local headers, err = self:headers(call, url)
-  if not headers then
+  local request, err = self:request(call)
+  if not request then
     return nil, failure.new { operation = call.operation, code = "CredentialsError",
       message = (call.held.source or "keys") .. ": " .. err }
   end
-  return self:send(call, url, headers)
+  return self:send(call, request)
 end
 
 -- Whether the clocks differ so much that the signature failed for it; then the client's own
