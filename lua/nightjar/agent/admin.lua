@@ -25,9 +25,15 @@ local NOT_SERVED = { admin = true, ["async-client"] = true }
 
 local MAX_BODY = 4 * 1024 * 1024 -- bytes; some 30,000 statistics
 
----Percent-encode a query value.
+-- Filters as they stand in a query: there are five, asked for again and again.
+local quoted = {}
 local function quote(text)
-  return (text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
+  local known = quoted[text]
+  if not known then
+    known = text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end)
+    quoted[text] = known
+  end
+  return known
 end
 
 ---The admin interface at an address of this host. Opens nothing yet.

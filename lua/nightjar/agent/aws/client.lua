@@ -42,6 +42,22 @@ local unknown_key = { UnrecognizedClientException = true, InvalidClientTokenId =
   InvalidAccessKeyId = true }
 local wrong_signature = { SignatureDoesNotMatch = true, InvalidSignatureException = true }
 
+-- 48 bits of each dice in [0, 1): a double has room for them.
+local MOST = 1 << 48
+
+-- Ids for all tries of a call each, as the SDKs send them: version 4 UUIDs (RFC 9562) that have
+-- their first part in common and count on in the other. To throw dice for each costs ten times as
+-- much.
+local function invocation_ids(random)
+  local a, b, count = random() * MOST // 1 | 0, random() * MOST // 1 | 0, random() * MOST // 1 | 0
+  local first = ("%08x-%04x-4%03x-%x%03x-"):format(a >> 16, a & 0xffff, b & 0xfff,
+    8 | b >> 12 & 3, b >> 14 & 0xfff)
+  return function()
+    count = (count + 1) % MOST
+    return first .. ("%012x"):format(count)
+  end
+end
+
 --- A client for one service. Nothing is asked of the network yet.
 ---@param service AwsService
 ---@param context AwsWorld  its settings: `environment`, `api_concurrency`, the AWS variables
@@ -61,7 +77,7 @@ function client.new(service, context, region, credentials)
     endpoint = address or target.value, options = options, credentials = credentials,
     gate = gate.new(settings.api_concurrency or 8), quota = retry.quota(),
     limiter = rate.new(service.rates, context.monotonic), calls = {}, retries = 0,
-    scratches = {}, urls = {},
+    scratches = {}, urls = {}, next_id = invocation_ids(context.random),
     user_agent = { "User-Agent", options.user_agent },
   }, client)
 end
@@ -75,16 +91,6 @@ function client:counts()
 end
 
 function client:now() return self.context.now() + self.context.clock.skew end
-
--- 48 bits of each dice in [0, 1): a double has room for them.
-local MOST = 1 << 48
-
--- An id for all tries of one call, as the SDKs send it: a version 4 UUID (RFC 9562).
-local function invocation_id(random)
-  local a, b, c = random() * MOST // 1 | 0, random() * MOST // 1 | 0, random() * MOST // 1 | 0
-  return ("%08x-%04x-4%03x-%x%03x-%012x"):format(a >> 16, a & 0xffff, b & 0xfff, 8 | b >> 12 & 3,
-    b >> 14 & 0xfff, c)
-end
 
 -- The endpoint with a host prefix, "" for none.
 function client:url(prefix)
@@ -378,7 +384,7 @@ function client:call(operation, input, options)
     return nil, failure.new { operation = operation, code = "UnusableInput", message = headers }
   end
   return self:run { operation = operation, body = body, headers = headers, target = target,
-    options = options, attempts = 0, id = invocation_id(self.context.random) }
+    options = options, attempts = 0, id = self.next_id(), held = false, signed_skew = 0 }
 end
 
 return client
