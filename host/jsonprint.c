@@ -1,5 +1,7 @@
 #include "jsonprint.h"
 
+#include "eight.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +43,29 @@ static unsigned hex4(const char *at) {
   return (unsigned)strtoul(digits, NULL, 16);
 }
 
+/* A text that is hashed eight bytes at a time, wherever they come from. */
+struct run {
+  uint64_t hash;
+  uint64_t word; /* what is not yet hashed, the first byte lowest */
+  size_t size;
+};
+
+static void add_word(struct run *run, uint64_t word) {
+  run->hash = (run->hash ^ word) * UINT64_C(0xbf58476d1ce4e5b9);
+  run->hash ^= run->hash >> 29; /* what is high must come to count below */
+}
+
+static void add_byte(struct run *run, unsigned char byte) {
+  run->word |= (uint64_t)byte << (run->size % 8 * 8);
+  run->size++;
+  if (run->size % 8 != 0)
+    return;
+  add_word(run, run->word);
+  run->word = 0;
+}
+
 /* Adds a code point as UTF-8. */
-static uint64_t add_code_point(uint64_t hash, unsigned code, size_t *size) {
+static void add_code_point(struct run *run, unsigned code) {
   unsigned char bytes[4];
   size_t count = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
   static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
@@ -50,9 +73,7 @@ static uint64_t add_code_point(uint64_t hash, unsigned code, size_t *size) {
     bytes[i] = (unsigned char)(0x80 | (code & 0x3f));
   bytes[0] = (unsigned char)(first[count] | code);
   for (size_t i = 0; i < count; i++)
-    hash = (hash ^ bytes[i]) * FNV_PRIME;
-  *size += count;
-  return hash;
+    add_byte(run, bytes[i]);
 }
 
 /* What stands after a backslash; `walk` is at it, and goes past it. */
@@ -73,21 +94,39 @@ static unsigned read_escape(struct walk *walk) {
   return code;
 }
 
+/* The words of a string up to its end, or to the first escape. */
+static void add_plain(struct walk *walk, struct run *run) {
+  while (walk->end - walk->at >= 8) {
+    uint64_t word = eight_load(walk->at);
+    uint64_t other = eight_equal(word, '"') | eight_equal(word, '\\');
+    if (other != 0) {
+      size_t count = eight_before(other);
+      run->word = word & ~(UINT64_MAX << (count * 8));
+      run->size += count;
+      walk->at += count;
+      return;
+    }
+    add_word(run, word);
+    run->size += 8;
+    walk->at += 8;
+  }
+}
+
 static struct jsonprint print_string(struct walk *walk, char kind) {
-  uint64_t hash = FNV_BASIS ^ (unsigned char)kind;
-  size_t size = 0;
+  struct run run = {.hash = FNV_BASIS ^ (unsigned char)kind};
   walk->at++;
+  add_plain(walk, &run);
   while (*walk->at != '"') {
     unsigned char byte = (unsigned char)*walk->at++;
-    if (byte == '\\') {
-      hash = add_code_point(hash, read_escape(walk), &size);
-    } else {
-      hash = (hash ^ byte) * FNV_PRIME;
-      size++;
-    }
+    if (byte == '\\')
+      add_code_point(&run, read_escape(walk));
+    else
+      add_byte(&run, byte);
   }
   walk->at++;
-  return finish(hash, size, kind);
+  if (run.size % 8 != 0)
+    add_word(&run, run.word);
+  return finish(run.hash, run.size, kind);
 }
 
 /* By value, so that 1, 1.0 and 10e-1 are one. */
