@@ -173,13 +173,16 @@ static int enter(struct walk *walk, int fd, const char *name, size_t depth) {
 static int list_entry(
     struct walk *walk, int fd, const struct dirent *entry, size_t depth) {
   size_t size = strlen(walk->path);
-  int length = snprintf(walk->path + size, sizeof walk->path - size, "%s%s",
-      size > 0 ? "/" : "", entry->d_name);
+  size_t slash = size > 0 ? 1 : 0;
+  size_t length = strlen(entry->d_name);
   int result;
-  if (length < 0 || (size_t)length >= sizeof walk->path - size) {
+  if (size + slash + length >= sizeof walk->path) {
     result = error_errno(
         walk->error, "cannot list", walk->folder->path, ENAMETOOLONG);
   } else {
+    if (slash)
+      walk->path[size] = '/';
+    memcpy(walk->path + size + slash, entry->d_name, length + 1);
     enum file_type type = file_type_of_entry(fd, entry);
     result = type == FILE_FOLDER ? enter(walk, fd, entry->d_name, depth)
                                  : listing_add(walk->to, walk->path, type,
@@ -228,27 +231,31 @@ int folder_list(const struct folder *folder, size_t depth, struct listing *to,
 
 /* Stamps */
 
-/* One entry as text; one that cannot be looked at is told by that. */
+static int64_t nanoseconds(struct timespec time) {
+  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* One entry: its name and facts. One that cannot be looked at is told by
+   that. */
 static int stamp_entry(const struct folder *folder, const char *name,
     struct buf *to, int64_t *changed_ns, struct error *error) {
-  char facts[160];
+  int64_t facts[7] = {0};
   struct stat status;
   if (fstatat(folder->fd, name, &status, 0) != 0) {
-    snprintf(facts, sizeof facts, "errno %d", errno);
+    facts[0] = errno;
   } else {
-    int64_t changed =
-        (int64_t)status.st_ctim.tv_sec * 1000000000 + status.st_ctim.tv_nsec;
-    int64_t modified =
-        (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
-    snprintf(facts, sizeof facts, "%ju %ju %o %jd %jd %jd",
-        (uintmax_t)status.st_dev, (uintmax_t)status.st_ino, status.st_mode,
-        (intmax_t)status.st_size, (intmax_t)modified, (intmax_t)changed);
-    if (changed > *changed_ns)
-      *changed_ns = changed;
+    facts[1] = (int64_t)status.st_dev;
+    facts[2] = (int64_t)status.st_ino;
+    facts[3] = status.st_mode;
+    facts[4] = status.st_size;
+    facts[5] = nanoseconds(status.st_mtim);
+    facts[6] = nanoseconds(status.st_ctim);
+    if (facts[6] > *changed_ns)
+      *changed_ns = facts[6];
   }
   if (buf_add(to, name, strlen(name) + 1, error) != 0)
     return -1;
-  return buf_add(to, facts, strlen(facts) + 1, error);
+  return buf_add(to, facts, sizeof facts, error);
 }
 
 static int stamp_entries(const struct folder *folder,
