@@ -8,6 +8,7 @@ local failure = require "nightjar.agent.aws.failure"
 local json = require "host.json"
 local protocol = require "nightjar.agent.aws.protocol.json"
 local region = require "nightjar.agent.aws.region"
+local sigv4 = require "host.sigv4"
 local store = require "nightjar.agent.aws.store"
 local world = require "nightjar.agent.aws.world"
 
@@ -191,18 +192,32 @@ function cloudmap.list_services(client, namespace, options)
   return services
 end
 
---- Every instance of a service with its health. Of an id given twice the later one counts.
+--- The call that asks for the instances of a service, to be kept for the next time.
+---@param client AwsClient
 ---@param namespace string  the namespace's HttpName
 ---@param service string  the service's name
 ---@param owner string?  the account that shares the namespace
+---@return PreparedCall?
+---@return Failure? problem  the names cannot be sent
+function cloudmap.discovery(client, namespace, service, owner)
+  local prepared, problem = client:prepare("DiscoverInstances", { NamespaceName = namespace,
+    ServiceName = service, MaxResults = MAX_INSTANCES, HealthStatus = "ALL",
+    OwnerAccount = owner })
+  if not prepared then return nil, problem end
+  prepared.payload_hash = sigv4.sha256(prepared.body)
+  return prepared
+end
+
+--- Every instance of a service with its health. Of an id given twice the later one counts.
+---@param client AwsClient
+---@param discovery PreparedCall  see cloudmap.discovery
+---@param options CallOptions?  its deadline
 ---@param known string|false|nil  fingerprint of the answer that the caller has; false: it has none
 ---@return {id: string, health: string, attributes: table<string, string>}[]?  sorted by id;
 ---  cloudmap.KNOWN when the answer says what the caller has
 ---@return Failure|string|nil  or the answer's fingerprint
-function cloudmap.discover_instances(client, namespace, service, owner, options, known)
-  local output, problem = client:call("DiscoverInstances", { NamespaceName = namespace,
-    ServiceName = service, MaxResults = MAX_INSTANCES, HealthStatus = "ALL",
-    OwnerAccount = owner },
+function cloudmap.discover_instances(client, discovery, options, known)
+  local output, problem = client:send(discovery,
     { host_prefix = PREFIX, deadline = options and options.deadline, known = known })
   if not output or output == cloudmap.KNOWN then return output, problem end
   local records = list_of(output, "Instances")

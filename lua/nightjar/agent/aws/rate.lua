@@ -88,7 +88,9 @@ end
 --- AWS answered this operation.
 ---@param operation string
 function limiter:succeeded(operation)
-  local bucket = self:bucket(operation)
+  local bucket = self.buckets[operation]
+  if not bucket or bucket.rate == bucket.full then return end
+  bucket = self:bucket(operation)
   bucket.rate = math.min(bucket.full, bucket.rate + bucket.full / RECOVERY)
 end
 

@@ -16,6 +16,7 @@ local cloudmap = {}
 ---@field fleet Fleet?  with whom readings are shared
 ---@field unsupported Failure?  how this endpoint refused GetServiceAttributes for good
 ---@field refusals table<string, table>  the warning about a service whose attributes are denied
+---@field discoveries table<string, table>  the calls that read services, by their ids
 ---@field without_attributes table<string, boolean>  services seen to have none of their own
 ---@field lists table<string, table[]>  the services of a namespace, by its id
 ---@field troubled table<string, boolean>  namespaces of which something failed in the last pass
@@ -33,7 +34,7 @@ function cloudmap.session(settings, options)
   local shared, fleet_err = fleet.new(settings, client)
   if fleet_err then return nil, fleet_err end
   return { client = client, identities = {}, refusals = {}, without_attributes = {}, lists = {},
-    troubled = {}, seldom = seldom.new(client.context), fleet = shared }
+    discoveries = {}, troubled = {}, seldom = seldom.new(client.context), fleet = shared }
 end
 
 local function wanted_of(settings)

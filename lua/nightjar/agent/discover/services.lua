@@ -56,6 +56,7 @@ local function forget_gone(session, before, found)
   for _, service in ipairs(before or {}) do
     if not there[service.id] then
       session.refusals[service.id], session.without_attributes[service.id] = nil, nil
+      session.discoveries[service.id] = nil
       session.seldom:hurry("service", service.id)
       session.seldom:hurry("attributes", service.id)
     end
@@ -171,6 +172,29 @@ local function failed(pass, identity, service, problem)
   return reading_of(service, { error = problem:brief() })
 end
 
+-- The call that reads a service: it is the same from pass to pass.
+local function discovery_of(pass, identity, service)
+  local session, owner = pass.session, shared_by(identity)
+  local kept = session.discoveries[service.id]
+  local namespace = identity.namespace.http_name
+  if kept and kept.namespace == namespace and kept.service == service.name
+    and kept.owner == owner then
+    return kept.call
+  end
+  local call, problem = api.discovery(session.client, namespace, service.name, owner)
+  if not call then return nil, problem end
+  session.discoveries[service.id] = { namespace = namespace, service = service.name,
+    owner = owner, call = call }
+  return call
+end
+
+-- Its instances, or KNOWN: see aws/cloudmap.lua.
+local function instances_of(pass, identity, service, known)
+  local call, problem = discovery_of(pass, identity, service)
+  if not call then return nil, problem end
+  return api.discover_instances(pass.session.client, call, pass.options, known)
+end
+
 -- One service: its reading, with `error` and an entry in the pass's `problems` when it failed;
 -- false when it was deleted meanwhile.
 local function read_service(pass, identity, service)
@@ -180,9 +204,7 @@ local function read_service(pass, identity, service)
   local plain, known = next(own) == nil, nil
   -- Attributes of the service's own would be a part of what is known.
   if plain then known = seen.of(pass.before[service.id]) or false end
-  local instances, detail = api.discover_instances(pass.session.client,
-    identity.namespace.http_name, service.name, shared_by(identity), pass.options,
-    known)
+  local instances, detail = instances_of(pass, identity, service, known)
   if not instances then return failed(pass, identity, service, detail) end
   if is_unseen(pass, identity, service) then
     pass.session.seldom:done("service", service.id, pass.times.list)

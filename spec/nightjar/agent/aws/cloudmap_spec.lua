@@ -5,7 +5,8 @@ local json = require "host.json"
 
 -- A client to which every call is answered with this JSON.
 local function answering(text)
-  return { call = function() return assert(json.decode(text)) end }
+  local function answer() return assert(json.decode(text)) end
+  return { call = answer, send = answer }
 end
 
 describe("an answer of Cloud Map", function()
@@ -23,12 +24,12 @@ describe("an answer of Cloud Map", function()
     for _, text in ipairs { "{}", '{"Instances":null}', '{"Instances":{}}',
       '{"Instances":{"InstanceId":"a"}}', '{"Instances":{},"InstancesRevision":1}',
       '{"Instances":[{"InstanceId":"a","Attributes":{"PORT":1}}]}' } do
-      local instances, problem = api.discover_instances(answering(text), "example.local", "web")
+      local instances, problem = api.discover_instances(answering(text), {})
       assert.is_nil(instances, text)
       assert.equal("UnexpectedResponse", problem.code)
     end
     for _, text in ipairs { '{"Instances":[]}', '{"InstancesRevision":1}' } do
-      assert.same({}, api.discover_instances(answering(text), "example.local", "web"))
+      assert.same({}, api.discover_instances(answering(text), {}))
     end
   end)
 

@@ -1,0 +1,191 @@
+--- What goes over the wire for a call: where to, with which headers, signed by whom.
+local endpoint = require "nightjar.agent.aws.endpoint"
+local sigv4 = require "host.sigv4"
+
+---@class Requests
+---@field service AwsService
+---@field context AwsWorld
+---@field region string
+---@field endpoint string
+---@field options AwsOptions
+---@field next_id fun(): string  ids of calls
+local requests = {}
+requests.__index = requests
+
+-- A call that takes longer than a third of a pass is better tried again; so is one whose answer
+-- comes to a standstill.
+local CONNECT_TIMEOUT = 3
+local TIMEOUT = 10
+local STALL_TIMEOUT = 5
+local MAX_ANSWER = 64 * 1024 * 1024
+-- Of a service that signs as most do. Nobody changes it.
+local NONE = {}
+
+-- 48 bits of each dice in [0, 1): a double has room for them.
+local MOST = 1 << 48
+
+-- Ids for all tries of a call each, as the SDKs send them: version 4 UUIDs (RFC 9562) that have
+-- their first part in common and count on in the other. To throw dice for each costs ten times as
+-- much.
+local function invocation_ids(random)
+  local a, b, count = random() * MOST // 1 | 0, random() * MOST // 1 | 0, random() * MOST // 1 | 0
+  local first = ("%08x-%04x-4%03x-%x%03x-"):format(a >> 16, a & 0xffff, b & 0xfff,
+    8 | b >> 12 & 3, b >> 14 & 0xfff)
+  return function()
+    count = (count + 1) % MOST
+    return first .. ("%012x"):format(count)
+  end
+end
+
+--- What makes the requests of one client.
+---@param client {service: AwsService, context: AwsWorld, region: string, endpoint: string,
+---  options: AwsOptions}
+---@return Requests
+function requests.new(client)
+  return setmetatable({
+    service = client.service, context = client.context, region = client.region,
+    endpoint = client.endpoint, options = client.options, scratches = {}, urls = {},
+    user_agent = { "User-Agent", client.options.user_agent },
+    next_id = invocation_ids(client.context.random),
+  }, requests)
+end
+
+-- The endpoint with a host prefix, "" for none.
+function requests:url(prefix)
+  local url = self.urls[prefix]
+  if not url then
+    url = endpoint.with_prefix(self.endpoint, prefix ~= "" and prefix or nil)
+    self.urls[prefix] = url
+  end
+  return url
+end
+
+-- The same few headers again and again: nobody changes them.
+local attempt_headers = {}
+
+local function attempt_header(attempt, most)
+  local known = attempt_headers[most]
+  if not known then
+    known = {}
+    attempt_headers[most] = known
+  end
+  local header = known[attempt]
+  if not header then
+    header = { "amz-sdk-request", ("attempt=%d; max=%d"):format(attempt, most) }
+    known[attempt] = header
+  end
+  return header
+end
+
+local function method_of(target) return target and target.method or "POST" end
+
+--- How often a call is tried.
+---@param call table
+---@return integer
+function requests:most_attempts(call)
+  return call.options.max_attempts or self.options.max_attempts
+end
+
+-- A table to be filled and read before anybody else has the word: the same one each time, since a
+-- pass makes thousands. Who traces requests may keep them, and gets new ones.
+function requests:scratch(name)
+  if self.context.is_traced then return {} end
+  local scratch = self.scratches[name]
+  if not scratch then
+    scratch = {}
+    self.scratches[name] = scratch
+  end
+  return scratch
+end
+
+function requests:identity(held)
+  local identity = { region = self.region, service = self.service.name,
+    access_key_id = held.access_key_id, secret_access_key = held.secret_access_key,
+    session_token = held.session_token }
+  for name, value in pairs(self.service.signing or NONE) do identity[name] = value end
+  return identity
+end
+
+-- What signs with these keys, or nil and why they cannot sign; that names no secret.
+function requests:signer(held)
+  if self.signs_for ~= held then
+    local signer, err = sigv4.signer(self:identity(held))
+    if not signer then return nil, err end
+    self.signs_for, self.signs = held, signer
+  end
+  return self.signs
+end
+
+-- Signed by host.http, or at once for whoever wants to see the whole request.
+function requests:sign(call, request)
+  local time = math.floor(self.context.now() + self.context.clock.skew)
+  if not self.context.is_traced then
+    local err
+    request.signer, err = self:signer(call.held)
+    request.time, request.payload_hash = time, call.prepared.payload_hash
+    return request.signer, err
+  end
+  local whole = self:identity(call.held)
+  whole.method, whole.url, whole.headers = request.method, request.url, request.headers
+  whole.body, whole.time, whole.payload_hash = request.body, time, call.prepared.payload_hash
+  local signed, err = sigv4.sign(whole)
+  if not signed then return nil, err end
+  table.move(signed.headers, 1, #signed.headers, #request.headers + 1, request.headers)
+  return true
+end
+
+function requests:headers(call)
+  local headers, given = self:scratch("headers"), call.prepared.headers
+  local count = #given
+  table.move(given, 1, count, 1, headers)
+  headers[count + 1] = { "amz-sdk-invocation-id", call.id }
+  headers[count + 2] = attempt_header(call.attempts + 1, self:most_attempts(call))
+  headers[count + 3] = self.user_agent
+  for position = #headers, count + 4, -1 do headers[position] = nil end
+  return headers
+end
+
+--- What is secret of a call: to be taken out of every message.
+---@param call table
+---@return string[]
+function requests.secrets_of(call)
+  local held, secrets = call.held, { table.unpack(call.options.secrets or {}) }
+  if held then
+    secrets[#secrets + 1] = held.secret_access_key
+    secrets[#secrets + 1] = held.session_token
+  end
+  return secrets
+end
+
+--- What a trace must know of a request (aws/trace.lua); most runs have none.
+---@param call table
+---@return TraceNote
+function requests:note(call)
+  return { about = ("%s, attempt %d"):format(call.operation, call.attempts),
+    secrets = self.secrets_of(call), hide_request = self.service.secret,
+    hide_answer = self.service.secret }
+end
+
+--- The request of one try. It is to be sent at once: most of it is made use of again.
+---@param call table  see client.lua
+---@return HttpRequest?
+---@return string? err  why these keys cannot sign it
+function requests:make(call)
+  local request, options, prepared = self:scratch("request"), call.options, call.prepared
+  local target = prepared.target
+  local url = self:url(self.options.host_prefixes and options.host_prefix or "")
+  if target then url = url .. target.path end
+  request.method, request.url, request.headers = method_of(target), url, self:headers(call)
+  request.body, request.ca_file = prepared.body, self.options.ca_file
+  request.connect_timeout = options.connect_timeout or CONNECT_TIMEOUT
+  request.timeout, request.stall_timeout = options.timeout or TIMEOUT, STALL_TIMEOUT
+  request.max_body = options.max_body or MAX_ANSWER
+  request.proxy = self.options.http_proxy and url:find("^http:") and self.options.http_proxy or nil
+  if call.held then
+    local signed, err = self:sign(call, request)
+    if not signed then return nil, err end
+  end
+  return request
+end
+
+return requests
