@@ -129,6 +129,17 @@ static struct jsonprint print_string(struct walk *walk, char kind) {
   return finish(run.hash, run.size, kind);
 }
 
+/* Most are short and whole: a double holds fifteen digits. */
+static double number_of(const char *digits, size_t size) {
+  int64_t value = 0;
+  for (size_t i = 0; i < size; i++) {
+    if (size > 15 || digits[i] < '0' || digits[i] > '9')
+      return strtod(digits, NULL);
+    value = value * 10 + (digits[i] - '0');
+  }
+  return (double)value;
+}
+
 /* By value, so that 1, 1.0 and 10e-1 are one. */
 static struct jsonprint print_number(struct walk *walk) {
   char digits[64];
@@ -142,7 +153,7 @@ static struct jsonprint print_number(struct walk *walk) {
   if (size < sizeof digits) {
     memcpy(digits, start, size);
     digits[size] = '\0';
-    double value = strtod(digits, NULL) + 0.0; /* -0 is 0 */
+    double value = number_of(digits, size) + 0.0; /* -0 is 0 */
     unsigned char bytes[sizeof value];
     memcpy(bytes, &value, sizeof value);
     for (size_t i = 0; i < sizeof bytes; i++)

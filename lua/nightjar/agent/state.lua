@@ -101,18 +101,17 @@ local function same(a, b, verbatim)
   elseif type(a) ~= "table" or type(b) ~= "table" then
     return false
   end
+  local more = 0
   for key, item in pairs(a) do
-    local timed = UNTIMED[key] and not verbatim
-    if not timed and not same(item, b[key], verbatim or key == NAMED_BY_OTHERS) then
+    local other = b[key]
+    if item ~= other and (verbatim or not UNTIMED[key])
+      and not same(item, other, verbatim or key == NAMED_BY_OTHERS) then
       return false
     end
+    more = other == nil and more or more - 1
   end
-  for key in pairs(b) do
-    if a[key] == nil then
-      return false
-    end
-  end
-  return true
+  for _ in pairs(b) do more = more + 1 end
+  return more == 0 -- else there is something in `b` that is not in `a`
 end
 
 local function without_times(value)

@@ -161,6 +161,15 @@ local function by_name(a, b)
   return a.id < b.id
 end
 
+-- Most lists come in order already.
+local function sort(services)
+  for position = 2, #services do
+    if by_name(services[position], services[position - 1]) then
+      return table.sort(services, by_name)
+    end
+  end
+end
+
 -- What the fleet knows of a service, with its times: the record's own tables, so that a record that
 -- has not changed makes a snapshot that has not either. Of one that could not be read for the fleet
 -- the newer data count, its own or the last snapshot's.
@@ -202,7 +211,7 @@ local function merge_services(last, found, warnings, now)
         service = item.name, message = "never read: " .. (item.error or "it was not its turn") }
     end
   end
-  table.sort(services, by_name)
+  sort(services)
   return services, unread
 end
 
@@ -294,7 +303,7 @@ function merge.share(last, readings, now)
     service.shared = service.attributes and true or nil
     services[position] = service
   end
-  table.sort(services, by_name)
+  sort(services)
   return services
 end
 
