@@ -12,6 +12,10 @@ passes.__index = passes
 -- Until a fault meets the call that it is meant for: how often a pipe is read before it differs.
 local TRIES = 40
 
+-- A fault that misses its aim may leave nightjar-plan with an input that never ends; so long, in
+-- seconds, is it waited for.
+local DEADLINE = 5
+
 local function replaces(call)
   return call.line:find("O_CREAT", 1, true) or ({ write = true, fsync = true, close = true,
     mkdir = true, mkdirat = true, rename = true, renameat = true, renameat2 = true })[call.name]
@@ -34,12 +38,12 @@ function passes.new(port_count, ...)
   local sidecar = sidecar_of.new(...)
   local world = sidecar.world
   local self = setmetatable({ sidecar = sidecar, world = world, err = world.directory .. "/err",
-    ports = { world:ports(port_count) } }, passes)
+    ports = { world:ports(port_count) }, shifts = {} }, passes)
   self.templates = sidecar:own_templates()
   self.command = ("env TMP_DIR=%s/tmp ENVOY_ADMIN_PORT=%d MESH_FILE=%s DISCOVERY=file "
-    .. "ENVOY_TEMPLATE_DIR=%s AWS_EC2_METADATA_DISABLED=true LOG_LEVEL=warn %s once 2>%s"):format(
-    world.directory, sidecar.admin_port, sidecar.mesh_file, self.templates, sidecar.program,
-    self.err)
+    .. "ENVOY_TEMPLATE_DIR=%s AWS_EC2_METADATA_DISABLED=true LOG_LEVEL=warn PLAN_DEADLINE=%d "
+    .. "%s once 2>%s"):format(world.directory, sidecar.admin_port, sidecar.mesh_file,
+    self.templates, DEADLINE, sidecar.program, self.err)
   return self
 end
 
@@ -142,7 +146,8 @@ function passes:strike(call, fault, kind)
   return result, faults
 end
 
----A fault at one call; the number that it has among its kind differs from run to run.
+---A fault at one call; the number that it has among its kind differs from run to run, and is
+---looked for first where it last was for a call of the kind.
 ---@param call table
 ---@param fault table one of `passes.faults`
 ---@param kind { prepare: fun(), repair: fun(wrong: function), check: fun(wrong: function,
@@ -152,11 +157,12 @@ end
 ---@param faults string[] what was wrong is added
 ---@return true? met
 function passes:case(call, fault, kind, faults)
-  local number = call.number
+  local number = call.number + (self.shifts[call.name] or 0)
   for _ = 1, TRIES do
     local result, found = self:strike({ name = call.name, number = number }, fault, kind)
     table.move(found, 1, #found, #faults + 1, faults)
     if result.hit and result.hit.nth == call.nth then
+      self.shifts[call.name] = number - call.number
       return true
     end
     number = strace.aim(call, number, result)
