@@ -32,9 +32,22 @@ function world.missing()
   return "no envoy on PATH: `make test` puts one there"
 end
 
-function world.new()
-  local directory = shell("mktemp -d"):match("%S+")
+---@param parent string? of its folder, instead of the usual one
+function world.new(parent)
+  local directory = shell("mktemp -d" .. (parent and " -p " .. quote(parent) or "")):match("%S+")
   return setmetatable({ directory = directory, running = {} }, world)
+end
+
+---A folder in memory, for a world whose programs have files written out many times; nil where there
+---is none, or one in which no program may be.
+---@return string? parent for `world.new`
+function world.memory()
+  local usable = os.execute([[folder=$(mktemp -d -p /dev/shm 2>/dev/null) || exit 1
+    cp /bin/sh "$folder/sh" && "$folder/sh" -c :
+    status=$?
+    rm -rf "$folder"
+    exit $status]])
+  return usable and "/dev/shm" or nil
 end
 
 ---Ports that were free a moment ago.
