@@ -121,6 +121,14 @@ function world.log(_, process)
   return file.read(process.log) or ""
 end
 
+-- Between two looks. A program for it would cost more than most looks do; within a task, where there
+-- is a wait already, there must be one.
+local function rest()
+  if not pcall(sched.run, sched.sleep, 0.05) then
+    os.execute("sleep 0.05")
+  end
+end
+
 ---Wait until `probe` returns something true; return that.
 ---@param probe fun(): any
 ---@param seconds number
@@ -135,7 +143,7 @@ function world.eventually(probe, seconds, what)
     if os.time() >= deadline then
       error(("did not happen within %s s: %s"):format(seconds, what), 2)
     end
-    os.execute("sleep 0.05")
+    rest()
   end
 end
 
