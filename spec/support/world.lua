@@ -121,8 +121,8 @@ function world.log(_, process)
   return file.read(process.log) or ""
 end
 
--- Between two looks. A program for it would cost more than most looks do; within a task, where there
--- is a wait already, there must be one.
+-- Between two looks. To start a program for it would cost more than most looks do; within a task,
+-- where something waits already, it must be one.
 local function rest()
   if not pcall(sched.run, sched.sleep, 0.05) then
     os.execute("sleep 0.05")

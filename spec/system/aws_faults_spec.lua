@@ -20,7 +20,7 @@ if missing then
   return
 end
 
--- Seconds between two passes, in which a fault must have begun; a pass takes longer with sanitizers.
+-- Seconds between two passes, in which a fault must have begun; with sanitizers all takes longer.
 local REFRESH = os.getenv("ASAN_OPTIONS") and 1 or 0.6
 
 local can_unshare = os.execute("unshare --mount true 2>/dev/null")
