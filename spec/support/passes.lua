@@ -3,14 +3,20 @@
 
 local file = require("host.file")
 local json = require("host.json")
+local program = require("host.program")
+local script = require("spec.support.script")
 local sidecar_of = require("spec.support.sidecar")
 local strace = require("spec.support.strace")
+local world_of = require("spec.support.world")
 
 local passes = {}
 passes.__index = passes
 
--- Until a fault meets the call that it is meant for: how often a pipe is read before it differs.
+-- Until a fault meets the call that it is meant for: how often a pipe is read before it may differ.
 local TRIES = 40
+-- A fault that misses its aim may leave nightjar-plan with an input that never ends; so long, in
+-- seconds, is it waited for.
+local DEADLINE = 10
 
 local function replaces(call)
   return call.line:find("O_CREAT", 1, true) or ({ write = true, fsync = true, close = true,
@@ -26,20 +32,39 @@ passes.faults = {
     can = function(call) return call.name ~= "fcntl" end },
 }
 
+-- The program, with a nightjar-plan beside it that starts the real one and reads and writes at
+-- once: else the number of a call among its kind would differ from run to run, and faults miss.
+local function steady_program(folder)
+  script.sh("mkdir %s && cp %s spec/support/at_once.py %s", folder,
+    program.directory .. "/nightjar", folder)
+  local text = '#!/bin/sh\nexec python3 -IS %s/at_once.py %s "$@"\n'
+  assert(file.write(folder .. "/nightjar-plan",
+    text:format(folder, program.directory .. "/nightjar-plan"), { mode = 493 })) -- 0755
+  return folder .. "/nightjar"
+end
+
 ---A world with an Envoy to come, see `start`.
 ---@param port_count integer of free ports for further listeners, `ports`
 ---@param ... string names of backends
----@return table passes `sidecar`, `world`; `command` makes one pass, which says its part in `err`
+---@return table passes `sidecar`, `world`; `command` makes one pass, which says its part in `err`;
+---  `steady` makes one for `strace`
 function passes.new(port_count, ...)
-  local sidecar = sidecar_of.new(...)
-  local world = sidecar.world
+  -- In memory, where to have a file written out takes no time: the passes are many, and a fault at
+  -- a call is the same.
+  local world = world_of.new(world_of.memory())
+  local sidecar = sidecar_of.within(world, ...)
   local self = setmetatable({ sidecar = sidecar, world = world, err = world.directory .. "/err",
     ports = { world:ports(port_count) } }, passes)
   self.templates = sidecar:own_templates()
-  self.command = ("env TMP_DIR=%s/tmp ENVOY_ADMIN_PORT=%d MESH_FILE=%s DISCOVERY=file "
-    .. "ENVOY_TEMPLATE_DIR=%s AWS_EC2_METADATA_DISABLED=true LOG_LEVEL=warn %s once 2>%s"):format(
-    world.directory, sidecar.admin_port, sidecar.mesh_file, self.templates, sidecar.program,
-    self.err)
+  local function command_of(nightjar)
+    return ("env TMP_DIR=%s/tmp ENVOY_ADMIN_PORT=%d MESH_FILE=%s DISCOVERY=file "
+      .. "ENVOY_TEMPLATE_DIR=%s POLICY_DIR=%s/policies AWS_EC2_METADATA_DISABLED=true "
+      .. "LOG_LEVEL=warn PLAN_DEADLINE=%d %s once 2>%s"):format(world.directory,
+      sidecar.admin_port, sidecar.mesh_file, self.templates, program.data_directory(), DEADLINE,
+      nightjar, self.err)
+  end
+  self.command = command_of(sidecar.program)
+  self.steady = command_of(steady_program(world.directory .. "/bin"))
   return self
 end
 
@@ -74,7 +99,7 @@ end
 ---@return table[] calls see spec/support/strace.lua
 function passes:calls()
   local calls = {}
-  for _, call in ipairs(strace.run(self.command, self.world.directory .. "/tmp/",
+  for _, call in ipairs(strace.run(self.steady, self.world.directory .. "/tmp/",
     self.world.directory .. "/trace").calls) do
     calls[#calls + 1] = call.nth and call or nil
   end
@@ -122,7 +147,7 @@ end
 function passes:strike(call, fault, kind)
   kind.prepare()
   local old, faults = self.contents(self.sidecar.folder), {}
-  local result = strace.strike(self.command, self.world.directory .. "/tmp/",
+  local result = strace.strike(self.steady, self.world.directory .. "/tmp/",
     self.world.directory .. "/trace", call, fault.fault)
   local function wrong(...)
     faults[#faults + 1] = ("%s at %s: "):format(fault.name,
@@ -142,7 +167,7 @@ function passes:strike(call, fault, kind)
   return result, faults
 end
 
----A fault at one call; the number that it has among its kind differs from run to run.
+---A fault at one call; the number that it has among its kind may differ from run to run.
 ---@param call table
 ---@param fault table one of `passes.faults`
 ---@param kind { prepare: fun(), repair: fun(wrong: function), check: fun(wrong: function,

@@ -12,7 +12,11 @@ sidecar.__index = sidecar
 ---@param ... string names of backends
 ---@return table sidecar `world`, `ports` of the backends by name, `port` of the listener
 function sidecar.new(...)
-  local world = world_of.new()
+  return sidecar.within(world_of.new(), ...)
+end
+
+---The same in a world that there is.
+function sidecar.within(world, ...)
   local self = setmetatable({ world = world, eventually = world_of.eventually }, sidecar)
   self.ports = ... and world:backends(...) or {}
   self.port, self.admin_port = world:ports(2)
