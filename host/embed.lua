@@ -3,6 +3,11 @@
 -- Usage: lua5.4 embed.lua FILE… > embedded.c
 -- `lua/nightjar/plan/model.lua` becomes the module `nightjar.plan.model`; its
 -- chunk name is its path, so that messages name a file that a person can open.
+--
+-- They are compiled here, once, and not at each start of a program: nightjar-plan
+-- starts at each plan. Names and lines stay in, for messages and tracebacks. Releases
+-- of one version of Lua read each other's bytecode; another version, other sizes of
+-- numbers or another order of bytes are refused when a module is loaded (bind/state.c).
 
 local function module_name(path)
   local name = path:match("^lua/(.+)%.lua$")
@@ -26,7 +31,8 @@ for i, path in ipairs(arg) do
   local file = assert(io.open(path, "rb"))
   local text = file:read("a")
   file:close()
-  io.write(("static const char module_%d[] = {\n%s};\n\n"):format(i, bytes(text)))
+  local code = string.dump(assert(load(text, "@" .. path, "t")))
+  io.write(("static const char module_%d[] = {\n%s};\n\n"):format(i, bytes(code)))
   rows[i] = ('  {"%s", "@%s", module_%d, sizeof(module_%d)},\n')
     :format(module_name(path), path, i, i)
 end
