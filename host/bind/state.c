@@ -51,7 +51,8 @@ static int search_embedded(lua_State *L) {
   }
   if (luaL_loadbufferx(L, module->code, module->size, module->chunk, "b") !=
       LUA_OK)
-    return luaL_error(L, "%s; was it built with another Lua than it runs with?",
+    return luaL_error(L,
+        "%s; was it built with another Lua than it runs with?",
         lua_tostring(L, -1));
   lua_pushstring(L, module->chunk);
   return 2;

@@ -44,7 +44,7 @@ describe("the embedded library", function()
     local cycle = assert(load(modules["nightjar.cycle"].code, "other", "b"))()
     local ok, message = pcall(cycle.run, { 1 })
     assert.is_false(ok)
-    assert.matches("^lua/nightjar/cycle%.lua:%d+: attempt to index a number value %(local 'stage'%)",
+    assert.matches("^lua/nightjar/cycle%.lua:%d+: attempt to index a number value %(local 'stage'",
       message)
   end)
 
@@ -57,7 +57,8 @@ describe("the embedded library", function()
   end)
 
   it("is refused with its reason when it was made by another version of Lua", function()
-    local text, count = cli.read(program.directory .. "/nightjar"):gsub("\27Lua\x54", "\27Lua\x53")
+    local text, count = cli.read(program.directory .. "/nightjar")
+      :gsub("\27Lua\x54", "\27Lua\x53")
     assert.is_true(count > 100)
     cli.write(folder .. "/nightjar", text)
     local command = ("chmod +x %s/nightjar && %s/nightjar version >%s/out 2>&1"):format(folder,
