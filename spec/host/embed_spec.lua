@@ -4,7 +4,8 @@ local cli = require("spec.support.cli")
 local program = require("host.program")
 local script = require("spec.support.script")
 
-local MODULES = { "lua/nightjar/cycle.lua", "lua/nightjar/text.lua", "lua/nightjar/plan/schema.lua" }
+local MODULES = { "lua/nightjar/cycle.lua", "lua/nightjar/text.lua",
+  "lua/nightjar/plan/schema.lua" }
 
 -- The modules that host/embed.lua writes, by name: { chunk, code }.
 local function embedded(paths)
