@@ -9,9 +9,14 @@
 -- of one version of Lua read each other's bytecode; another version, other sizes of
 -- numbers or another order of bytes are refused when a module is loaded (bind/state.c).
 
+-- A file that the build has made stands below a `lua/` of the build's folder.
+local function source_path(path)
+  return assert(path:match("^lua/.+%.lua$") or path:match("/(lua/.+%.lua)$"),
+    "not below lua/: " .. path)
+end
+
 local function module_name(path)
-  local name = path:match("^lua/(.+)%.lua$")
-  return assert(name, "not below lua/: " .. path):gsub("/init$", ""):gsub("/", ".")
+  return path:match("^lua/(.+)%.lua$"):gsub("/init$", ""):gsub("/", ".")
 end
 
 -- A list of numbers rather than a string: C11 lets a compiler refuse string
@@ -31,6 +36,7 @@ for i, path in ipairs(arg) do
   local file = assert(io.open(path, "rb"))
   local text = file:read("a")
   file:close()
+  path = source_path(path)
   local code = string.dump(assert(load(text, "@" .. path, "t")))
   io.write(("static const char module_%d[] = {\n%s};\n\n"):format(i, bytes(code)))
   rows[i] = ('  {"%s", "@%s", module_%d, sizeof(module_%d)},\n')

@@ -54,11 +54,24 @@ static bool is_plain_table(lua_State *L, int index) {
 }
 
 /* Other bytes than those of ASCII are for Lua to look at. */
-static bool is_ascii(const char *text, size_t size, unsigned char lowest) {
+static bool is_ascii_name(const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     unsigned char byte = (unsigned char)text[i];
-    if (byte < lowest || byte >= 0x80 || (lowest > 0 && byte == 0x7f))
+    if (byte < 0x20 || byte >= 0x7f)
       return false;
+  }
+  return true;
+}
+
+static bool is_utf8(const char *text, size_t size) {
+  size_t at = 0;
+  while (at < size) {
+    size_t length = (unsigned char)text[at] < 0x80
+                        ? 1
+                        : utf8_length(text + at, size - at);
+    if (length == 0)
+      return false;
+    at += length;
   }
   return true;
 }
@@ -87,8 +100,8 @@ static bool fits_text(lua_State *L, const struct shape *shape) {
   if (size > (lua_Unsigned)shape->max)
     return false;
   if (shape->kind == NAME)
-    return size > 0 && is_ascii(text, size, 0x20);
-  return is_ascii(text, size, 0);
+    return size > 0 && is_ascii_name(text, size);
+  return is_utf8(text, size);
 }
 
 static bool fits_integer(lua_State *L, const struct shape *shape) {
