@@ -66,9 +66,8 @@ static bool is_ascii_name(const char *text, size_t size) {
 static bool is_utf8(const char *text, size_t size) {
   size_t at = 0;
   while (at < size) {
-    size_t length = (unsigned char)text[at] < 0x80
-                        ? 1
-                        : utf8_length(text + at, size - at);
+    size_t length =
+        (unsigned char)text[at] < 0x80 ? 1 : utf8_length(text + at, size - at);
     if (length == 0)
       return false;
     at += length;

@@ -26,9 +26,9 @@ local Shape = {}
 function shape.new(kind, options) end
 
 ---Whether a value has the shape, no table in it a metatable and every name in it is ASCII: false
----may mean that it has the shape, with a name of other characters. If true, each table of it is noted in
----`seen`, and one that was there before is replaced by a copy in the table that holds it. The value
----itself is not looked for.
+---may mean that it has the shape, with a name of other characters. If true, each table of it is
+---noted in `seen`, and one that was there before is replaced by a copy in the table that holds it.
+---The value itself is not looked for.
 ---@param value any
 ---@param seen table<table, true>
 ---@return boolean
