@@ -4,14 +4,26 @@
  * wrong with a value that has not.
  */
 #include "bind/bind.h"
+#include "textshape.h"
 
 #include <limits.h>
 #include <string.h>
 
-enum kind { BOOLEAN, INTEGER, NAME, STRING, ONE_OF, LIST, MAP, RECORD };
+enum kind {
+  BOOLEAN,
+  INTEGER,
+  NAME,
+  STRING,
+  PATH,
+  LABEL,
+  ONE_OF,
+  LIST,
+  MAP,
+  RECORD
+};
 
 static const char *const kinds[] = {"boolean", "integer", "name", "string",
-    "one_of", "list", "map", "record", NULL};
+    "path", "label", "one_of", "list", "map", "record", NULL};
 
 enum { MOST_PARTS = 64 };
 
@@ -53,28 +65,6 @@ static bool is_plain_table(lua_State *L, int index) {
   return false;
 }
 
-/* Other bytes than those of ASCII are for Lua to look at. */
-static bool is_ascii_name(const char *text, size_t size) {
-  for (size_t i = 0; i < size; i++) {
-    unsigned char byte = (unsigned char)text[i];
-    if (byte < 0x20 || byte >= 0x7f)
-      return false;
-  }
-  return true;
-}
-
-static bool is_utf8(const char *text, size_t size) {
-  size_t at = 0;
-  while (at < size) {
-    size_t length =
-        (unsigned char)text[at] < 0x80 ? 1 : utf8_length(text + at, size - at);
-    if (length == 0)
-      return false;
-    at += length;
-  }
-  return true;
-}
-
 static const struct part *find_part(
     const struct shape *shape, const char *text, size_t size) {
   for (size_t i = 0; i < shape->count; i++)
@@ -98,9 +88,16 @@ static bool fits_text(lua_State *L, const struct shape *shape) {
     return find_part(shape, text, size) != NULL;
   if (size > (lua_Unsigned)shape->max)
     return false;
-  if (shape->kind == NAME)
-    return size > 0 && is_ascii_name(text, size);
-  return is_utf8(text, size);
+  switch (shape->kind) {
+  case NAME:
+    return textshape_name(text, size);
+  case PATH:
+    return textshape_path(text, size);
+  case LABEL:
+    return textshape_label(text, size);
+  default:
+    return textshape_utf8(text, size);
+  }
 }
 
 static bool fits_integer(lua_State *L, const struct shape *shape) {

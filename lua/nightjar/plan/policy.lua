@@ -3,6 +3,7 @@
 
 local apply = require("nightjar.plan.apply")
 local finish = require("nightjar.plan.finish")
+local memory = require("nightjar.plan.memory")
 local nearest = require("nightjar.nearest")
 local policy_folder = require("nightjar.plan.policy_folder")
 local policy_record = require("nightjar.plan.policy_record")
@@ -100,6 +101,8 @@ function policy.run(mesh, context)
       context.timeless = context.timeless and not is_timed(item.record)
     end
   end
+  -- What the policies did was noted before each of them, and is garbage.
+  memory.tidy(context.position)
   context.resting = resting.of(known, mesh)
   return finish.run(mesh, context)
 end
