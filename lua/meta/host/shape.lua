@@ -19,10 +19,10 @@ local Shape = {}
 ---@field of? host.shape.shape of a list's elements or a map's values, which are no tables
 ---@field parts? (host.shape.part|string)[] fields of a record, or words; at most 64
 
----Makes a shape. The options belong to it from then on.
+---Makes a shape. The options belong to it from then on. A `path` is one of a route, as
+---plan/path_key.lua writes it, of letters, digits, `_`, `-` and `~` alone; a `label` is a letter or
+---digit, then these, `.`, `_` and `-`.
 ---@param kind "boolean"|"integer"|"name"|"string"|"path"|"label"|"one_of"|"list"|"map"|"record"
----  `path`: one of a route, as plan/path_key.lua writes it, but of letters, digits, `_`, `-` and `~`
----  alone; `label`: a letter or digit, then these, `.`, `_` and `-`
 ---@param options host.shape.options
 ---@return host.shape.shape
 function shape.new(kind, options) end
