@@ -101,6 +101,7 @@ function policy.run(mesh, context)
       context.timeless = context.timeless and not is_timed(item.record)
     end
   end
+  turn.begin(context.position)
   -- What the policies did was noted before each of them, and is garbage.
   memory.tidy(context.position)
   context.resting = resting.of(known, mesh)
