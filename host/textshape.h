@@ -22,4 +22,8 @@ bool textshape_path(const char *text, size_t size);
 /* A letter or digit, then these, ".", "_" and "-". */
 bool textshape_label(const char *text, size_t size);
 
+/* How many bytes at the beginning JSON has as they are: ASCII but control
+ * characters, quotation marks and backslashes. */
+size_t textshape_plain(const char *text, size_t size);
+
 #endif
