@@ -41,6 +41,24 @@ function nearest.distance(a, b, limit)
   return math.min(previous[#b] or far, far)
 end
 
+-- The letters that a word has, as a set of bits.
+local function letters(word)
+  local set = 0
+  for i = 1, #word do set = set | 1 << (word:byte(i) & 63) end
+  return set
+end
+
+-- Whether more letters stand in one of two words alone than `limit` edits leave: each edit takes
+-- one letter away, adds one, or both. That is told much sooner than a distance.
+local function is_far(one, other, limit)
+  local alone = one ~ other
+  for _ = 1, 2 * limit do
+    if alone == 0 then return false end
+    alone = alone & alone - 1
+  end
+  return alone ~= 0
+end
+
 -- A third of the letters may be wrong, and never more than three.
 local function tolerance(word)
   return math.min(3, math.max(1, #word // 3))
@@ -57,8 +75,9 @@ function nearest.find(word, known, limit)
   if #word > LONGEST then return nil end
   limit = limit or tolerance(word)
   local found, least
+  local own = letters(word)
   for _, name in ipairs(known) do
-    if math.abs(#name - #word) <= limit then
+    if math.abs(#name - #word) <= limit and not is_far(own, letters(name), limit) then
       local far = nearest.distance(word, name, limit)
       if far <= limit and (not least or far < least or (far == least and name < found)) then
         found, least = name, far
