@@ -64,10 +64,31 @@ local function tolerance(word)
   return math.min(3, math.max(1, #word // 3))
 end
 
+---Makes a list of known words ready for many searches.
+---@param known string[]
+---@return table prepared for `find`, in the place of the list
+function nearest.prepare(known)
+  local by_length = {}
+  for _, name in ipairs(known) do
+    by_length[#name] = by_length[#name] or {}
+    table.insert(by_length[#name], { name = name, letters = letters(name) })
+  end
+  return { by_length = by_length }
+end
+
+-- Those of the known words whose length is near.
+local function candidates(known, length, limit)
+  local list = {}
+  for _, name in ipairs(known) do
+    if math.abs(#name - length) <= limit then list[#list + 1] = name end
+  end
+  return nearest.prepare(list).by_length
+end
+
 ---The known word nearest to `word`, or nil when none is near. Of equally near
 ---words the first in byte order wins, so that messages are always the same.
 ---@param word string
----@param known string[]
+---@param known string[]|table a list, or what `prepare` made of one
 ---@param limit? integer the largest distance that is near (default: a third of it, at most 3)
 ---@return string? name
 ---@return integer? distance
@@ -75,12 +96,13 @@ function nearest.find(word, known, limit)
   if #word > LONGEST then return nil end
   limit = limit or tolerance(word)
   local found, least
-  local own = letters(word)
-  for _, name in ipairs(known) do
-    if math.abs(#name - #word) <= limit and not is_far(own, letters(name), limit) then
-      local far = nearest.distance(word, name, limit)
-      if far <= limit and (not least or far < least or (far == least and name < found)) then
-        found, least = name, far
+  local own, by_length = letters(word), known.by_length or candidates(known, #word, limit)
+  for length = #word - limit, #word + limit do
+    for _, one in ipairs(by_length[length] or {}) do
+      local far = is_far(own, one.letters, limit) and limit + 1
+        or nearest.distance(word, one.name, limit)
+      if far <= limit and (not least or far < least or (far == least and one.name < found)) then
+        found, least = one.name, far
       end
     end
   end

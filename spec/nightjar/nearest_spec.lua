@@ -41,6 +41,8 @@ describe("nearest", function()
       local one, other, limit = word(random), word(random), random() % 4
       local is_near = nearest.distance(one, other) <= limit
       assert.equal(is_near and other or nil, (nearest.find(one, { other }, limit)))
+      assert.equal(is_near and other or nil,
+        (nearest.find(one, nearest.prepare({ other }), limit)))
       near = near + (is_near and 1 or 0)
     end
     assert.is_true(near > 100)
