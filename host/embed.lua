@@ -9,9 +9,10 @@
 -- of one version of Lua read each other's bytecode; another version, other sizes of
 -- numbers or another order of bytes are refused when a module is loaded (bind/state.c).
 
--- A file that the build has made stands below a `lua/` of the build's folder.
+-- A file that the build has made stands below a `lua/nightjar/` of its folder, whose own path
+-- may hold another.
 local function source_path(path)
-  return assert(path:match("^lua/.+%.lua$") or path:match("/(lua/.+%.lua)$"),
+  return assert(path:match("^lua/.+%.lua$") or path:match("^.*/(lua/nightjar/.+%.lua)$"),
     "not below lua/: " .. path)
 end
 

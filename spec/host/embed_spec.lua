@@ -49,6 +49,13 @@ describe("the embedded library", function()
       message)
   end)
 
+  it("holds what the build has made under the name that it has among the sources", function()
+    local made = folder .. "/lua/nightjar/build/lua/nightjar/plan/shipped.lua"
+    cli.write(made, "return {}")
+    assert.equal("@lua/nightjar/plan/shipped.lua",
+      embedded({ made })["nightjar.plan.shipped"].chunk)
+  end)
+
   it("is refused as a module that does not parse while the program is built", function()
     cli.write(folder .. "/lua/broken.lua", "return (")
     local _, how, status = os.execute(("cd %s && lua5.4 %s/host/embed.lua lua/broken.lua "
