@@ -25,7 +25,7 @@ LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--export-dynamic \
 # What each program is made of. nightjar-plan has no network code: neither
 # libcurl nor OpenSSL is linked into it.
 BOTH_C  = host/error.c host/buf.c host/fd.c host/harden.c host/jsonprint.c host/jsontext.c host/jsonwrite.c \
-          host/keypath.c host/yamlscalar.c host/bind/bind.c host/bind/state.c host/bind/json.c \
+          host/keypath.c host/textshape.c host/yamlscalar.c host/bind/bind.c host/bind/state.c host/bind/json.c \
           host/bind/json_encode.c host/bind/options.c host/bind/shape.c host/bind/yaml.c host/bind/yaml_json.c
 ONLY_PLAN = host/plan.c host/sandbox.c host/bind/budget.c
 AGENT_C = $(filter-out $(ONLY_PLAN),$(wildcard host/*.c host/bind/*.c))
@@ -36,8 +36,12 @@ PLAN_LIBS  := $(shell pkg-config --libs lua5.4 libcjson yaml-0.1 libseccomp 2>/d
 ALL_LUA   = $(shell find lua/nightjar -name '*.lua' | LC_ALL=C sort)
 # The leaves that both programs share stand directly below lua/nightjar/. The helpers for specs
 # (testing) are of the agent's program alone.
-PLAN_LUA  = $(filter-out lua/nightjar/agent/% lua/nightjar/cli/% lua/nightjar/testing%,$(ALL_LUA))
-AGENT_LUA = $(ALL_LUA)
+PLAN_LUA  = $(filter-out lua/nightjar/agent/% lua/nightjar/cli/% lua/nightjar/testing%,$(ALL_LUA)) \
+            $(SHIPPED)
+AGENT_LUA = $(ALL_LUA) $(SHIPPED)
+# What both know of the shipped policies, made of them.
+SHIPPED   = $(BUILD)/lua/nightjar/plan/shipped.lua
+POLICIES  = $(sort $(wildcard policies/*.lua policies/lib/*.lua))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(1)))
 
@@ -64,7 +68,10 @@ $(BUILD)/obj/embedded-plan.o: $(BUILD)/embedded-plan.c
 # goes away is noticed too.
 $(BUILD)/modules: FORCE
 	@mkdir -p $(@D)
-	@echo $(ALL_LUA) | cmp -s - $@ || echo $(ALL_LUA) > $@
+	@echo $(ALL_LUA) $(POLICIES) | cmp -s - $@ || echo $(ALL_LUA) $(POLICIES) > $@
+$(SHIPPED): $(POLICIES) host/shipped.lua $(BUILD)/modules
+	@mkdir -p $(@D)
+	$(LUA) host/shipped.lua $(POLICIES) > $@.tmp && mv $@.tmp $@
 $(BUILD)/embedded-agent.c: $(AGENT_LUA) host/embed.lua $(BUILD)/modules
 	$(LUA) host/embed.lua $(AGENT_LUA) > $@.tmp && mv $@.tmp $@
 $(BUILD)/embedded-plan.c: $(PLAN_LUA) host/embed.lua $(BUILD)/modules
@@ -122,7 +129,7 @@ check: build ## Check the shipped policies and templates with `nightjar check`
 
 lint: ## luacheck, the structure rules, formatting, shellcheck
 	@$(SETUP) test
-	luacheck -q lua policies spec host/embed.lua
+	luacheck -q lua policies spec host/embed.lua host/shipped.lua
 	spec/structure
 	clang-format --dry-run --Werror $(C_FILES)
 	shellcheck --external-sources --severity=warning --exclude=SC2034 $(SHELL_FILES)

@@ -3,10 +3,21 @@
 -- Usage: lua5.4 embed.lua FILE… > embedded.c
 -- `lua/nightjar/plan/model.lua` becomes the module `nightjar.plan.model`; its
 -- chunk name is its path, so that messages name a file that a person can open.
+--
+-- They are compiled here, once, and not at each start of a program: nightjar-plan
+-- starts at each plan. Names and lines stay in, for messages and tracebacks. Releases
+-- of one version of Lua read each other's bytecode; another version, other sizes of
+-- numbers or another order of bytes are refused when a module is loaded (bind/state.c).
+
+-- A file that the build has made stands below a `lua/nightjar/` of its folder, whose own path
+-- may hold another.
+local function source_path(path)
+  return assert(path:match("^lua/.+%.lua$") or path:match("^.*/(lua/nightjar/.+%.lua)$"),
+    "not below lua/: " .. path)
+end
 
 local function module_name(path)
-  local name = path:match("^lua/(.+)%.lua$")
-  return assert(name, "not below lua/: " .. path):gsub("/init$", ""):gsub("/", ".")
+  return path:match("^lua/(.+)%.lua$"):gsub("/init$", ""):gsub("/", ".")
 end
 
 -- A list of numbers rather than a string: C11 lets a compiler refuse string
@@ -26,7 +37,9 @@ for i, path in ipairs(arg) do
   local file = assert(io.open(path, "rb"))
   local text = file:read("a")
   file:close()
-  io.write(("static const char module_%d[] = {\n%s};\n\n"):format(i, bytes(text)))
+  path = source_path(path)
+  local code = string.dump(assert(load(text, "@" .. path, "t")))
+  io.write(("static const char module_%d[] = {\n%s};\n\n"):format(i, bytes(code)))
   rows[i] = ('  {"%s", "@%s", module_%d, sizeof(module_%d)},\n')
     :format(module_name(path), path, i, i)
 end

@@ -1,7 +1,7 @@
 #include "jsontext.h"
 
 #include "buf.h"
-#include "eight.h"
+#include "textshape.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -125,24 +125,7 @@ static int check_multibyte(struct check *c) {
 
 /* Goes past what stands for itself, which is most of a string. */
 static void skip_plain(struct check *c) {
-  size_t at = c->at;
-  while (c->size - at >= 8) {
-    uint64_t word = eight_load(c->text + at);
-    uint64_t other = (word & EIGHT_HIGH) | eight_below(word, 0x20) |
-                     eight_equal(word, '"') | eight_equal(word, '\\');
-    if (other != 0) {
-      c->at = at + eight_before(other);
-      return;
-    }
-    at += 8;
-  }
-  while (at < c->size) {
-    unsigned char byte = (unsigned char)c->text[at];
-    if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\')
-      break;
-    at++;
-  }
-  c->at = at;
+  c->at += textshape_plain(c->text + c->at, c->size - c->at);
 }
 
 static int check_string(struct check *c) {

@@ -1,5 +1,7 @@
 #include "jsonwrite.h"
 
+#include "textshape.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +38,10 @@ int jsonwrite_string(struct buf *out, const char *text, size_t size,
   *bad = 0;
   if (add(out, "\"", 1, error) != 0)
     return -1;
-  while (at < size) {
+  for (;;) {
+    at += textshape_plain(text + at, size - at);
+    if (at >= size)
+      break;
     unsigned char byte = (unsigned char)text[at];
     if (byte >= 0x80) {
       size_t length = utf8_length(text + at, size - at);
@@ -45,8 +50,6 @@ int jsonwrite_string(struct buf *out, const char *text, size_t size,
         return -1;
       }
       at += length;
-    } else if (byte >= 0x20 && byte != '"' && byte != '\\') {
-      at++;
     } else {
       if (add(out, text + start, at - start, error) != 0 ||
           add_escape(out, byte, error) != 0)

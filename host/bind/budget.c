@@ -197,13 +197,19 @@ void budget_tick(struct budget *budget, long long limit_ms) {
     budget_late(budget, limit_ms);
 }
 
-/* What each policy and each template may use starts anew. */
+/* What each policy and each template may use starts anew. A signal may come
+ * at any place: `late` is set again, should it have been taken away. */
 static int begin_turn(lua_State *L) {
   void *context;
   (void)lua_getallocf(L, &context);
   struct budget *budget = context;
+  bool counted = lua_toboolean(L, 1);
   budget->instructions_used = 0;
   budget->ticks = 0;
+  lua_sethook(L, counted ? count : NULL, counted ? LUA_MASKCOUNT : 0,
+      budget->interval);
+  if (budget->late_ms != 0)
+    lua_sethook(L, late, LUA_MASKCOUNT, 1);
   return 0;
 }
 

@@ -1,7 +1,9 @@
 /*
  * What a script may use: memory, and in each turn instructions of the Lua
  * machine and processor time. A turn is one policy or one template: whoever
- * runs them calls `begin` of the position table first. Passing a limit ends
+ * runs them calls begin(true) of the position table first, and begin(false)
+ * before work of our own, whose instructions are not counted: looking at each
+ * makes it slower by a fifth. Passing a limit ends
  * the *process*, since an error would be no end: pcall() in a loop, a message
  * handler of xpcall() or a __gc function outlive errors. Free of lua.h, for
  * the main of nightjar-plan.

@@ -11,8 +11,8 @@
 struct embedded_module {
   const char *name;  /* "nightjar.plan.model"; NULL ends the table */
   const char *chunk; /* "@lua/nightjar/plan/model.lua", for messages */
-  const char *text;  /* source, not NUL-terminated */
-  size_t size;       /* bytes of text */
+  const char *code;  /* bytecode, with names and lines */
+  size_t size;       /* bytes of code */
 };
 
 extern const struct embedded_module embedded_modules[];

@@ -53,17 +53,17 @@ static int f_isatty(lua_State *L) {
   return 1;
 }
 
-/* The pages of the embedded library's text, which was compiled when it was
+/* The pages of the embedded library's bytecode, which was read when it was
    first required: a page that is wanted again comes from the file. Only whole
    pages of constants: nothing was ever written there (madvise(2),
    MADV_DONTNEED). */
-static void drop_embedded_text(void) {
+static void drop_embedded_code(void) {
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
   uintptr_t start = UINTPTR_MAX;
   uintptr_t end = 0;
   const struct embedded_module *module = embedded_modules;
   for (; module->name != NULL; module++) {
-    uintptr_t from = (uintptr_t)module->text;
+    uintptr_t from = (uintptr_t)module->code;
     start = from < start ? from : start;
     end = from + module->size > end ? from + module->size : end;
   }
@@ -84,7 +84,7 @@ static int f_trim(lua_State *L) {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
-  drop_embedded_text();
+  drop_embedded_code();
   return 0;
 }
 

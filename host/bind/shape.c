@@ -4,14 +4,26 @@
  * wrong with a value that has not.
  */
 #include "bind/bind.h"
+#include "textshape.h"
 
 #include <limits.h>
 #include <string.h>
 
-enum kind { BOOLEAN, INTEGER, NAME, STRING, ONE_OF, LIST, MAP, RECORD };
+enum kind {
+  BOOLEAN,
+  INTEGER,
+  NAME,
+  STRING,
+  PATH,
+  LABEL,
+  ONE_OF,
+  LIST,
+  MAP,
+  RECORD
+};
 
 static const char *const kinds[] = {"boolean", "integer", "name", "string",
-    "one_of", "list", "map", "record", NULL};
+    "path", "label", "one_of", "list", "map", "record", NULL};
 
 enum { MOST_PARTS = 64 };
 
@@ -53,16 +65,6 @@ static bool is_plain_table(lua_State *L, int index) {
   return false;
 }
 
-/* Other bytes than those of ASCII are for Lua to look at. */
-static bool is_ascii(const char *text, size_t size, unsigned char lowest) {
-  for (size_t i = 0; i < size; i++) {
-    unsigned char byte = (unsigned char)text[i];
-    if (byte < lowest || byte >= 0x80 || (lowest > 0 && byte == 0x7f))
-      return false;
-  }
-  return true;
-}
-
 static const struct part *find_part(
     const struct shape *shape, const char *text, size_t size) {
   for (size_t i = 0; i < shape->count; i++)
@@ -86,9 +88,16 @@ static bool fits_text(lua_State *L, const struct shape *shape) {
     return find_part(shape, text, size) != NULL;
   if (size > (lua_Unsigned)shape->max)
     return false;
-  if (shape->kind == NAME)
-    return size > 0 && is_ascii(text, size, 0x20);
-  return is_ascii(text, size, 0);
+  switch (shape->kind) {
+  case NAME:
+    return textshape_name(text, size);
+  case PATH:
+    return textshape_path(text, size);
+  case LABEL:
+    return textshape_label(text, size);
+  default:
+    return textshape_utf8(text, size);
+  }
 }
 
 static bool fits_integer(lua_State *L, const struct shape *shape) {

@@ -49,9 +49,11 @@ static int search_embedded(lua_State *L) {
     lua_pushfstring(L, "no embedded module '%s'", name);
     return 1;
   }
-  if (luaL_loadbufferx(L, module->text, module->size, module->chunk, "t") !=
+  if (luaL_loadbufferx(L, module->code, module->size, module->chunk, "b") !=
       LUA_OK)
-    return lua_error(L);
+    return luaL_error(L,
+        "%s; was it built with another Lua than it runs with?",
+        lua_tostring(L, -1));
   lua_pushstring(L, module->chunk);
   return 2;
 }

@@ -41,15 +41,54 @@ function nearest.distance(a, b, limit)
   return math.min(previous[#b] or far, far)
 end
 
+-- The letters that a word has, as a set of bits.
+local function letters(word)
+  local set = 0
+  for i = 1, #word do set = set | 1 << (word:byte(i) & 63) end
+  return set
+end
+
+-- Whether more letters stand in one of two words alone than `limit` edits leave: each edit takes
+-- one letter away, adds one, or both. That is told much sooner than a distance.
+local function is_far(one, other, limit)
+  local alone = one ~ other
+  for _ = 1, 2 * limit do
+    if alone == 0 then return false end
+    alone = alone & alone - 1
+  end
+  return alone ~= 0
+end
+
 -- A third of the letters may be wrong, and never more than three.
 local function tolerance(word)
   return math.min(3, math.max(1, #word // 3))
 end
 
+---Makes a list of known words ready for many searches.
+---@param known string[]
+---@return table prepared for `find`, in the place of the list
+function nearest.prepare(known)
+  local by_length = {}
+  for _, name in ipairs(known) do
+    by_length[#name] = by_length[#name] or {}
+    table.insert(by_length[#name], { name = name, letters = letters(name) })
+  end
+  return { by_length = by_length }
+end
+
+-- Those of the known words whose length is near.
+local function candidates(known, length, limit)
+  local list = {}
+  for _, name in ipairs(known) do
+    if math.abs(#name - length) <= limit then list[#list + 1] = name end
+  end
+  return nearest.prepare(list).by_length
+end
+
 ---The known word nearest to `word`, or nil when none is near. Of equally near
 ---words the first in byte order wins, so that messages are always the same.
 ---@param word string
----@param known string[]
+---@param known string[]|table a list, or what `prepare` made of one
 ---@param limit? integer the largest distance that is near (default: a third of it, at most 3)
 ---@return string? name
 ---@return integer? distance
@@ -57,11 +96,13 @@ function nearest.find(word, known, limit)
   if #word > LONGEST then return nil end
   limit = limit or tolerance(word)
   local found, least
-  for _, name in ipairs(known) do
-    if math.abs(#name - #word) <= limit then
-      local far = nearest.distance(word, name, limit)
-      if far <= limit and (not least or far < least or (far == least and name < found)) then
-        found, least = name, far
+  local own, by_length = letters(word), known.by_length or candidates(known, #word, limit)
+  for length = #word - limit, #word + limit do
+    for _, one in ipairs(by_length[length] or {}) do
+      local far = is_far(own, one.letters, limit) and limit + 1
+        or nearest.distance(word, one.name, limit)
+      if far <= limit and (not least or far < least or (far == least and one.name < found)) then
+        found, least = one.name, far
       end
     end
   end

@@ -27,8 +27,8 @@ for _, entry in ipairs(schema.entries) do
   end
 end
 -- Each name once, the first of the numbered ones for all of them.
-local representatives = table.move(all_names, 1, #all_names, 3,
-  { "NAMESPACE_0", "NAMESPACE_0_PORT" })
+local representatives = nearest.prepare(table.move(all_names, 1, #all_names, 3,
+  { "NAMESPACE_0", "NAMESPACE_0_PORT" }))
 for number = 0, schema.LAST_NAMESPACE do
   local ref = "NAMESPACE_" .. number
   by_name[ref], by_name[ref .. "_PORT"] = schema.namespace, schema.namespace_port

@@ -32,7 +32,10 @@ end
 ---@param limit? integer bytes kept of it; 4096 by default
 ---@return string
 function text.clean(value, limit)
-  value = escape_invalid(cut(value, limit or 4096))
+  limit = limit or 4096
+  -- Most texts are short and ASCII, and one look is enough.
+  if #value <= limit and not find(value, "[%c\128-\255]") then return value end
+  value = escape_invalid(cut(value, limit))
   for char, written in next, { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" } do
     value = gsub(value, char, written)
   end

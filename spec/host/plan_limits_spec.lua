@@ -1,5 +1,6 @@
 -- What ends nightjar-plan, and how: the program itself, with policies that mean
 -- harm. RELIABILITY 1 to 7.
+local build = require "spec.support.mesh"
 local cli = require "spec.support.cli"
 local plan = require "spec.support.plan"
 
@@ -243,6 +244,21 @@ describe("nightjar-plan: each policy and each template", function()
     local result = plan.run(policies(8, half), { instructions = 2000000 })
     assert.equal(0, result.status, result.output)
     assert.is_true(result.response.ok, result.output)
+  end)
+
+  it("is counted alone: what nightjar-plan does with a large mesh is no turn", function()
+    local services = {}
+    for i = 1, 300 do
+      services[i] = build.service("s" .. i, { ["/" .. i] = "1", SERVICE = "s" .. i })
+    end
+    local request = plan.request(policy("return mesh"))
+    request.snapshot = build.own(services)
+    -- To check 300 routes and to write down what became of them is the policy's, the model is not.
+    local result = plan.run(request, { instructions = 150000 })
+    assert.equal(0, result.status, result.output)
+    assert.equal(300, #result.response.plan.clusters)
+    assert_ended("policies/bad.lua:2: used more than 150000 instructions",
+      plan.run(plan.request(policy("while true do end")), { instructions = 150000 }))
   end)
 
   it("may use all the processor time", function()

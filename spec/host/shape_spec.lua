@@ -5,6 +5,7 @@ local shape = require "host.shape"
 
 local INTEGER = shape.new("integer", { min = 1, max = 9 })
 local NAME = shape.new("name", { max = 5 })
+local PATH, LABEL = shape.new("path", { max = 20 }), shape.new("label", { max = 20 })
 local MAP = shape.new("map", { of = shape.new("string", { max = 3 }), max = 4 })
 local ITEM = shape.new("record", { parts = { { name = "id", shape = NAME },
   { name = "rank", shape = INTEGER, optional = true }, { name = "tags", shape = MAP } } })
@@ -22,6 +23,17 @@ describe("shape: a value", function()
     { NAME, "a\127", false }, { NAME, "é", false }, { NAME, 5, false },
     { shape.new("string", { max = 2 }), "", true },
     { shape.new("string", { max = 2 }), "\n", true },
+    { shape.new("string", { max = 2 }), "é", true },
+    { shape.new("string", { max = 4 }), "\xC3", false },
+    { shape.new("string", { max = 4 }), "\xED\xA0\x80", false },
+    { shape.new("string", { max = 4 }), "\xF4\x90\x80\x80", false },
+    { PATH, "/", true }, { PATH, "/shop/cart_1-~", true }, { PATH, "", false },
+    { PATH, "shop", false }, { PATH, "/shop/", false }, { PATH, "/a//b", false },
+    { PATH, "//", false }, { PATH, "/a.b", false }, { PATH, "/%41", false },
+    { PATH, "/é", false }, { PATH, "/12345678901234567890", false }, { PATH, 5, false },
+    { LABEL, "private-8080", true }, { LABEL, "a", true }, { LABEL, "1._-", true },
+    { LABEL, "", false }, { LABEL, "-a", false }, { LABEL, "a/b", false }, { LABEL, "a\n", false },
+    { LABEL, "é", false }, { LABEL, "123456789012345678901", false },
     { shape.new("string", { max = 2 }), "abc", false }, { shape.new("boolean", {}), false, true },
     { shape.new("boolean", {}), 0, false },
     { shape.new("one_of", { parts = { "a", "b" } }), "b", true },

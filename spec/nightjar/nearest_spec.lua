@@ -21,6 +21,33 @@ describe("nearest", function()
     assert.is_nil(nearest.find("", {}))
   end)
 
+  it("finds each word that its distance says is near, whatever letters the two have", function()
+    local alphabet = "abcdA_09"
+    local function word(random)
+      local chars = {}
+      for i = 1, random() % 9 do
+        local at = random() % #alphabet + 1
+        chars[i] = alphabet:sub(at, at)
+      end
+      return table.concat(chars)
+    end
+    local seed = 1
+    local function random() -- the same words in each run
+      seed = (seed * 1103515245 + 12345) & 0x7fffffff
+      return seed >> 8
+    end
+    local near = 0
+    for _ = 1, 3000 do
+      local one, other, limit = word(random), word(random), random() % 4
+      local is_near = nearest.distance(one, other) <= limit
+      assert.equal(is_near and other or nil, (nearest.find(one, { other }, limit)))
+      assert.equal(is_near and other or nil,
+        (nearest.find(one, nearest.prepare({ other }), limit)))
+      near = near + (is_near and 1 or 0)
+    end
+    assert.is_true(near > 100)
+  end)
+
   it("takes the first in byte order of equally near words", function()
     assert.equal("aa1", nearest.find("aa3", { "aa2", "aa1" }))
     assert.equal("aa1", nearest.find("aa3", { "aa1", "aa2" }))

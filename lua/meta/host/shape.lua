@@ -19,16 +19,18 @@ local Shape = {}
 ---@field of? host.shape.shape of a list's elements or a map's values, which are no tables
 ---@field parts? (host.shape.part|string)[] fields of a record, or words; at most 64
 
----Makes a shape. The options belong to it from then on.
----@param kind "boolean"|"integer"|"name"|"string"|"one_of"|"list"|"map"|"record"
+---Makes a shape. The options belong to it from then on. A `path` is one of a route, as
+---plan/path_key.lua writes it, of letters, digits, `_`, `-` and `~` alone; a `label` is a letter or
+---digit, then these, `.`, `_` and `-`.
+---@param kind "boolean"|"integer"|"name"|"string"|"path"|"label"|"one_of"|"list"|"map"|"record"
 ---@param options host.shape.options
 ---@return host.shape.shape
 function shape.new(kind, options) end
 
----Whether a value has the shape, no table in it a metatable and every text in it is ASCII: false
----may mean that it has the shape, with other characters. If true, each table of it is noted in
----`seen`, and one that was there before is replaced by a copy in the table that holds it. The value
----itself is not looked for.
+---Whether a value has the shape, no table in it a metatable and every name in it is ASCII: false
+---may mean that it has the shape, with a name or path of other characters. If true, each table of
+---it is noted in `seen`, and one that was there before is replaced by a copy in the table that
+---holds it. The value itself is not looked for.
 ---@param value any
 ---@param seen table<table, true>
 ---@return boolean

@@ -132,9 +132,9 @@ function history:read(entry)
   return files, memory
 end
 
--- Keeps one content under its hash; returns that.
-function history:store(content)
-  local hash = json.hash(content)
+-- Keeps one content under its hash, which may be known; returns that.
+function history:store(content, hash)
+  hash = hash or json.hash(content)
   local path = self.folder .. "/" .. hash
   if file.read(path, MAX_FILE) == content then
     return hash
@@ -176,7 +176,7 @@ function history:make_entry(accepted, files, memory)
       known[name] = one[name]
     end
     known.resources = json.array(known.resources or {})
-    known.hash, err = self:store(one.content)
+    known.hash, err = self:store(one.content, one.hash)
     if not known.hash then
       return nil, err
     end
@@ -193,7 +193,7 @@ end
 ---Keep an accepted generation, unless it is the newest one already; the oldest goes.
 ---@param accepted { generation: string, at: integer, cause: string, difference: string[] }
 ---  `at` in unix seconds
----@param files table[] what was published: `path`, `content`, `step`, …
+---@param files table[] what was published: `path`, `content`, `step`, …; `hash`, if that is known
 ---@param memory table what the next pass must know once this generation is in force again
 function history:keep(accepted, files, memory)
   local newest = self.entries[1]

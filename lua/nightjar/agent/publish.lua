@@ -41,12 +41,13 @@ local function in_order(input)
 end
 
 ---The fingerprint of a whole generation, for logs and to recognise one that was refused.
----@param files table[]
+---@param files table[] each gets the `hash` of its content
 ---@return string
 local function fingerprint(files)
   local parts = {}
   for i, one in ipairs(files) do
-    parts[i] = one.path .. "\0" .. json.hash(one.content)
+    one.hash = json.hash(one.content)
+    parts[i] = one.path .. "\0" .. one.hash
   end
   return json.hash(table.concat(parts, "\0"))
 end

@@ -3,6 +3,7 @@
 -- stays beneath the folder: links that lead out and special files are refused.
 
 local file = require "host.file"
+local shape = require "host.shape"
 local template_name = require "nightjar.template_name"
 
 local sources = {}
@@ -45,8 +46,9 @@ end
 
 -- Text goes to nightjar-plan as JSON, which is UTF-8.
 local function check_utf8(list, directory)
+  local text = shape.new("string", { max = MAX_TOTAL })
   for _, one in ipairs(list) do
-    local _, position = utf8.len(one.text)
+    local position = not text:take(one.text, {}) and select(2, utf8.len(one.text))
     if position then
       return nil, ("%s/%s: byte %d: expected UTF-8"):format(directory, one.name, position)
     end

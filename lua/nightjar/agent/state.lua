@@ -38,12 +38,22 @@ local function lightened(accepted, path)
   for key, value in pairs(accepted) do
     light[key] = not HEAVY[key] and value or nil
   end
-  -- Who asks for one of them asks for the others too, and then for none for a long time.
+  -- Who asks for one of them asks for the other too. As long as somebody has what was read, it is
+  -- not read again; for most of the time nobody has.
   local last = setmetatable({}, { __mode = "v" })
   return setmetatable(light, { __index = function(_, key)
-    local whole = HEAVY[key] and (last.read or read(path))
-    last.read = whole or nil
-    return whole and whole.generation == light.generation and whole[key] or nil
+    if not HEAVY[key] then
+      return nil
+    end
+    local known = last[key]
+    local whole = known == nil and read(path)
+    if not whole or whole.generation ~= light.generation then
+      return known
+    end
+    for name in pairs(HEAVY) do
+      last[name] = whole[name]
+    end
+    return whole[key]
   end })
 end
 
@@ -127,11 +137,12 @@ local function without_times(value)
   return json.is_array(value) and json.array(copy) or copy
 end
 
-local function write(path, value)
+local function encode(path, value)
   local text, err = json.encode(value)
-  if not text then
-    error("state: " .. path .. ": " .. err)
-  end
+  return text or error("state: " .. path .. ": " .. err)
+end
+
+local function write(path, text)
   local ok, problem = file.write(path, text, { mode = 384 }) -- 0600: the owner's alone
   if not ok then
     log.warn("state_not_saved", { path = path, reason = problem })
@@ -151,7 +162,7 @@ function state:keep_snapshot(snapshot)
   if saved and saved.content == content and math.abs(snapshot.taken_at - saved.at) < REFRESH then
     return content
   end
-  if write(self.snapshot_path, snapshot) then
+  if write(self.snapshot_path, encode(self.snapshot_path, snapshot)) then
     self.saved = { content = content, at = snapshot.taken_at }
   end
   return content
@@ -162,9 +173,10 @@ end
 function state:keep_accepted(accepted)
   self.claimed = self.claimed or owner.claim(self.directory)
   accepted.format = 1
-  local hash = json.hash(assert(json.encode(accepted)))
+  local text = encode(self.accepted_path, accepted)
+  local hash = json.hash(text)
   if self.accepted_hash ~= hash then
-    self.accepted_hash = write(self.accepted_path, accepted) and hash
+    self.accepted_hash = write(self.accepted_path, text) and hash
     self.accepted = self.accepted_hash and lightened(accepted, self.accepted_path) or accepted
   end
 end
@@ -174,7 +186,7 @@ end
 function state:keep_refused(refused)
   if refused then
     refused.format = 1
-    write(self.refused_path, refused)
+    write(self.refused_path, encode(self.refused_path, refused))
   elseif self.refused then
     file.remove(self.refused_path)
   end

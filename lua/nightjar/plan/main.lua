@@ -197,6 +197,7 @@ end
 ---@return string[] pieces of the response, JSON when they are put together: as a whole it would
 ---  stand in the memory beside them
 function main.answer(request_text, position, layers)
+  turn.begin(position)
   local collected = warnings.new()
   local request, err = read_request(request_text)
   -- It may be the largest string of all.

@@ -35,11 +35,11 @@ local WHY = list(schema.string(65536), MANY)
 
 local PATH = schema.where(function(value)
   return type(value) == "string" and path_key.canonical(value) == value
-end, 'a path such as "/" or "/shop/cart"')
+end, 'a path such as "/" or "/shop/cart"', "path", { max = path_key.LONGEST })
 
 local FILE_SAFE = schema.where(function(value)
   return type(value) == "string" and #value <= 100 and value:find("^%w[%w._-]*$") ~= nil
-end, 'a name of at most 100 letters, digits, ".", "_" and "-"')
+end, 'a name of at most 100 letters, digits, ".", "_" and "-"', "label", { max = 100 })
 
 local ENTRY = record({
   cluster = CLUSTER_NAME, service = NAME, color = NAME, weight = WEIGHT,

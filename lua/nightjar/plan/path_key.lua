@@ -5,8 +5,8 @@ local text = require("nightjar.text")
 
 local path_key = {}
 
--- Longer than Cloud Map allows for a key, far shorter than Envoy's limits.
-local LONGEST = 1024
+---Bytes of a path: more than Cloud Map allows for a key, far fewer than Envoy's limits.
+path_key.LONGEST = 1024
 
 -- What a request path consists of (RFC 3986, `pchar` and `/`), without `*`,
 -- which users write for "every path" and nothing else.
@@ -22,7 +22,9 @@ end
 
 -- nil when `path` can be a route, else what is wrong with it.
 local function fault(path)
-  if #path > LONGEST then return ("is longer than %d bytes"):format(LONGEST) end
+  if #path > path_key.LONGEST then
+    return ("is longer than %d bytes"):format(path_key.LONGEST)
+  end
   if path:sub(1, 1) ~= "/" then return 'has no path that begins with "/"' end
   local foreign = path:match(FOREIGN)
   if foreign == "*" then return 'holds "*" inside a path; "*" stands alone, for every path' end
@@ -36,12 +38,19 @@ local function fault(path)
   if has_dot_segment(path) then return 'holds a segment "." or ".."' end
 end
 
+-- Most paths are, and have nothing that must be looked at twice.
+local function is_canonical(path)
+  return path:find("^/[%w_~/-]*$") ~= nil and #path <= path_key.LONGEST
+    and (path:byte(-1) ~= 47 or path == "/") and not path:find("//", 1, true)
+end
+
 ---The form of a path that routes use: no empty segment, no `/` at its end but
 ---for `/` itself, which stands for every path.
 ---@param path string
 ---@return string? path
 ---@return string? reason why it is none, as the end of a sentence
 function path_key.canonical(path)
+  if is_canonical(path) then return path end
   local reason = fault(path)
   if reason then return nil, reason end
   path = path:gsub("//+", "/")

@@ -3,11 +3,13 @@
 
 local apply = require("nightjar.plan.apply")
 local finish = require("nightjar.plan.finish")
+local memory = require("nightjar.plan.memory")
 local nearest = require("nightjar.nearest")
 local policy_folder = require("nightjar.plan.policy_folder")
 local policy_record = require("nightjar.plan.policy_record")
 local previous = require("nightjar.plan.previous")
 local resting = require("nightjar.plan.resting")
+local resting_policies = require("nightjar.plan.resting_policies")
 local sorted = require("nightjar.plan.sorted")
 local text = require("nightjar.text")
 local turn = require("nightjar.plan.turn")
@@ -52,11 +54,24 @@ local function is_timed(record)
   return info.isvararg or info.nparams >= 3
 end
 
+-- Whether a text holds a word. It is looked for as it is first: a pattern would be tried at each of
+-- the text's letters.
+local function has_word(whole, word)
+  local from, to = whole:find(word, 1, true)
+  while from do
+    if not whole:sub(from - 1, from - 1):find("[%w_]") and not whole:find("^[%w_]", to + 1) then
+      return true
+    end
+    from, to = whole:find(word, to + 1, true)
+  end
+  return false
+end
+
 -- Whether any text speaks of a cluster's `age`, which grows without `now`. A word in a comment is
 -- one too many: that costs a plan at each pass, no more.
 local function speaks_of_age(policies)
   for _, one in ipairs(policies) do
-    if one.text:find("%f[%w_]age%f[^%w_]") then return true end
+    if has_word(one.text, "age") then return true end
   end
   return false
 end
@@ -69,12 +84,12 @@ end
 ---@return table? err { policy?, file?, line?, field?, message }
 function policy.run(mesh, context)
   local given = type(context.settings.policies) == "table" and context.settings.policies or {}
+  local carried, known = carried_attributes(mesh), resting.note(mesh.clusters)
   local list, err, has_shadow, names = policy_folder.load(context.policies, context.list,
-    context.position, second_list(given))
+    context.position, second_list(given), resting_policies.of(context.policies, given, carried))
   if not list then return nil, err end
   context.has_shadow = has_shadow
   warn_of_unknown(given, names, context.warnings)
-  local carried, known = carried_attributes(mesh), resting.note(mesh.clusters)
   context.timeless = not speaks_of_age(context.policies)
   local surroundings = { now = context.now, warnings = context.warnings,
     previous = previous.read(context.previous, context.warnings) }
@@ -86,6 +101,9 @@ function policy.run(mesh, context)
       context.timeless = context.timeless and not is_timed(item.record)
     end
   end
+  turn.begin(context.position)
+  -- What the policies did was noted before each of them, and is garbage.
+  memory.tidy(context.position)
   context.resting = resting.of(known, mesh)
   return finish.run(mesh, context)
 end

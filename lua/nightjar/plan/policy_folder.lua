@@ -145,11 +145,12 @@ end
 ---@param which? "main"|"shadow"|"both" which list of init.lua; "main" by default
 ---@param position? table see turn.lua
 ---@param second? string[] a second list that the configuration names
+---@param rests? fun(name: string): boolean which policies to leave out (resting_policies.lua)
 ---@return table[]? list { name, file, line of `apply`, box, record } in the order of the list
 ---@return table? err { policy?, file?, line?, field?, message }
 ---@return boolean? has_shadow whether there is a second list
 ---@return string[]? names what either list names, once each
-function policy_folder.load(policies, which, position, second)
+function policy_folder.load(policies, which, position, second, rests)
   local files = texts(policies)
   local orders, err = read_orders(files, position)
   if not orders then return nil, err end
@@ -157,9 +158,11 @@ function policy_folder.load(policies, which, position, second)
   order, err = choose(orders, which or "main", second, files)
   if not order then return nil, err end
   local list = {}
-  for i, name in ipairs(order) do
-    list[i], err = load_policy(name, files, position)
-    if not list[i] then return nil, err end
+  for _, name in ipairs(order) do
+    if not (rests and rests(name)) then
+      list[#list + 1], err = load_policy(name, files, position)
+      if err then return nil, err end
+    end
   end
   return list, nil, orders.shadow ~= nil or second ~= nil, union(orders.both, second or {})
 end

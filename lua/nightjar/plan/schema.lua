@@ -168,10 +168,14 @@ function schema.one_of(words)
 end
 
 ---A value that a function judges: `test(value)` is true, or what was expected.
-function schema.where(test, what)
-  return function(value)
+---@param test fun(value: any): boolean
+---@param what string
+---@param kind? string of host.shape: what it says yes to, `test` does too
+---@param options? table for that kind
+function schema.where(test, what, kind, options)
+  return with_twin(function(value)
     if not test(value) then return expected(what, value) end
-  end
+  end, kind, options)
 end
 
 ---A sequence without holes and other keys, of at most `limit` elements.
@@ -272,12 +276,14 @@ function schema.fields(shape)
   return sorted.keys(fields_of[shape])
 end
 
--- The twins of a record's fields, or nil when one has none.
+-- The twins of a record's fields, or nil when one that must be there has none. The quick walk knows
+-- no optional field without a twin: where one is given, the slow walk tells.
 local function quick_fields(shapes, optional)
   local parts = {}
   for _, name in ipairs(sorted.keys(shapes)) do
-    if not quick[shapes[name]] then return nil end
-    parts[#parts + 1] = { name = name, shape = quick[shapes[name]], optional = optional[name] }
+    local twin = quick[shapes[name]]
+    if not twin and not optional[name] then return nil end
+    parts[#parts + 1] = twin and { name = name, shape = twin, optional = optional[name] }
   end
   return { parts = parts }
 end

@@ -4,6 +4,7 @@ local child = require("host.child")
 local file = require("host.file")
 local script = require("spec.support.script")
 local state = require("nightjar.agent.state")
+local stored = require("nightjar.agent.stored")
 
 describe("state", function()
   local folder
@@ -54,6 +55,31 @@ describe("state", function()
     assert.not_equal(before, inode("snapshot.json"))
     assert.equal("2", assert(state.open(folder .. "")).snapshot.meshes[1].services[1].attributes
       .read_at)
+  end)
+
+  it("reads what is in force from the disk once for all who have it at the time", function()
+    local one = assert(state.open(folder))
+    one:keep_accepted { generation = "a", listeners = {}, paths = {},
+      clusters = { { name = "c" } }, plan_listeners = { { name = "l" } } }
+    local read, count = stored.read, 0
+    finally(function() stored.read = read end)
+    stored.read = function(path)
+      count = count + 1
+      return read(path)
+    end
+    local accepted = one.accepted
+    collectgarbage("stop")
+    local clusters, routes, listeners = accepted.clusters, accepted.routes, accepted.plan_listeners
+    collectgarbage("restart")
+    collectgarbage()
+    assert.is_nil(routes)
+    assert.equal(clusters, accepted.clusters)
+    assert.equal(listeners, accepted.plan_listeners)
+    assert.equal(1, count)
+    clusters, listeners = nil, nil -- luacheck: ignore 311
+    collectgarbage()
+    assert.same({ { name = "c" } }, accepted.clusters)
+    assert.equal(2, count)
   end)
 
   it("tries again what could not be written", function()
