@@ -1,6 +1,7 @@
 #include "http.h"
 
 #include "clock.h"
+#include "eight.h"
 #include "token.h"
 #include "transfer.h"
 
@@ -126,12 +127,16 @@ void http_free(struct http *http) {
 }
 
 static bool has_controls(const char *text, size_t size) {
-  unsigned bad = 0;
-  for (size_t i = 0; i < size; i++) {
-    unsigned char c = (unsigned char)text[i];
-    bad |= (unsigned)((c < ' ' && c != '\t') || c == 0x7f);
+  size_t at = 0;
+  while (size - at >= 8 && eight_below(eight_load(text + at), ' ') == 0 &&
+         eight_equal(eight_load(text + at), 0x7f) == 0)
+    at += 8;
+  for (; at < size; at++) { /* the rest, and what may be a tab */
+    unsigned char c = (unsigned char)text[at];
+    if ((c < ' ' && c != '\t') || c == 0x7f)
+      return true;
   }
-  return bad != 0;
+  return false;
 }
 
 int http_header_add(struct buf *headers, const char *name, size_t name_size,
@@ -285,6 +290,9 @@ static void end_stalled(struct http *http) {
   struct transfer *next = NULL;
   for (struct transfer *t = http->active; t != NULL; t = next) {
     next = t->next;
+    if (t->heard)
+      t->last_byte = now;
+    t->heard = false;
     if (t->stall_ns > 0 && now - t->last_byte >= t->stall_ns)
       give_up(http, t, "timeout", "stalled: no byte came in the time allowed");
   }

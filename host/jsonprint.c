@@ -6,12 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where the walk is. The text is JSON, so it need not look for its end but
-   where a number or a word may be the last thing. */
+/*
+ * Where the walk is. Of a text that was checked it need not look for what
+ * cannot be. Of another it takes the plain kind, which is most of what APIs
+ * write: no escapes, whole numbers; from all else it goes to the end at once,
+ * where there is a NUL, so that each loop ends.
+ */
 struct walk {
   const char *at;
   const char *end;
+  bool checked;
+  bool gave_up;
+  int depth;
 };
+
+enum { PLAIN_DEPTH = 32 };
+
+/* Whether the walk is over, because of something that is not plain. */
+static bool not_plain(struct walk *walk) {
+  if (walk->checked)
+    return false;
+  walk->gave_up = true;
+  walk->at = walk->end;
+  return true;
+}
 
 /* FNV-1a, 64 bits (draft-eastlake-fnv). */
 #define FNV_BASIS UINT64_C(0xcbf29ce484222325)
@@ -98,7 +116,8 @@ static unsigned read_escape(struct walk *walk) {
 static void add_plain(struct walk *walk, struct run *run) {
   while (walk->end - walk->at >= 8) {
     uint64_t word = eight_load(walk->at);
-    uint64_t other = eight_equal(word, '"') | eight_equal(word, '\\');
+    uint64_t other = eight_equal(word, '"') | eight_equal(word, '\\') |
+                     eight_below(word, ' ');
     if (other != 0) {
       size_t count = eight_before(other);
       run->word = word & ~(UINT64_MAX << (count * 8));
@@ -117,7 +136,10 @@ static struct jsonprint print_string(struct walk *walk, char kind) {
   walk->at++;
   add_plain(walk, &run);
   while (*walk->at != '"') {
-    unsigned char byte = (unsigned char)*walk->at++;
+    unsigned char byte = (unsigned char)*walk->at;
+    if ((byte < ' ' || byte == '\\') && not_plain(walk))
+      return (struct jsonprint){0, 0};
+    walk->at++;
     if (byte == '\\')
       add_code_point(&run, read_escape(walk));
     else
@@ -129,14 +151,20 @@ static struct jsonprint print_string(struct walk *walk, char kind) {
   return finish(run.hash, run.size, kind);
 }
 
-/* Most are short and whole: a double holds fifteen digits. */
+/* Short and whole, as most are: a double holds fifteen digits. */
+static bool is_plain_number(const char *digits, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (digits[i] < '0' || digits[i] > '9')
+      return false;
+  return size > 0 && size <= 15 && (digits[0] != '0' || size == 1);
+}
+
 static double number_of(const char *digits, size_t size) {
   int64_t value = 0;
-  for (size_t i = 0; i < size; i++) {
-    if (size > 15 || digits[i] < '0' || digits[i] > '9')
-      return strtod(digits, NULL);
+  if (!is_plain_number(digits, size))
+    return strtod(digits, NULL);
+  for (size_t i = 0; i < size; i++)
     value = value * 10 + (digits[i] - '0');
-  }
   return (double)value;
 }
 
@@ -149,6 +177,8 @@ static struct jsonprint print_number(struct walk *walk) {
                                      (*walk->at >= '0' && *walk->at <= '9')))
     walk->at++;
   size = (size_t)(walk->at - start);
+  if (!is_plain_number(start, size) && not_plain(walk))
+    return (struct jsonprint){0, 0};
   uint64_t hash = FNV_BASIS;
   if (size < sizeof digits) {
     memcpy(digits, start, size);
@@ -167,33 +197,60 @@ static struct jsonprint print_number(struct walk *walk) {
 
 static struct jsonprint print_word(struct walk *walk) {
   char kind = *walk->at;
-  walk->at += kind == 'f' ? 5 : 4; /* false; true, null */
+  const char *word = kind == 't' ? "true" : kind == 'f' ? "false" : "null";
+  size_t size = strlen(word);
+  if (((size_t)(walk->end - walk->at) < size ||
+          memcmp(walk->at, word, size) != 0) &&
+      not_plain(walk))
+    return (struct jsonprint){0, 0};
+  walk->at += size;
   return finish(FNV_BASIS, 0, kind);
 }
 
 static struct jsonprint print_value(struct walk *walk);
 
+static struct jsonprint print_key(struct walk *walk) {
+  struct jsonprint key = {0, 0};
+  if (*walk->at == '"' || !not_plain(walk))
+    key = print_string(walk, 'k');
+  skip_blanks(walk);
+  if (*walk->at == ':' || !not_plain(walk))
+    walk->at++;
+  return key;
+}
+
+/* What follows a member or element: nothing but an end or another one. */
+static void next_in_list(struct walk *walk, char close) {
+  if (*walk->at == close)
+    return;
+  if (*walk->at != ',' && not_plain(walk))
+    return;
+  walk->at++;
+  skip_blanks(walk);
+  if (*walk->at == close)
+    not_plain(walk);
+}
+
 /* The order does not count: sums have none. */
 static struct jsonprint print_list(struct walk *walk, char close) {
   struct jsonprint sum = {(unsigned char)close, 0};
   bool is_object = close == '}';
+  if (++walk->depth > PLAIN_DEPTH && not_plain(walk))
+    return sum;
   walk->at++;
   skip_blanks(walk);
-  while (*walk->at != close) {
+  while (*walk->at != close && !walk->gave_up) {
     struct jsonprint key = {0, 0};
-    if (is_object) {
-      key = print_string(walk, 'k');
-      skip_blanks(walk);
-      walk->at++; /* the colon */
-    }
+    if (is_object)
+      key = print_key(walk);
     struct jsonprint value = print_value(walk);
     sum.a += is_object ? mix(key.a + 3 * value.a) : value.a;
     sum.b += is_object ? mix(key.b + 5 * value.b) : value.b;
-    if (*walk->at == ',')
-      walk->at++;
-    skip_blanks(walk);
+    next_in_list(walk, close);
   }
-  walk->at++;
+  walk->depth--;
+  if (!walk->gave_up)
+    walk->at++;
   return (struct jsonprint){mix(sum.a), mix(sum.b + 1)};
 }
 
@@ -224,6 +281,12 @@ static struct jsonprint print_value(struct walk *walk) {
 }
 
 struct jsonprint jsonprint(const char *text, size_t size) {
-  struct walk walk = {text, text + size};
+  struct walk walk = {.at = text, .end = text + size, .checked = true};
   return print_value(&walk);
+}
+
+bool jsonprint_plain(const char *text, size_t size, struct jsonprint *print) {
+  struct walk walk = {.at = text, .end = text + size};
+  *print = print_value(&walk);
+  return !walk.gave_up && walk.at == walk.end;
 }

@@ -13,6 +13,7 @@
 #ifndef NIGHTJAR_JSONPRINT_H
 #define NIGHTJAR_JSONPRINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +26,14 @@ struct jsonprint {
  * this recurses too. Duplicate keys are not noticed.
  */
 struct jsonprint jsonprint(const char *text, size_t size);
+
+/*
+ * The same for any text, with a NUL behind it: true if it is JSON of the plain
+ * kind (no escapes in its strings, whole numbers of at most 15 digits, 32
+ * levels at most) but for UTF-8, which is not looked at, and `print` says what
+ * the other one would say. What then says the same as a text that was checked
+ * is as good as that. False for all else, JSON or not.
+ */
+bool jsonprint_plain(const char *text, size_t size, struct jsonprint *print);
 
 #endif

@@ -1,15 +1,15 @@
 #include "token.h"
 
-#include <string.h>
+#include <stdint.h>
+
+/* A bit for each byte: letters, digits and !#$%&'*+-.^_`|~ */
+static const uint64_t allowed[4] = {
+    UINT64_C(0x03ff6cfa00000000), UINT64_C(0x57ffffffc7fffffe), 0, 0};
 
 bool token_check(const char *text, size_t size) {
-  static const char marks[] = "!#$%&'*+-.^_`|~";
   for (size_t i = 0; i < size; i++) {
-    char c = text[i];
-    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    bool digit = c >= '0' && c <= '9';
-    if (!letter && !digit && c != '-' &&
-        (c == '\0' || strchr(marks, c) == NULL))
+    unsigned char c = (unsigned char)text[i];
+    if ((allowed[c / 64] >> (c % 64) & 1) == 0)
       return false;
   }
   return size > 0;

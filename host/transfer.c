@@ -1,7 +1,5 @@
 #include "transfer.h"
 
-#include "clock.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +14,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *context) {
   struct transfer *transfer = context;
   struct error error;
   (void)one;
-  transfer->last_byte = clock_monotonic_ns();
+  transfer->heard = true;
   if (buf_add(&transfer->response.body, data, size, &error) == 0)
     return size;
   transfer->too_large = strcmp(error.code, "limit") == 0;
@@ -27,7 +25,7 @@ static size_t on_header(char *data, size_t one, size_t size, void *context) {
   struct transfer *transfer = context;
   (void)data;
   (void)one;
-  transfer->last_byte = clock_monotonic_ns();
+  transfer->heard = true;
   transfer->header_bytes += size;
   if (transfer->header_bytes <= HTTP_HEADERS)
     return size;
@@ -232,8 +230,24 @@ static void forget(struct buf *buf) {
     buf_clear(buf);
 }
 
+/*
+ * libcurl 7.88 counts how often it has begun again, after a kept connection
+ * turned out to be closed, over a handle's life: after five times it does not
+ * any more. Only curl_easy_reset() sets the count back. It ends with a new
+ * connection nearly always; what it does not show is bounded by the uses.
+ */
+static bool is_worn(const struct transfer *transfer) {
+  enum { MOST_USES = 50 };
+  long connects = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connects);
+  return connects > 0 || transfer->uses >= MOST_USES;
+}
+
 void transfer_rest(struct transfer *transfer) {
   struct http_response *response = &transfer->response;
+  transfer->uses++;
+  if (is_worn(transfer))
+    buf_clear(&transfer->made_for);
   curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
   forget(&transfer->lines);
   forget(&transfer->body);

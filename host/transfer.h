@@ -18,6 +18,7 @@ struct transfer {
   struct transfer *next;
   CURL *easy;
   struct buf made_for;     /* what `easy` is set up for; empty: nothing */
+  unsigned uses;           /* since then */
   struct buf lines;        /* the request's headers, NUL behind each */
   struct curl_slist *list; /* the same for libcurl; points into `lines` */
   size_t list_room;        /* entries */
@@ -31,6 +32,7 @@ struct transfer {
   uint64_t begins;   /* http.c's: the perform that it begins in */
   int64_t stall_ns;  /* longest time between two bytes; 0: any */
   int64_t last_byte; /* monotonic time of the last one, or of the start */
+  bool heard;        /* one has come since `last_byte` was set */
   char url[sizeof((struct error *)0)->on]; /* no query: it may hold secrets */
   char method[32];
   char detail[CURL_ERROR_SIZE];

@@ -49,6 +49,7 @@ static void set_limits(
   double *set = transfer->limits_set;
   transfer->stall_ns = (int64_t)((stall < day ? stall : day) * 1e9);
   transfer->last_byte = clock_monotonic_ns();
+  transfer->heard = false;
   if (set[0] != request->connect_timeout)
     set_long(transfer, CURLOPT_CONNECTTIMEOUT_MS,
         whole(request->connect_timeout * 1000));
@@ -233,6 +234,7 @@ static int set_up_handle(struct transfer *transfer,
     return -1;
   }
   buf_clear(&transfer->made_for);
+  transfer->uses = 0;
   curl_easy_reset(transfer->easy);
   transfer->limits_set[0] = transfer->limits_set[1] = -1;
   transfer->max_body_set = 0; /* as it is with libcurl */

@@ -194,11 +194,26 @@ static int f_decode(lua_State *L) {
   return status == 0 ? 1 : bind_fail(L, &error);
 }
 
+/* Whether the text says, for certain, what has the fingerprint at index 3. */
+static bool is_known(lua_State *L) {
+  size_t size;
+  size_t known_size;
+  struct jsonprint print;
+  const char *text = luaL_checklstring(L, 1, &size);
+  const char *known = luaL_optlstring(L, 3, "", &known_size);
+  return known_size == sizeof print && jsonprint_plain(text, size, &print) &&
+         memcmp(known, &print, sizeof print) == 0;
+}
+
 static int f_fingerprint(lua_State *L) {
   struct error error;
   struct jsontext facts;
   size_t size;
   int results;
+  if (is_known(L)) {
+    lua_settop(L, 3);
+    return 1;
+  }
   const char *text = read_text(L, &size, &facts, &error, &results);
   if (text == NULL)
     return results;

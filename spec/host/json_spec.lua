@@ -427,6 +427,54 @@ describe("json.fingerprint", function()
     assert.equal(first, json.fingerprint(text()))
   end)
 
+  -- What is known is looked for first, in a text that nobody has checked yet.
+  describe("with one that is known", function()
+    local whole = '{"Instances":[{"A":{"P":"8080","ü":"x"},"H":true,"I":null,"J":false},'
+      .. '{"A":{},"n":[1,20,0]}],"R":12}'
+
+    it("is that for each way to write the same, and another one for anything else", function()
+      local known = assert(json.fingerprint(whole))
+      assert.equal(known, json.fingerprint(whole, nil, known))
+      assert.equal(known, json.fingerprint(whole:gsub("12}", "1.2e1}"), nil, known))
+      assert.equal(known, json.fingerprint(whole:gsub("ü", "\\u00fc"), nil, known))
+      assert.equal(known, json.fingerprint((whole:gsub("[:,]", " %0\n")), nil, known))
+      assert.not_equal(known, json.fingerprint(whole:gsub("8080", "8081"), nil, known))
+      assert.equal(known, json.fingerprint(whole, nil, "too short"))
+      assert.equal(known, json.fingerprint(whole, nil, ("\0"):rep(16)))
+    end)
+
+    it("refuses all that it refuses without", function()
+      local known, pieces = assert(json.fingerprint(whole)), { "", ",", ":", "{", "}", "[", "]", '"',
+        "0", "1", "-", ".", "\\", "\\u0041", "\0", "\1", "\n", "\xff", "\xc3", "t", "true",
+        " ", "x" }
+      local refused, equal = 0, 0
+      for position = 1, #whole do
+        for _, piece in ipairs(pieces) do
+          for left_out = 0, 2 do
+            local text = whole:sub(1, position - 1) .. piece .. whole:sub(position + left_out)
+            local expected = { json.fingerprint(text) }
+            assert.same(expected, { json.fingerprint(text, nil, known) }, text)
+            refused = refused + (expected[1] and 0 or 1)
+            equal = equal + (expected[1] == known and 1 or 0)
+          end
+        end
+      end
+      assert.is_true(refused > 1000 and equal > 100, refused .. " and " .. equal)
+      for cut = 0, #whole - 1 do
+        assert.is_nil((json.fingerprint(whole:sub(1, cut), nil, known)))
+      end
+    end)
+
+    it("goes no deeper than it may", function()
+      for _, depth in ipairs { 1, 31, 32, 33, 63, 64 } do
+        local text = ("["):rep(depth) .. ("]"):rep(depth)
+        local known = assert(json.fingerprint(text))
+        assert.equal(known, json.fingerprint(text, nil, known))
+      end
+      assert.is_nil((json.fingerprint(("["):rep(1000000), nil, ("x"):rep(16))))
+    end)
+  end)
+
   it("refuses what decode refuses", function()
     for _, text in ipairs { "", "{", "[01]", '"\xff"' } do
       local _, err, code = json.decode(text)

@@ -47,7 +47,7 @@ function protocol.new(prefix)
 
   -- What a 200 holds, or why it cannot be used: a proxy's page, or half of an answer.
   function self.read(operation, response, known)
-    local fingerprint = known ~= nil and json.fingerprint(response.body, LIMITS) or nil
+    local fingerprint = known ~= nil and json.fingerprint(response.body, LIMITS, known or nil) or nil
     if fingerprint and fingerprint == known then return protocol.KNOWN, fingerprint end
     local output, err = json.decode(response.body, LIMITS)
     if type(output) == "table" and not json.is_array(output) then return output, fingerprint end
