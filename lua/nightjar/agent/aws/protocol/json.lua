@@ -47,7 +47,10 @@ function protocol.new(prefix)
 
   -- What a 200 holds, or why it cannot be used: a proxy's page, or half of an answer.
   function self.read(operation, response, known)
-    local fingerprint = known ~= nil and json.fingerprint(response.body, LIMITS, known or nil) or nil
+    local fingerprint
+    if known ~= nil then
+      fingerprint = json.fingerprint(response.body, LIMITS, known or nil)
+    end
     if fingerprint and fingerprint == known then return protocol.KNOWN, fingerprint end
     local output, err = json.decode(response.body, LIMITS)
     if type(output) == "table" and not json.is_array(output) then return output, fingerprint end
