@@ -9,7 +9,7 @@ CC      ?= cc
 LUA     ?= lua5.4
 PYTHON  ?= /usr/bin/python3
 
-PACKAGES = lua5.4 libcurl libcrypto libcjson yaml-0.1 libseccomp
+PACKAGES = lua5.4 libcurl libcrypto libcjson yaml-0.1 libseccomp libmicrohttpd
 WARNINGS = -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes \
            -Wmissing-prototypes -Wformat=2 -Wpointer-arith -Wcast-qual
 HARDEN   = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE \
@@ -30,7 +30,7 @@ BOTH_C  = host/error.c host/buf.c host/fd.c host/harden.c host/jsonprint.c host/
 ONLY_PLAN = host/plan.c host/sandbox.c host/bind/budget.c
 AGENT_C = $(filter-out $(ONLY_PLAN),$(wildcard host/*.c host/bind/*.c))
 PLAN_C  = $(BOTH_C) $(ONLY_PLAN)
-AGENT_LIBS := $(shell pkg-config --libs lua5.4 libcurl libcrypto libcjson yaml-0.1 2>/dev/null) -lm
+AGENT_LIBS := $(shell pkg-config --libs lua5.4 libcurl libcrypto libcjson yaml-0.1 libmicrohttpd 2>/dev/null) -lm
 PLAN_LIBS  := $(shell pkg-config --libs lua5.4 libcjson yaml-0.1 libseccomp 2>/dev/null) -lm
 
 ALL_LUA   = $(shell find lua/nightjar -name '*.lua' | LC_ALL=C sort)

@@ -29,6 +29,7 @@ static const struct state_module modules[] = {
     {"host.log", luaopen_host_log},
     {"host.loop", luaopen_host_loop},
     {"host.program", luaopen_host_program},
+    {"host.server", luaopen_host_server},
     {"host.shape", luaopen_host_shape},
     {"host.sigv4", luaopen_host_sigv4},
     {"host.yaml", luaopen_host_yaml},

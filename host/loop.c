@@ -1,5 +1,6 @@
 #include "loop.h"
 
+#include "children.h"
 #include "clock.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,9 +23,8 @@ struct loop {
   sigset_t signals;     /* what signal_fd reads */
   sigset_t mask_before; /* to be restored */
   unsigned came[NSIG];  /* signals not yet told, by number */
-  struct child *children;
-  uint64_t last_id;
-  bool inherited; /* children from before an execve(2) are to be reaped */
+  struct children children;
+  struct server *server; /* NULL: there is none */
 };
 
 /* ---- made and unmade ---- */
@@ -86,12 +85,9 @@ failed:
 void loop_free(struct loop *loop) {
   if (loop == NULL)
     return;
-  while (loop->children != NULL) {
-    struct child *child = loop->children;
-    loop->children = child->next;
-    child_free(child);
-  }
+  children_release(&loop->children);
   http_free(loop->http);
+  server_free(loop->server);
   watcher_release(&loop->watcher);
   if (loop->signal_fd >= 0)
     close(loop->signal_fd);
@@ -138,6 +134,35 @@ void loop_unwatch(struct loop *loop, uint64_t id) {
   watcher_remove(&loop->watcher, id); /* the last one closes the instance */
 }
 
+/* ---- a server ---- */
+
+int loop_serve(struct loop *loop, const struct server_options *options,
+    struct error *error) {
+  if (loop->server != NULL)
+    return error_set(
+        error, "limit", "cannot serve", NULL, "there is a server already");
+  struct server *server = server_new(options, error);
+  if (server == NULL)
+    return -1;
+  struct epoll_event in = {.events = EPOLLIN, .data = {.ptr = server}};
+  if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, server_fd(server), &in) != 0) {
+    error_errno(error, "cannot serve", "epoll", errno);
+    server_free(server);
+    return -1;
+  }
+  loop->server = server;
+  return 0;
+}
+
+void loop_unserve(struct loop *loop) {
+  server_free(loop->server); /* its descriptor goes, and with it the watch */
+  loop->server = NULL;
+}
+
+struct server *loop_server(struct loop *loop) {
+  return loop->server;
+}
+
 /* ---- pipes ---- */
 
 static bool wants_watch(const struct child_stream *stream) {
@@ -172,7 +197,8 @@ static int watch(
 }
 
 static int watch_all(struct loop *loop, struct error *error) {
-  for (struct child *child = loop->children; child; child = child->next) {
+  for (struct child *child = loop->children.first; child;
+       child = child->next) {
     for (int i = 0; i < 3; i++)
       if (watch(loop, &child->streams[i], error) != 0)
         return -1;
@@ -184,80 +210,20 @@ static int watch_all(struct loop *loop, struct error *error) {
 
 /* ---- children ---- */
 
-static struct child *keep(struct loop *loop, struct child *child) {
-  if (child == NULL)
-    return NULL;
-  child->id = ++loop->last_id;
-  child->held = true;
-  child->next = loop->children;
-  loop->children = child;
-  return child;
-}
-
-static bool adopts_orphans(const struct loop *loop) {
-  int subreaper = 0;
-  return loop->inherited || getpid() == 1 ||
-         (prctl(PR_GET_CHILD_SUBREAPER, &subreaper, 0UL, 0UL, 0UL) == 0 &&
-             subreaper != 0);
-}
-
-static void reap(struct loop *loop) {
-  for (struct child *child = loop->children; child; child = child->next)
-    child_reap(child);
-  if (!adopts_orphans(loop))
-    return;
-  /* A child of our own that ends right now must not be taken for an orphan:
-     look before taking. Its own SIGCHLD brings us back to it. */
-  siginfo_t info;
-  for (;;) {
-    info.si_pid = 0;
-    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-        info.si_pid == 0)
-      return;
-    struct child *child = loop->children;
-    while (child != NULL && (child->exited || child->pid != info.si_pid))
-      child = child->next;
-    if (child != NULL)
-      child_reap(child);
-    else
-      waitpid(info.si_pid, NULL, WNOHANG);
-  }
-}
-
 struct child *loop_spawn(struct loop *loop,
     const struct child_options *options, struct error *error) {
-  return keep(loop, child_spawn(options, error));
+  return children_keep(&loop->children, child_spawn(options, error));
 }
 
 struct child *loop_adopt(struct loop *loop, pid_t pid, struct error *error) {
-  struct child *child = keep(loop, child_adopt(pid, error));
+  struct child *child =
+      children_keep(&loop->children, child_adopt(pid, error));
   if (child != NULL && child_is_own(pid)) {
-    loop->inherited = true;
-    reap(loop); /* their SIGCHLD came before there was a loop */
+    loop->children.inherited = true;
+    children_reap(
+        &loop->children); /* their SIGCHLD came before there was a loop */
   }
   return child;
-}
-
-static bool is_over(const struct child *child) {
-  for (int i = STDOUT_FILENO; i <= STDERR_FILENO; i++) {
-    const struct child_stream *stream = &child->streams[i];
-    if (stream->fd >= 0 || stream->ended || stream->chunk.size > 0)
-      return false;
-  }
-  return !child->held && child->exited && child->told && child->input_told;
-}
-
-static void sweep(struct loop *loop) {
-  struct child **at = &loop->children;
-  while (*at != NULL) {
-    struct child *child = *at;
-    if (!is_over(child)) {
-      at = &child->next;
-      continue;
-    }
-    *at = child->next;
-    child_free(child);
-  }
 }
 
 /* ---- waiting ---- */
@@ -274,7 +240,7 @@ static int read_signals(struct loop *loop, struct error *error) {
       return error_errno(error, "cannot receive signals", "", errno);
     for (size_t i = 0; i < (size_t)size / sizeof infos[0]; i++) {
       if (infos[i].ssi_signo == SIGCHLD)
-        reap(loop);
+        children_reap(&loop->children);
       else if (infos[i].ssi_signo < NSIG)
         loop->came[infos[i].ssi_signo]++;
     }
@@ -287,6 +253,8 @@ static int handle(struct loop *loop, void *source, struct error *error) {
     return read_signals(loop, error);
   if (source == &loop->watcher)
     return watcher_read(&loop->watcher, error);
+  if (source == loop->server)
+    return 0; /* it is run below, ready or not */
   if (stream->number == CHILD_END)
     child_reap(stream->child);
   else if (stream->number != STDIN_FILENO)
@@ -307,19 +275,29 @@ static int handle_ready(struct loop *loop, struct error *error) {
   return 0;
 }
 
+/* How long to wait; a server may have time limits of its own. */
+static int patience(struct loop *loop, int64_t deadline) {
+  int milliseconds = clock_milliseconds_until(deadline);
+  int servers = loop->server != NULL ? server_patience(loop->server) : -1;
+  return servers >= 0 && servers < milliseconds ? servers : milliseconds;
+}
+
 int loop_wait(struct loop *loop, double seconds, struct error *error) {
   int64_t deadline = clock_deadline(seconds);
   struct event event;
-  sweep(loop);
+  children_sweep(&loop->children);
   for (;;) {
     bool ready = false;
-    int milliseconds =
-        loop_event(loop, &event) ? 0 : clock_milliseconds_until(deadline);
+    if (loop->server != NULL)
+      server_run(loop->server);
+    int milliseconds = loop_event(loop, &event) ? 0 : patience(loop, deadline);
     if (watch_all(loop, error) != 0 || http_poll(loop->http, loop->epoll_fd,
                                            milliseconds, &ready, error) != 0)
       return -1;
     if (ready && handle_ready(loop, error) != 0)
       return -1;
+    if (loop->server != NULL)
+      server_run(loop->server);
     if (loop_event(loop, &event) || clock_milliseconds_until(deadline) == 0)
       return 0;
   }
@@ -361,7 +339,7 @@ bool loop_event(struct loop *loop, struct event *event) {
       event->signal = number;
       return true;
     }
-  for (struct child *child = loop->children; child; child = child->next)
+  for (struct child *child = loop->children.first; child; child = child->next)
     if (child_event(child, event))
       return true;
   event->type = EVENT_WATCH;
@@ -370,7 +348,11 @@ bool loop_event(struct loop *loop, struct event *event) {
     return true;
   event->type = EVENT_HTTP;
   event->response = http_response(loop->http);
-  return event->response != NULL;
+  if (event->response != NULL)
+    return true;
+  event->type = EVENT_REQUEST;
+  event->request = loop->server != NULL ? server_request(loop->server) : NULL;
+  return event->request != NULL;
 }
 
 void loop_event_done(struct loop *loop, const struct event *event) {
@@ -395,6 +377,9 @@ void loop_event_done(struct loop *loop, const struct event *event) {
     break;
   case EVENT_HTTP:
     http_response_done(loop->http);
+    break;
+  case EVENT_REQUEST:
+    server_request_told(loop->server);
     break;
   }
 }

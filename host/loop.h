@@ -1,7 +1,7 @@
 /*
  * The one place where the program waits: for signals, children, pipes,
- * names in folders and HTTP, all at once, in one thread. It calls nobody back;
- * what happened is kept until it is asked for.
+ * names in folders, HTTP and a server's readers, all at once, in one thread.
+ * It calls nobody back; what happened is kept until it is asked for.
  *
  *   struct loop *loop = loop_new(&error);
  *   loop_signals(loop, numbers, count, &error);
@@ -41,6 +41,7 @@
 #include "child.h"
 #include "error.h"
 #include "http.h"
+#include "server.h"
 #include "watch.h"
 
 #include <stdbool.h>
@@ -55,7 +56,8 @@ enum event_type {
   EVENT_WRITTEN, /* `child`: its input's queue is empty, or input_error */
   EVENT_EXIT,    /* `child`, whose `status` is known now */
   EVENT_WATCH,   /* `watch`: look at its name */
-  EVENT_HTTP     /* `response` */
+  EVENT_HTTP,    /* `response` */
+  EVENT_REQUEST  /* `request`: answer it by server_answer() */
 };
 
 struct event {
@@ -65,6 +67,7 @@ struct event {
   struct child_stream *stream;
   struct watch *watch;
   const struct http_response *response;
+  const struct server_request *request;
 };
 
 struct loop *loop_new(struct error *error);
@@ -100,6 +103,15 @@ struct child *loop_adopt(struct loop *loop, pid_t pid, struct error *error);
 int loop_watch(struct loop *loop, const char *path, bool removal, uint64_t *id,
     struct error *error);
 void loop_unwatch(struct loop *loop, uint64_t id);
+
+/*
+ * Serves from now on, until loop_unserve(): requests are events. There is one
+ * server at most; loop_server() gives it, or NULL, for server_answer().
+ */
+int loop_serve(struct loop *loop, const struct server_options *options,
+    struct error *error);
+void loop_unserve(struct loop *loop);
+struct server *loop_server(struct loop *loop);
 
 /* For http_start() and http_cancel(). */
 struct http *loop_http(struct loop *loop);

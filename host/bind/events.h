@@ -23,4 +23,7 @@ void bind_set_exit(lua_State *L, const struct child *child);
 /* Sets fields of the table at the top: those of an "http" event. */
 void bind_set_response(lua_State *L, const struct http_response *response);
 
+/* Sets fields of the table at the top: those of a "request" event. */
+void bind_set_request(lua_State *L, const struct server_request *request);
+
 #endif

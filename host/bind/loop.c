@@ -133,6 +133,10 @@ static void push_event(lua_State *L, const struct event *event) {
     set_text(L, "type", "http");
     bind_set_response(L, event->response);
     return;
+  case EVENT_REQUEST:
+    set_text(L, "type", "request");
+    bind_set_request(L, event->request);
+    return;
   }
 }
 

@@ -17,6 +17,7 @@ int luaopen_host_json(struct lua_State *L);
 int luaopen_host_log(struct lua_State *L);
 int luaopen_host_loop(struct lua_State *L);
 int luaopen_host_program(struct lua_State *L);
+int luaopen_host_server(struct lua_State *L);
 int luaopen_host_shape(struct lua_State *L);
 int luaopen_host_sigv4(struct lua_State *L);
 int luaopen_host_yaml(struct lua_State *L);

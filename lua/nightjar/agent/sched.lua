@@ -19,6 +19,7 @@ local exec = require("nightjar.agent.sched.exec")
 local http = require("host.http")
 local loop = require("host.loop")
 local queue = require("nightjar.agent.sched.queue")
+local server = require("host.server")
 
 local sched = {
   run = core.run,
@@ -110,6 +111,28 @@ function sched.signals(names)
   assert(loop.signals(names or SIGNALS))
   table.insert(core.scheduler().signals, signals)
   return signals
+end
+
+---Serves readers on this host from now on (lua/meta/host/server.lua) until `sched.unserve`. Each
+---request is to be answered, by host.server's `answer`; beyond what the queue holds it is the
+---scheduler that does, with 503.
+---@param options ServerOptions
+---@param limit integer? requests that wait at once
+---@return Queue? requests
+---@return integer|string port or what stands in the way
+---@return string? code
+function sched.serve(options, limit)
+  local port, err, code = server.open(options)
+  if not port then return nil, err, code end
+  local requests = queue.new(limit)
+  core.scheduler().requests = requests
+  return requests, port
+end
+
+---Serves nobody any more.
+function sched.unserve()
+  core.scheduler().requests = nil
+  server.close()
 end
 
 ---Puts `true` in a queue each time a name may have come into its folder, until `sched.unwatch`.

@@ -3,6 +3,7 @@
 
 local clock = require("host.clock")
 local loop = require("host.loop")
+local server = require("host.server")
 
 local core = {}
 
@@ -17,6 +18,7 @@ local core = {}
 ---@field channels table<integer, Queue> programs: id → queue of all their events
 ---@field exits table<integer, Task[]> programs: id → those who wait for their end
 ---@field signals Queue[] they all get every signal
+---@field requests Queue? gets what the server is asked
 ---@field watches table<integer, Queue> names in folders: id → queue that gets each reason to look
 ---@field failure any the first error that no task caught
 local running
@@ -168,12 +170,21 @@ local function dispatch_child(self, event)
   for _, waiting in ipairs(self.exits[event.child] or {}) do core.wake(waiting) end
 end
 
+-- Nobody waits for an answer that nobody can give.
+local function dispatch_request(self, event)
+  if not self.requests or not self.requests:put(event) then
+    server.answer(event.id, { status = 503, headers = { ["Retry-After"] = "1" } })
+  end
+end
+
 local function dispatch(self, event)
   if event.type == "signal" then
     for _, signals in ipairs(self.signals) do signals:put(event.signal) end
   elseif event.type == "watch" then
     local reasons = self.watches[event.id]
     if reasons then reasons:put(true) end
+  elseif event.type == "request" then
+    dispatch_request(self, event)
   elseif event.type ~= "http" then
     dispatch_child(self, event)
   elseif self.transfers[event.id] then
@@ -196,7 +207,7 @@ local function patience(self)
   if #self.ready > 0 then return 0 end
   if self.timers[1] then return math.max(0, self.timers[1].due - clock.monotonic()) end
   local hope = next(self.transfers) or next(self.channels) or next(self.exits) or self.signals[1]
-    or next(self.watches)
+    or next(self.watches) or self.requests
   assert(hope, "sched: all tasks wait for each other")
   return math.huge
 end
@@ -225,6 +236,7 @@ function core.run(fn, ...)
       self.current = nil
       while next(self.tasks) do next(self.tasks):cancel() end
       for id in pairs(self.watches) do loop.unwatch(id) end
+      if self.requests then server.close() end
       running = nil
     end)
     self.main = core.spawn(fn, ...)
