@@ -84,7 +84,8 @@ describe("host.server", function()
 
   it("takes nothing that has a body, nor headers that are too long", function()
     serving(function(base, requests)
-      assert.equal(413, assert(sched.http { url = base .. "/", method = "POST", body = "x" }).status)
+      assert.equal(413, assert(sched.http { url = base .. "/", method = "POST",
+        body = "x" }).status)
       assert.equal(413, assert(sched.http { url = base .. "/", method = "PUT",
         body = ("x"):rep(1000000) }).status)
       local long = sched.http { url = base .. "/", headers = { X = ("l"):rep(20000) } }
@@ -202,7 +203,8 @@ describe("host.server", function()
       serving(function()
         local _, err = host.open { path = path }
         assert.matches("there is a server already", err)
-        assert.equal(200, assert(sched.http { url = "http://localhost/", unix_socket = path }).status)
+        assert.equal(200, assert(sched.http { url = "http://localhost/",
+          unix_socket = path }).status)
       end, hello, { path = path })
       for _, command in ipairs { "touch %s", "mkdir %s", "ln -s nowhere %s", "mkfifo %s" } do
         assert(os.execute(command:format(path)))
@@ -236,7 +238,8 @@ describe("host.server", function()
     assert.error_matches(function() host.open { prot = 1 } end, "prot")
     assert.error_matches(function() host.open {} end, "'host'")
     assert.error_matches(function() host.open { host = "127.0.0.1", port = 70000 } end, "'port'")
-    assert.error_matches(function() host.answer(1, { headers = { A = "b\r\nC: d" } }) end, "headers")
+    assert.error_matches(function() host.answer(1, { headers = { A = "b\r\nC: d" } }) end,
+      "headers")
     assert.error_matches(function() host.answer(1, { status = 99 }) end, "'status'")
     local _, err, code = host.open { host = "example.com", port = 1 }
     assert.equal("EINVAL", code)
