@@ -29,7 +29,27 @@ local function readable(value)
   return table.concat(words, ",")
 end
 
+-- Lines by level and event, for metrics. Policies may name warnings as they like, so there is an
+-- end to the names.
+local MOST_EVENTS = 200
+local counted, events = { warn = {}, error = {} }, 0
+
+local function count(level, event)
+  local known = counted[level]
+  if not known then return end
+  if not known[event] then
+    events = events + 1
+    if events > MOST_EVENTS then event = "other" end
+  end
+  known[event] = (known[event] or 0) + 1
+end
+
+--- How many lines there were so far at the levels warn and error, written or not.
+---@return table<string, table<string, integer>> counts by level and event; not to be changed
+function log.counts() return counted end
+
 local function write(level, event, fields)
+  count(level, word(event))
   if not host.enabled(level) then return end
   local plain = {}
   if fields ~= nil and type(fields) ~= "table" then fields = { fields = fields } end

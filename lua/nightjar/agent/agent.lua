@@ -12,6 +12,7 @@ local renewal = require("nightjar.agent.renewal")
 local sched = require("nightjar.agent.sched")
 local state = require("nightjar.agent.state")
 local supervise = require("nightjar.agent.supervise")
+local tally = require("nightjar.agent.tally")
 
 local agent = {}
 agent.__index = agent
@@ -33,7 +34,11 @@ function agent.new(settings)
     return nil, err
   end
   file.sweep(settings.config_dir)
-  local self = setmetatable({ settings = settings, state = kept, insistence = 0 }, agent)
+  if settings.status_address then
+    kept:keep_weights()
+  end
+  local self = setmetatable({ settings = settings, state = kept, insistence = 0,
+    tally = tally.new() }, agent)
   self.supervisor = supervise.new(settings)
   self.pass = pass.new(settings, kept, self.supervisor)
   self.supervisor.before_start = function() self.pass:before_start() end
@@ -116,11 +121,13 @@ end
 ---pass, like one of a policy: it must not take Envoy along.
 function agent:begin_pass()
   self.outside:nudge()
+  self.tally:begin()
   self.passing = sched.spawn(function()
-    local ran, ok = xpcall(self.pass.run, debug.traceback, self.pass)
+    local ran, ok, outcome, stage = xpcall(self.pass.run, debug.traceback, self.pass)
     if not ran then
       log.error("internal_error", { reason = ok })
     end
+    self.tally:finish(ran, ok, outcome, stage)
     self.events:put({ passed = ran and ok or false })
   end)
 end
@@ -140,6 +147,7 @@ function agent:restart()
   }
   log.error("restart_failed", { reason = err })
   if task and task.results and task.results[2] == "cancelled" then
+    self.tally:give_up()
     self.passing, self.due = nil, sched.now()
   end
 end
@@ -185,6 +193,7 @@ function agent:loop()
   self.due = sched.now()
   while true do
     local event = self.events:take(self:wait_for())
+    self.turned = sched.now() -- a main loop that hangs is told by it (agent/status/health.lua)
     if event then
       local reason, status = self:on_event(event)
       if reason then
@@ -210,6 +219,7 @@ function agent:run()
   self:listen()
   self:resume()
   local reason, status = self:loop()
+  self.stopping = reason
   log.info("stopping", { reason = reason })
   if self.passing then
     self.passing:cancel()

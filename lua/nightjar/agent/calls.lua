@@ -176,19 +176,30 @@ function calls.open(directory, look)
   }, calls)
 end
 
+---All that was asked so far, also before a restart in place.
+---@return { since: integer, passes: integer, retries: integer,
+---  operations: table<string, table<string, integer>> }? totals `since`: unix seconds; nil where
+---  nothing is asked of AWS
+---@return CallsMesh[]? meshes
+function calls:totals()
+  local counts, meshes = self.look()
+  return counts and { since = self.since, passes = self.passes,
+    retries = self.retries_before + counts.retries,
+    operations = sum(self.before, counts.operations) }, meshes
+end
+
 ---Write it down: at the agent's end, and where it restarts itself. Nothing is written before the
 ---first pass, nor where nothing is asked of AWS.
 function calls:save()
-  local counts, meshes = self.look()
-  if not counts or self.passes == 0 then
+  local totals, meshes = self:totals()
+  if not totals or self.passes == 0 then
     return
   end
-  local operations = sum(self.before, counts.operations)
-  self.first = self.first or operations
+  self.first = self.first or totals.operations
   self.written_at, self.knows_meshes = clock.monotonic(), meshes ~= nil
   local text = assert(json.encode {
     format = 1, process = self.process, since = self.since, at = math.floor(clock.now()),
-    passes = self.passes, retries = self.retries_before + counts.retries, operations = operations,
+    passes = self.passes, retries = totals.retries, operations = totals.operations,
     first = self.first, meshes = meshes or json.array {},
   })
   local ok, err = file.write(path_in(self.directory), text, { mode = 384 }) -- 0600

@@ -36,14 +36,21 @@ local function beside(self, kind, fn)
   self.tasks[kind] = new
 end
 
+-- Why the newest process is no more, or never came to be.
+local function note(self, name)
+  self.last_cause, self.deaths[name] = name, (self.deaths[name] or 0) + 1
+end
+
 local function start(self, epoch)
   local process, err, code = self.processes:spawn(epoch)
   if not process then
     local name = cause.of_start(code)
-    self.problem, self.last_cause, self.crashes, self.lived = "envoy: " .. err, name, 0, 0
+    self.problem, self.crashes, self.lived = "envoy: " .. err, 0, 0
+    note(self, name)
     log.error(cause.list[name].event, { reason = err, help = cause.list[name].help })
     return self:feed("not_spawned")
   end
+  self.starts = self.starts + 1
   self.problem, self.started, self.was_live, self.confirmed = nil, sched.now(), false, false
   self.unasked, self.busy_told = false, false
   self:await_exit(epoch, process)
@@ -198,7 +205,7 @@ function deeds.tell_death(self, ended)
   end
   local function tell()
     local name = cause.of_end(facts)
-    self.last_cause = name
+    note(self, name)
     self.crashes = cause.is_crash(name) and self.crashes + 1 or 0
     log.error(cause.list[name].event, {
       pid = ended.pid, epoch = ended.epoch, status = ended.status, signal = ended.signal,
@@ -242,7 +249,8 @@ function deeds.tell_mute(self)
 end
 
 function deeds.tell_hang(self)
-  self.last_cause, self.crashes, self.lived = "hang", 0, sched.now() - self.started
+  self.crashes, self.lived = 0, sched.now() - self.started
+  note(self, "hang")
   log.error("envoy_hangs", { pid = self.processes:newest():pid(),
     reason = "neither its admin interface nor its listeners answer; it is killed",
     help = "a stopped process, or a machine short of CPU or memory" })

@@ -27,6 +27,7 @@ local function utc(at)
 end
 
 function hold:say(pinned)
+  self.pinned = pinned -- for the status
   if not pinned then
     if self.told then
       log.warn("unpinned", { generation = self.told })

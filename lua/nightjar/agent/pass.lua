@@ -344,9 +344,10 @@ function pass:finish(record, started)
       fields.cause, fields.difference = new.cause, table.concat(new.difference, "; ")
     end
     log.info("published", fields)
-  else
-    log.debug("unchanged", fields)
+    return "published"
   end
+  log.debug("unchanged", fields)
+  return "unchanged"
 end
 
 ---The second list of policies is looked at when the first is in force. What is pinned is of another
@@ -363,30 +364,34 @@ end
 
 ---Make one pass. A failure leaves the last accepted generation in force.
 ---@return true? ok
----@return string? err
+---@return string? outcome "published" or "unchanged"; or the message
+---@return string? stage that failed
 function pass:run()
   local started = sched.now()
   self.counts.passes = self.counts.passes + 1
   local steps = {}
   for i, name in ipairs(cycle.world) do
-    steps[i] = { name = name, run = function(record) return self[name](self, record) end }
+    steps[i] = { name = name, run = function(record)
+      self.stage = name
+      return self[name](self, record)
+    end }
   end
-  local record, err = cycle.run(steps, {}, self.settings)
+  local record, err, stage = cycle.run(steps, {}, self.settings)
   if not record then
     self.counts.failures = self.counts.failures + 1
     log.error("pass_failed", {
       reason = err, failures = self.counts.failures,
       in_force = self:in_force(),
     })
-    return nil, err
+    return nil, err, stage
   end
-  self:finish(record, started)
+  local outcome = self:finish(record, started)
   if not record.settled then
     self.settled:note(record, self.state)
     self:look_at_shadow(record)
     program.trim() -- a plan with its files takes much, and may not come again for hours
   end
-  return true
+  return true, outcome
 end
 
 return pass

@@ -9,6 +9,7 @@ local log = require("nightjar.log")
 local owner = require("nightjar.agent.owner")
 local stored = require("nightjar.agent.stored")
 local undo = require("nightjar.agent.undo")
+local weights = require("nightjar.agent.weights")
 
 local state = {}
 state.__index = state
@@ -100,6 +101,7 @@ function state.open(directory)
     accepted = accepted and lightened(accepted, directory .. "/accepted.json"),
     undo = undo.open(directory, accepted),
     saved = nil, -- the stored snapshot without its times, and when it was stored
+    came = 0, refusals = 0, -- generations that came into force, and that Envoy refused
   }, state)
 end
 
@@ -168,11 +170,28 @@ function state:keep_snapshot(snapshot)
   return content
 end
 
+---Keep at hand what share each color has, for who shows it often: reading it from disk each time
+---would cost more than it takes.
+function state:keep_weights()
+  self.weights = weights.pack(self.accepted and self.accepted.plan_listeners)
+end
+
+-- Another generation than the one before is in force.
+function state:note(accepted)
+  self.came = self.came + 1
+  if self.weights then
+    self.weights = weights.pack(accepted.plan_listeners)
+  end
+end
+
 ---Keep what was accepted: what the next pass must know of it, and the published paths.
 ---@param accepted table `generation`, `paths`, what `memory.of` returned, …
 function state:keep_accepted(accepted)
   self.claimed = self.claimed or owner.claim(self.directory)
   accepted.format = 1
+  if not self.accepted or self.accepted.generation ~= accepted.generation then
+    self:note(accepted)
+  end
   local text = encode(self.accepted_path, accepted)
   local hash = json.hash(text)
   if self.accepted_hash ~= hash then
@@ -185,7 +204,7 @@ end
 ---@param refused { generation: string, reason: string, outside: boolean? }? nil: nothing is refused
 function state:keep_refused(refused)
   if refused then
-    refused.format = 1
+    refused.format, self.refusals = 1, self.refusals + 1
     write(self.refused_path, encode(self.refused_path, refused))
   elseif self.refused then
     file.remove(self.refused_path)

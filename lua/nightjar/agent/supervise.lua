@@ -7,6 +7,7 @@ local admin = require("nightjar.agent.admin")
 local admin_address = require("nightjar.agent.admin_address")
 local backoff = require("nightjar.agent.backoff")
 local bootstrap = require("nightjar.agent.bootstrap")
+local clock = require("host.clock")
 local deeds = require("nightjar.agent.deeds")
 local file = require("host.file")
 local hot_restart = require("nightjar.agent.hot_restart")
@@ -52,8 +53,11 @@ function supervise.new(settings, times)
     processes = processes.new(settings),
     backoff = backoff.new(),
     state = lifecycle.first,
+    since = clock.now(), -- of the state
     tasks = {},          -- what runs beside, by kind
     restarts = 0,
+    starts = 0,
+    deaths = {},         -- and failed starts, by their cause
     crashes = 0,         -- in a row
     lived = 0,           -- seconds, the last process that died; 0: it never came to be
     last_cause = nil,    -- of the last death or failed start (agent/cause.lua)
@@ -77,6 +81,7 @@ function supervisor:feed(event, about)
   local state, actions = lifecycle.step(before, event)
   self.state = state
   if state ~= before then
+    self.since = clock.now()
     log.debug("envoy_state", { from = before, to = state, on = event })
   end
   for _, name in ipairs(actions) do

@@ -2,7 +2,7 @@
 -- would change.
 
 local calls = require "nightjar.agent.calls"
-local estimate = require "nightjar.cli.estimate"
+local estimate = require "nightjar.agent.estimate"
 local json = require "host.json"
 local output = require "nightjar.cli.output"
 local past = require "nightjar.cli.past"

@@ -23,6 +23,7 @@ local timestamp = require "nightjar.agent.aws.timestamp"
 ---@class AwsClient
 ---@field calls table<string, integer>  requests sent so far, by operation
 ---@field retries integer  how many of these were retries
+---@field throttles integer  answers by which AWS asked for fewer requests
 local client = {}
 client.__index = client
 
@@ -55,6 +56,7 @@ function client.new(service, context, region, credentials)
     endpoint = address or target.value, options = options, credentials = credentials,
     gate = gate.new(settings.api_concurrency or 8), quota = retry.quota(),
     limiter = rate.new(service.rates, context.monotonic), calls = {}, retries = 0,
+    throttles = 0,
   }, client)
   self.requests = requests.new(self)
   return self
@@ -139,7 +141,10 @@ end
 -- Whether the call may be tried again; waits until it may.
 function client:again(problem, headers, call)
   local class = retry.class(problem, self.service.transient)
-  if class == "throttle" then self.limiter:throttled(call.operation) end
+  if class == "throttle" then
+    self.throttles = self.throttles + 1
+    self.limiter:throttled(call.operation)
+  end
   if class == "expired" or class == "skew" then return self:corrected(class, headers, call) end
   if class == "final" or call.attempts >= self.requests:most_attempts(call) then return false end
   local delay = retry.delay(class, call.retries or 0, self.context.random(),

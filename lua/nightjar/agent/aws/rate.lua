@@ -66,6 +66,16 @@ function limiter:is_throttled(operation)
   return bucket.rate < bucket.full
 end
 
+--- How many operations AWS has throttled whose rate has not grown back since.
+---@return integer
+function limiter:slowed()
+  local count = 0
+  for _, bucket in pairs(self.buckets) do
+    if bucket.rate < bucket.full then count = count + 1 end
+  end
+  return count
+end
+
 --- Gives back what `take` took, when the call is not made.
 ---@param operation string
 function limiter:give_back(operation)

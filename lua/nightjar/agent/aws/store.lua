@@ -163,6 +163,15 @@ function store:get()
   return self:renew()
 end
 
+--- What may be shown of what is held: never a secret.
+---@return {source: string, method: string, expires: integer?, troubled: boolean}? held
+---  `expires`: unix seconds; `troubled`: they could not be renewed when they should have been
+function store:describe()
+  local held = self.held
+  return held and { source = held.source, method = held.method, expires = held.expires,
+    troubled = self.told ~= nil }
+end
+
 --- AWS said that these credentials are no good: the next `get` asks the providers again, unless
 --- that was done half a minute ago. Those of an instance stay in reserve, since its service may
 --- be away.

@@ -45,17 +45,41 @@ function discover.run(previous, settings, hints)
   return snapshot
 end
 
+-- What asks AWS for these settings: Cloud Map first, and the fleet's store.
+local function clients_of(settings)
+  if settings.discovery ~= "cloudmap" then return {} end
+  local cloudmap = require "nightjar.agent.discover.cloudmap"
+  local fleet = cloudmap.fleet(settings)
+  return { cloudmap.client(settings), fleet and fleet.client }
+end
+
+--- How the agent gets on with AWS: what its calls say beside their numbers.
+---@param settings table
+---@return {region: string, skew: number, throttles: integer, slowed: integer,
+---  credentials: table?}? relation  `skew`: seconds by which AWS's clock is ahead; `throttles`:
+---  answers so far that asked for fewer requests; `slowed`: operations that go slower for it now;
+---  `credentials`: see CredentialsStore:describe; nil where nothing is asked of AWS
+function discover.relation(settings)
+  local clients = clients_of(settings)
+  local first = clients[1]
+  if not first then return nil end
+  local relation = { region = first.region, skew = first.context.clock.skew, throttles = 0,
+    slowed = 0,
+    credentials = first.credentials and first.credentials:describe() }
+  for _, client in ipairs(clients) do
+    relation.throttles = relation.throttles + client.throttles
+    relation.slowed = relation.slowed + client.limiter:slowed()
+  end
+  return relation
+end
+
 --- What was asked of AWS for these settings so far, each try counted.
 ---@param settings table
 ---@return {operations: table<string, table<string, integer>>, retries: integer}? counts  requests
 ---  by AWS service and operation; nil where nothing was asked of AWS
 function discover.counts(settings)
-  if settings.discovery ~= "cloudmap" then return nil end
-  local cloudmap = require "nightjar.agent.discover.cloudmap"
-  local clients = { cloudmap.client(settings) }
+  local clients = clients_of(settings)
   if #clients == 0 then return nil end
-  local fleet = cloudmap.fleet(settings)
-  clients[2] = fleet and fleet.client
   local counts = { operations = {}, retries = 0 }
   for _, client in ipairs(clients) do
     counts.operations[client.service.name] = client:counts()

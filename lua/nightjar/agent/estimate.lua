@@ -1,5 +1,5 @@
 -- What a day of passes asks of AWS, and what that costs: arithmetic on the numbers of a mesh and
--- the settings, for `nightjar cost`. Nothing is read here. docs/cost.md says why these calls.
+-- the settings, for `nightjar cost` and the status. Nothing is read here. docs/cost.md says why.
 
 local seldom = require "nightjar.agent.discover.seldom"
 local times = require "nightjar.agent.discover.times"

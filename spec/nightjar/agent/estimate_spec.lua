@@ -1,6 +1,6 @@
 -- What a day of passes asks of AWS: arithmetic, checked by hand.
 
-local estimate = require "nightjar.cli.estimate"
+local estimate = require "nightjar.agent.estimate"
 local seldom = require "nightjar.agent.discover.seldom"
 
 describe("the estimate of a day", function()
