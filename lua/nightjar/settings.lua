@@ -156,10 +156,6 @@ local function warn_of_unread(result, sources, warn)
     warn(("SNAPSHOT_STORE (%s): not used, as a mesh file is not shared"):format(
       sources.SNAPSHOT_STORE))
   end
-  if result.status_address then
-    warn(("STATUS_ADDRESS (%s): this version does nothing with it yet"):format(
-      sources.STATUS_ADDRESS))
-  end
 end
 
 local function picker(layers)

@@ -247,11 +247,6 @@ describe("settings that nobody knows", function()
       SERVCE_PORT = "1", service_port = "1" })
   end)
 
-  it("warns of what it takes but does not act on yet", function()
-    assert.same({ "STATUS_ADDRESS (environment): this version does nothing with it yet" },
-      warnings { STATUS_ADDRESS = "127.0.0.1:9000" })
-  end)
-
   it("warns of a store for a mesh that comes from a file", function()
     assert.same({ "SNAPSHOT_STORE (environment): not used, as a mesh file is not shared" },
       warnings { SNAPSHOT_STORE = "s3://bucket/mesh" })

@@ -217,6 +217,10 @@ function agent:run()
     member = self.settings.service_member, config_dir = self.settings.config_dir,
   })
   self:listen()
+  if self.settings.status_address then
+    local server = require("nightjar.agent.status.server").new(self) -- most run without
+    sched.spawn(function() server:run() end)
+  end
   self:resume()
   local reason, status = self:loop()
   self.stopping = reason
