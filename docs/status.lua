@@ -21,4 +21,5 @@ local page = assert(io.open(PAGE, "rb"))
 local text = page:read("a")
 page:close()
 local _, last = text:find(MARK, 1, true)
-return text:sub(1, assert(last, PAGE .. ": the mark is missing")) .. table.concat(lines, "\n") .. "\n"
+assert(last, PAGE .. ": the mark is missing")
+return text:sub(1, last) .. table.concat(lines, "\n") .. "\n"

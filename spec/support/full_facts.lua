@@ -1,4 +1,4 @@
--- Facts of an agent to which everything has happened: each field of agent/status/facts.lua is there.
+-- Facts of an agent to which everything has happened: each field that facts.gather may give.
 
 local lifecycle = require("nightjar.agent.lifecycle")
 local weights = require("nightjar.agent.weights")
@@ -36,7 +36,8 @@ local function pass()
     outcomes = { published = 2, unchanged = 20, failed = 3, given_up = 1 },
     failures = {
       plan = { reason = "plan: policies/x.lua:3: no", since = NOW - 90, at = NOW - 30, count = 2 },
-      internal = { reason = "a bug", since = NOW - 900, at = NOW - 900, over = NOW - 870, count = 1 },
+      internal = { reason = "a bug", since = NOW - 900, at = NOW - 900, over = NOW - 870,
+        count = 1 },
     },
     failed = { plan = 2, internal = 1 }, stages = { "discover", "plan", "publish", "supervise" },
   }
@@ -52,8 +53,8 @@ local function aws()
 end
 
 local function envoy()
-  return { supervised = true, state = "live", since = NOW - 100, states = lifecycle.states, pid = 42,
-    epoch = 1, base_id = 0, processes = 2, starts = 3, restarts = 1, crashes = 1,
+  return { supervised = true, state = "live", since = NOW - 100, states = lifecycle.states,
+    pid = 42, epoch = 1, base_id = 0, processes = 2, starts = 3, restarts = 1, crashes = 1,
     deaths = { crash = 1, hang = 1 }, last_cause = "crash", problem = "envoy: none",
     no_hot_restart = "no /dev/shm" }
 end
@@ -73,7 +74,8 @@ return function()
         files = { "cds.json", "lds.json" } },
       refused = { name = "aaaa1111", reason = "Envoy refused cds.json", files = { "cds.json" },
         outside = false },
-      pinned = { generation = "9c41d0f3a7be1f20", at = math.floor(NOW - 300), problem = "plan: no" },
+      pinned = { generation = "9c41d0f3a7be1f20", at = math.floor(NOW - 300),
+        problem = "plan: no" },
       accepted = 2, refusals = 1, kept = 3,
     },
     snapshot = { meshes = meshes() }, stale = { services = 1, began = NOW - 500 },
