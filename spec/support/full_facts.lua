@@ -83,6 +83,7 @@ return function()
     warnings = { lines = 3, current = { { code = "weight_invalid", mesh = "shop.local",
       service = "web-blue", message = "expected an integer" } } },
     aws = aws(), envoy = envoy(), sandbox = { "rlimits", "seccomp" },
+    shadow = { failing = false, text = "route /web: green 10 → 30" },
     events = { warn = { stale = 1 }, error = { refused = 1, pass_failed = 3 } },
   }
 end
