@@ -9,7 +9,6 @@ local log = require("nightjar.log")
 local owner = require("nightjar.agent.owner")
 local stored = require("nightjar.agent.stored")
 local undo = require("nightjar.agent.undo")
-local weights = require("nightjar.agent.weights")
 
 local state = {}
 state.__index = state
@@ -173,14 +172,15 @@ end
 ---Keep at hand what share each color has, for who shows it often: reading it from disk each time
 ---would cost more than it takes.
 function state:keep_weights()
-  self.weights = weights.pack(self.accepted and self.accepted.plan_listeners)
+  self.pack = require("nightjar.agent.weights").pack -- not loaded where nobody wants it
+  self.weights = self.pack(self.accepted and self.accepted.plan_listeners)
 end
 
 -- Another generation than the one before is in force.
 function state:note(accepted)
   self.came = self.came + 1
-  if self.weights then
-    self.weights = weights.pack(accepted.plan_listeners)
+  if self.pack then
+    self.weights = self.pack(accepted.plan_listeners)
   end
 end
 

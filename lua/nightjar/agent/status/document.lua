@@ -170,6 +170,7 @@ function document.of(facts, answer)
       function(mesh) return mesh_of(facts, mesh) end),
     warnings = { lines = facts.warnings.lines, current = each(facts.warnings.current, warning_of) },
     aws = aws_of(facts), credentials = credentials_of(facts), envoy = envoy_of(facts),
+    shadow = facts.shadow and { failing = facts.shadow.failing, text = facts.shadow.text },
     sandbox = facts.sandbox and each(facts.sandbox, same), log = facts.events,
     settings = each(facts.settings, function(one)
       return { name = one.name, source = one.source }

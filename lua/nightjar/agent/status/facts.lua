@@ -111,6 +111,12 @@ local function envoy_of(supervisor)
   }
 end
 
+-- What was last said of the second list of policies.
+local function shadow_of(shadow)
+  local level, text = (shadow.told or ""):match("^(%a+)\0(.*)$")
+  return level and { failing = level == "warn", text = text }
+end
+
 -- Names alone: a value may be a secret, or what an operator takes for one.
 local function changed_settings(settings)
   local names = {}
@@ -146,6 +152,7 @@ function facts.gather(agent)
     snapshot = agent.state.snapshot, stale = pass.stale, weights = agent.state.weights,
     warnings = { lines = pass.counts.warnings, current = warnings_of(pass) },
     aws = aws_of(agent), envoy = envoy_of(agent.supervisor),
+    shadow = shadow_of(pass.shadow),
     sandbox = pass.layers_told and words(pass.layers_told), events = log.counts(),
   }
 end

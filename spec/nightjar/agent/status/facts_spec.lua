@@ -1,0 +1,268 @@
+-- What is known of an agent, gathered from whole agents.
+
+local estimate = require("nightjar.agent.estimate")
+local facts = require("nightjar.agent.status.facts")
+local file = require("host.file")
+local moto = require("spec.support.moto")
+local pin = require("nightjar.agent.pin")
+local program = require("host.program")
+local reference = require("spec.support.reference")
+local running = require("spec.support.running")
+local sched = require("nightjar.agent.sched")
+
+describe("facts", function()
+  local place
+
+  before_each(function()
+    place = running.new()
+    place:mesh { web = 1 }
+  end)
+
+  after_each(function() place:close() end)
+
+  it("tell of an agent before its first pass, and of one that stops", function()
+    local first, last
+    local settings = place:settings()
+    sched.run(function()
+      local one = assert(require("nightjar.agent.agent").new(settings))
+      first = facts.gather(one)
+      sched.spawn(function() one.events:put({ signal = "TERM" }) end)
+      one:run()
+      last = facts.gather(one)
+    end)
+    assert.equal(program.version, first.version)
+    assert.is_nil(first.generation.in_force)
+    assert.is_nil(first.snapshot)
+    assert.is_nil(first.pass.last)
+    assert.same({ published = 0, unchanged = 0, failed = 0, given_up = 0 }, first.pass.outcomes)
+    assert.is_nil(first.stopping)
+    assert.equal("signal TERM", last.stopping)
+  end)
+
+  it("tell of the last pass, the generation and its weights", function()
+    place:mesh({ ["web-blue"] = 80, ["web-green"] = 20 },
+      { ["web-blue"] = "blue", ["web-green"] = "green" })
+    local settings = place:settings()
+    place:run(settings, function(one, after_pass)
+      after_pass()
+      local known = facts.gather(one)
+      assert.equal("published", known.pass.last.outcome)
+      assert.is_true(known.pass.last.ended >= known.pass.last.at)
+      assert.equal(known.pass.last.ended, known.pass.good)
+      assert.is_true(known.pass.next_in > 50 and known.pass.next_in <= 60)
+      assert.equal(one.state.accepted.generation, known.generation.in_force.name)
+      assert.equal(1, known.generation.accepted)
+      assert.equal(0, known.generation.refusals)
+      assert.equal(1, known.generation.kept)
+      assert.equal("m.local", known.snapshot.meshes[1].name)
+      local weights = {}
+      for weight in require("nightjar.agent.weights").each(known.weights) do
+        weights[weight.color] = weight.weight
+      end
+      assert.same({ blue = 80, green = 20 }, weights)
+      assert.is_nil(known.aws)
+      assert.is_true(#known.sandbox > 0)
+      one.events:put({ signal = "HUP" })
+      after_pass()
+      known = facts.gather(one)
+      assert.equal(1, known.pass.outcomes.published)
+      assert.equal(1, known.pass.outcomes.unchanged)
+      assert.equal(1, known.generation.accepted)
+    end)
+  end)
+
+  it("know the weights in force from the start where an agent before it left them", function()
+    place:run(place:settings(), function(_, after_pass) after_pass() end)
+    sched.run(function()
+      local one = assert(require("nightjar.agent.agent").new(place:settings()))
+      assert.is_truthy(facts.gather(one).weights:find("web@m.local", 1, true))
+    end)
+  end)
+
+  it("keep no weights where nobody shows them", function()
+    place:run(place:settings { STATUS_ADDRESS = false }, function(one, after_pass)
+      after_pass()
+      assert.is_nil(facts.gather(one).weights)
+    end)
+  end)
+
+  it("tell which stage failed and why, and when that was over", function()
+    assert(file.write(place.folder .. "/mesh.json", "{"))
+    place:run(place:settings(), function(one, after_pass)
+      after_pass()
+      local failure = facts.gather(one).pass.failures.discover
+      assert.matches("mesh.json", failure.reason)
+      assert.is_nil(failure.over)
+      assert.is_nil(facts.gather(one).generation.in_force)
+      place:mesh { web = 1 }
+      one.events:put({ signal = "HUP" })
+      after_pass()
+      failure = facts.gather(one).pass.failures.discover
+      assert.is_number(failure.over)
+      assert.same({ discover = 1 }, facts.gather(one).pass.failed)
+    end)
+  end)
+
+  it("tell an error of nightjar's own", function()
+    place:run(place:settings(), function(one, after_pass)
+      after_pass()
+      function one.pass.discover() error("a bug") end
+      one.events:put({ signal = "HUP" })
+      after_pass()
+      assert.matches("a bug", facts.gather(one).pass.failures.internal.reason)
+      assert.equal(1, facts.gather(one).pass.outcomes.failed)
+    end)
+  end)
+
+  it("tell of a pass under way, and of its stage", function()
+    place:run(place:settings(), function(one, after_pass)
+      after_pass()
+      function one.pass.plan() sched.sleep(0.3) end
+      one.events:put({ signal = "HUP" })
+      sched.sleep(0.1)
+      local under_way = facts.gather(one).pass.under_way
+      assert.equal("plan", under_way.stage)
+      assert.is_true(under_way.seconds > 0 and under_way.seconds < 30)
+      assert.is_nil(facts.gather(one).pass.next_in)
+      sched.sleep(0.4)
+      assert.is_nil(facts.gather(one).pass.under_way)
+    end)
+  end)
+
+  it("tell of warnings that hold now, in order", function()
+    place:mesh { web = 99999, other = "x" }
+    place:run(place:settings(), function(one, after_pass)
+      after_pass()
+      local known = facts.gather(one).warnings
+      assert.is_true(#known.current >= 2)
+      assert.equal(known.lines, #known.current)
+      for i, warning in ipairs(known.current) do
+        assert.is_string(warning.code)
+        local before = known.current[i - 1]
+        assert.is_true(not before or before.code <= warning.code)
+      end
+      place:mesh { web = 1 }
+      one.events:put({ signal = "HUP" })
+      after_pass()
+      assert.same({}, facts.gather(one).warnings.current)
+    end)
+  end)
+
+  it("tell of a pin until it is gone", function()
+    local settings = place:settings()
+    place:run(settings, function(one, after_pass)
+      after_pass()
+      local generation = one.state.accepted.generation
+      assert(pin.write(settings.state_dir, generation, 1700000000))
+      one.events:put({ pin = true })
+      after_pass()
+      assert.same({ generation = generation, at = 1700000000 }, facts.gather(one).generation.pinned)
+      assert(pin.remove(settings.state_dir))
+      one.events:put({ signal = "HUP" })
+      after_pass()
+      assert.is_nil(facts.gather(one).generation.pinned)
+    end)
+  end)
+
+  it("tell why Envoy does not start, and how often", function()
+    local settings = place:settings { ENVOY_BIN = place.folder .. "/no-envoy", STOP_TIMEOUT = "1" }
+    place:run(settings, function(one, after_pass)
+      after_pass()
+      local envoy = facts.gather(one).envoy
+      assert.is_true(envoy.supervised)
+      assert.equal("missing", envoy.last_cause)
+      assert.is_true(envoy.deaths.missing >= 1)
+      assert.equal(0, envoy.starts)
+      assert.equal(0, envoy.processes)
+      assert.is_string(envoy.problem)
+    end)
+  end)
+
+  it("name the first file of the generation that is not there", function()
+    local settings = place:settings()
+    place:run(settings, function(one, after_pass)
+      assert.is_nil(facts.missing(one))
+      after_pass()
+      assert.is_nil(facts.missing(one))
+      assert(file.remove(settings.config_dir .. "/lds.json"))
+      assert.matches("lds.json", facts.missing(one))
+    end)
+  end)
+
+  it("name the settings that differ, without their values", function()
+    place:run(place:settings { AWS_REGION = "eu-central-1" }, function(one)
+      local names = {}
+      for _, known in ipairs(facts.gather(one).settings) do
+        names[known.name] = known.source
+        assert.same({ "name", "source" }, (function()
+          local keys = {}
+          for key in pairs(known) do keys[#keys + 1] = key end
+          table.sort(keys)
+          return keys
+        end)())
+      end
+      assert.equal("environment", names.AWS_REGION)
+      assert.equal("environment", names.TMP_DIR)
+      assert.is_nil(names.LOG_LEVEL)
+    end)
+  end)
+
+  it("tell of this process what the kernel does", function()
+    place:run(place:settings(), function(one)
+      local process = facts.gather(one).process
+      assert.is_true(process.cpu_seconds > 0)
+      assert.is_true(process.resident_bytes > 1 << 20 and process.resident_bytes < 1 << 31)
+      assert.is_true(process.virtual_bytes >= process.resident_bytes)
+      assert.is_true(process.open_fds >= 3 and process.open_fds <= process.max_fds)
+    end)
+  end)
+
+  describe("of an agent that reads Cloud Map", function()
+    local missing = moto.missing()
+    if missing then
+      pending(missing)
+      return
+    end
+
+    local endpoint
+
+    setup(function() endpoint = moto.faulty() end)
+    teardown(function() endpoint:stop() end)
+    before_each(function() endpoint:state(reference.state()) end)
+
+    it("tell what was asked, what a day costs and whose keys are used", function()
+      local settings = place:cloudmap(endpoint.endpoint)
+      place:run(settings, function(one, after_pass)
+        after_pass()
+        local aws = facts.gather(one).aws
+        assert.equal(40, aws.operations.servicediscovery.DiscoverInstances)
+        assert.equal("eu-central-1", aws.region)
+        assert.equal(0, aws.retries)
+        assert.equal(0, aws.throttles)
+        assert.equal(0, aws.slowed)
+        assert.same({ source = "environment", method = "environment", troubled = false },
+          aws.credentials)
+        assert.equal(estimate.dollars(aws.day.operations), aws.day.dollars)
+        assert.is_true(aws.day.dollars > 0.10 and aws.day.dollars < 0.13)
+      end)
+    end)
+
+    it("count what AWS throttles, and which services keep old data", function()
+      local settings = place:cloudmap(endpoint.endpoint, { AWS_MAX_ATTEMPTS = "1" })
+      place:run(settings, function(one, after_pass)
+        after_pass()
+        endpoint:faults { { operation = "DiscoverInstances", match = "svc3-blue",
+          fault = "throttle" } }
+        one.events:put({ signal = "HUP" })
+        after_pass()
+        local known = facts.gather(one)
+        assert.is_true(known.aws.throttles >= 1)
+        assert.equal(1, known.stale.services)
+        endpoint:faults {}
+        one.events:put({ signal = "HUP" })
+        after_pass()
+        assert.is_nil(facts.gather(one).stale)
+      end)
+    end)
+  end)
+end)
