@@ -128,7 +128,7 @@ function work:names(source, at, part)
   local found = choices(part)
   if #found > 0 then return found end
   -- A code that a warning has already: wherever that was made, it is found.
-  if #part == 3 and part[3].text == "code" then return self:codes() end
+  if text_of(part):find(" . code", 1, true) then return self:codes() end
   found = of_causes(part) or #part == 1 and self:follow(source, at, part[1].text)
   if not found then
     error(("%s:%d: cannot tell what %s is"):format(source.path, source.list[at].line,
@@ -170,7 +170,8 @@ function work:codes_in(source, add)
     local record = list[i].text == "{" and not list[i].is_text and fields(list, i) or {}
     if record.code and record.message then
       add(source, i, record.code)
-    elseif tokens.stands(list, i, "warnings : add (") then
+    elseif tokens.stands(list, i, "warnings : add (")
+      or tokens.stands(list, i, "collected : add (") then
       add(source, i + 3, (tokens.parts(list, i + 3))[1])
     elseif tokens.stands(list, i, ". code =") and list[i - 1].text ~= "warning" then
       local part, at = {}, i + 3
