@@ -26,11 +26,11 @@ end
 local function read_page(page)
   local list, current = {}, nil
   for line in page:gmatch("([^\n]*)\n") do
-    local names = line:match("^### (`[%l_`, ]+`)$")
+    local names = line:match("^### (`[%l%d_`, ]+`)$")
     if names then
       current = { names = {}, text = "" }
       list[#list + 1] = current
-      for name in names:gmatch("[%l_]+") do table.insert(current.names, name) end
+      for name in names:gmatch("[%l%d_]+") do table.insert(current.names, name) end
     elseif line:find("^#") then
       current = nil
     elseif current then
