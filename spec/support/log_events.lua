@@ -61,14 +61,22 @@ local function function_with(list, at, name)
   end
 end
 
--- Each call of what has this name: in one file, or in all below a folder.
-function work:calls(source, name, visit)
+-- Is it the head of a function, `function f(` or `function t:f(`, and no call?
+local function is_head(list, open)
+  local near, far = list[open - 2], list[open - 4]
+  if not near then return false end
+  return near.text == "function"
+    or far ~= nil and far.text == "function" and near.text:find("^[.:]$") ~= nil
+end
+
+-- Each call, in one file, of what has this name.
+local function calls(source, name, visit)
   local list = source.list
   for i = 2, #list do
-    local called = list[i].text == "(" and list[i - 1].text == name and not list[i - 1].is_text
-    if called and not (list[i - 2] and list[i - 2].text == "function") and not
-      (list[i - 4] and list[i - 4].text == "function" and list[i - 2].text:find("^[.:]$")) then
-      visit(tokens.parts(list, i), i)
+    local named = list[i].text == "(" and list[i - 1].text == name and not list[i - 1].is_text
+    if named and not is_head(list, i) then
+      local parts = tokens.parts(list, i)
+      visit(parts, i)
     end
   end
 end
@@ -78,12 +86,12 @@ end
 function work:warners(folder, visit)
   for _, source in ipairs(self.sources) do
     if source.path:find(folder, 1, true) then
-      self:calls(source, "warn", function(parts, at)
+      calls(source, "warn", function(parts, at)
         if not (source.list[at - 2] and source.list[at - 2].text:find("^[.:]$")) then
           visit(source, parts, at)
         end
       end)
-      self:calls(source, "warn_of", function(_, at)
+      calls(source, "warn_of", function(_, at)
         local _, close = tokens.parts(source.list, at)
         if source.list[close + 1] and source.list[close + 1].text == "(" then
           visit(source, tokens.parts(source.list, close + 1), close + 1)
@@ -104,7 +112,7 @@ function work:follow(source, at, name)
     end
   end
   if own then
-    self:calls(source, own, function(parts, call) add(source, parts, call) end)
+    calls(source, own, function(parts, call) add(source, parts, call) end)
   elseif place then
     self:warners(source.path:match("^.*/"), function(where, parts, call)
       local first = parts[place]
@@ -164,7 +172,7 @@ local function fields(list, open)
 end
 
 -- Tables with `code` and `message`, `warnings:add(code, …)`, and `something.code = …`.
-function work:codes_in(source, add)
+local function codes_in(source, add)
   local list = source.list
   for i = 1, #list do
     local record = list[i].text == "{" and not list[i].is_text and fields(list, i) or {}
@@ -190,7 +198,7 @@ function work:codes()
   self.found_codes = {} -- meanwhile: a code that is another warning's adds nothing
   for _, source in ipairs(self.sources) do
     if makes_warnings(source.path) then
-      self:codes_in(source, function(where, at, part)
+      codes_in(source, function(where, at, part)
         for _, code in ipairs(self:names(where, at, part)) do
           if not seen[code] then found[#found + 1], seen[code] = code, true end
         end
