@@ -84,23 +84,27 @@ describe("the events of the agent", function()
       warnings:add("bad_mesh", "…")]]),
       log_events.source("lua/nightjar/agent/discover/merge.lua", [[
       list[1] = { code = old and "mesh_old" or "mesh_new", message = "…" }
-      member.code = code == "clock" and "clock_off" or "unread"]]),
+      member.code = code == "clock" and "clock_off"
+        or "unread"
+      member.reason = "no code"]]),
       log_events.source("lua/nightjar/agent/aws/client.lua", [[
       return failure.new { code = "NoWarning", message = "…" }]]) }
     assert.same({ bad_key = "warn", bad_id = "warn", bad_mesh = "warn", mesh_old = "warn",
       mesh_new = "warn", clock_off = "warn", unread = "warn" }, log_events.find(sources))
   end)
 
-  for what, text in pairs {
-    ["what an event is"] = "log.warn(make_name(), {})",
-    ["what a parameter is"] = "local function f(event) log.warn(event, {}) end",
-    ["what level it has"] = "log[how](\"x\", {})",
-    ["under which name the log goes"] = "local journal = require(\"nightjar.log\")",
+  for _, case in ipairs {
+    { "what an event is", "log.warn(make_name(), {})", "cannot tell what make_name ( ) is" },
+    { "what a parameter is", "local function f(event) log.warn(event, {}) end",
+      "cannot tell what event is" },
+    { "what level it has", 'log[how]("x", {})', 'cannot tell the level of "x"' },
+    { "under which name the log goes", 'local journal = require("nightjar.log")',
+      "expected `local log = require`" },
   } do
-    it("stop the search where it cannot tell " .. what, function()
-      assert.error_matches(function()
-        found_in("local log = require(\"nightjar.log\")\n" .. text)
-      end, "some.lua:2: ")
+    it("stop the search where it cannot tell " .. case[1], function()
+      local ok, err = pcall(found_in, 'local log = require("nightjar.log")\n' .. case[2])
+      assert.is_false(ok)
+      assert.equal("lua/nightjar/agent/some.lua:2: " .. case[3], err)
     end)
   end
 end)

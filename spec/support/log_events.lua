@@ -171,6 +171,18 @@ local function fields(list, open)
   return found
 end
 
+local GOES_ON = { ["and"] = true, ["or"] = true, ["="] = true }
+
+-- The expression that begins at `at`, to the end of its last line.
+local function rest_of(list, at)
+  local part = {}
+  while list[at] and (list[at].line == list[at - 1].line or GOES_ON[list[at].text]
+    or GOES_ON[list[at - 1].text]) do
+    part[#part + 1], at = list[at], at + 1
+  end
+  return part
+end
+
 -- Tables with `code` and `message`, `warnings:add(code, …)`, and `something.code = …`.
 local function codes_in(source, add)
   local list = source.list
@@ -182,11 +194,7 @@ local function codes_in(source, add)
       or tokens.stands(list, i, "collected : add (") then
       add(source, i + 3, (tokens.parts(list, i + 3))[1])
     elseif tokens.stands(list, i, ". code =") and list[i - 1].text ~= "warning" then
-      local part, at = {}, i + 3
-      while list[at].line == list[i].line do
-        part[#part + 1], at = list[at], at + 1
-      end
-      add(source, i, part)
+      add(source, i, rest_of(list, i + 3))
     end
   end
 end
