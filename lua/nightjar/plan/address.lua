@@ -58,7 +58,7 @@ local function plain(value)
 end
 
 --- Addresses of one link are no service's: they lead to what is on this host's (RFC 3927, RFC 4291
---- 2.5.6), which in AWS are metadata and credentials: 169.254.169.254, 169.254.170.2, fd00:ec2::254.
+--- 2.5.6). In AWS that is metadata and credentials: 169.254.169.254, 169.254.170.2, fd00:ec2::254.
 ---@param value string an address or host name
 ---@return boolean
 function address.is_link_local(value)

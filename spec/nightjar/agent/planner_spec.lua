@@ -137,7 +137,8 @@ describe("planner", function()
   it("believes no name of a file that leads out of the output folder", function()
     local execute = sched.exec
     finally(function() sched.exec = execute end)
-    for _, name in ipairs { "../escaped.txt", "/etc/escaped", "a/../../b", ".hidden", "a//b", "" } do
+    for _, name in ipairs { "../escaped.txt", "/etc/escaped", "a/../../b", ".hidden", "a//b",
+      "" } do
       -- What somebody could say who has taken nightjar-plan over.
       sched.exec = function(options)
         local result = assert(execute(options))
