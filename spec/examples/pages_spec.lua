@@ -1,11 +1,12 @@
--- The pages about deployments: their links lead somewhere, and a shell reads their commands.
+-- Pages for people: their links lead somewhere, and a shell reads their commands.
 
 local cli = require("spec.support.cli")
 local file = require("host.file")
 local json = require("host.json")
 
-local PAGES = { "docs/deploy.md", "docs/fleet.md", "docs/migration.md", "examples/ecs/README.md",
-  "examples/shared-volume/README.md", "examples/terraform/README.md" }
+local PAGES = { "docs/architecture.md", "docs/contributing.md", "docs/deploy.md", "docs/fleet.md",
+  "docs/migration.md", "docs/operating.md", "docs/runbook.md", "docs/security.md",
+  "examples/ecs/README.md", "examples/shared-volume/README.md", "examples/terraform/README.md" }
 
 -- Pages that tell people to set attributes with the AWS CLI.
 local SETTING = { "README.md", "docs/migration.md", "docs/policies.md",
@@ -18,7 +19,7 @@ end
 
 -- A heading as the links of a page name it.
 local function slug(heading)
-  return (heading:lower():gsub("[^%w%s-]", ""):gsub("%s", "-"))
+  return (heading:lower():gsub("[^%w%s_-]", ""):gsub("%s", "-"))
 end
 
 local function has_heading(text, anchor)
@@ -70,6 +71,17 @@ for _, path in ipairs(PAGES) do
     end)
   end)
 end
+
+describe("README.md", function()
+  it("links to every page of docs/", function()
+    local text = assert(file.read("README.md"))
+    local pipe = assert(io.popen("ls docs/*.md"))
+    for path in pipe:lines() do
+      assert.is_truthy(text:find("](" .. path .. ")", 1, true), path)
+    end
+    pipe:close()
+  end)
+end)
 
 -- The words that a page gives to `--attributes`, without what the specs below run by a shell.
 local function attributes(path)

@@ -7,6 +7,7 @@ local messages = require "nightjar.text"
 local program = require "host.program"
 local sched = require "nightjar.agent.sched"
 local sources = require "nightjar.agent.sources"
+local template_name = require("nightjar.template_name")
 local zone = require "nightjar.agent.zone"
 
 local planner = {}
@@ -134,11 +135,27 @@ local function resting_of(response)
   return resting
 end
 
+-- nightjar-plan has checked the names too; but it runs other people's code, and is in a sandbox
+-- because it may be taken over.
+local function check_files(files)
+  for _, one in ipairs(files or {}) do
+    local path = type(one) == "table" and one.path
+    if type(path) ~= "string" or type(one.content) ~= "string" then
+      return nil, "expected files with `path` and `content`"
+    end
+    local ok, err = template_name.check(path)
+    if not ok then return nil, ("file %q: %s"):format(path, err) end
+  end
+  return true
+end
+
 local function decode(result)
   local response, err = json.decode(result.stdout, { max_bytes = MAX_OUTPUT })
   if type(response) ~= "table" or type(response.ok) ~= "boolean" then
     return nil, "nightjar-plan: unusable answer: " .. (err or "expected an object with `ok`")
   end
+  local usable, wrong = check_files(response.files)
+  if not usable then return nil, "nightjar-plan: unusable answer: " .. planner.plain(wrong) end
   return response
 end
 

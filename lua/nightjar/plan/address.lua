@@ -52,6 +52,31 @@ function address.is_host(value)
   return not last:find("^%d+$")
 end
 
+-- An IPv4 address that is written as an IPv6 one (RFC 4291, 2.5.5.2) is that IPv4 address.
+local function plain(value)
+  return value:lower():match("^::ffff:([%d.]+)$") or value:lower():gsub("%.$", "")
+end
+
+--- Addresses of one link are no service's: they lead to what is on this host's (RFC 3927, RFC 4291
+--- 2.5.6). In AWS that is metadata and credentials: 169.254.169.254, 169.254.170.2, fd00:ec2::254.
+---@param value string an address or host name
+---@return boolean
+function address.is_link_local(value)
+  value = plain(value)
+  return value:find("^169%.254%.") ~= nil or value:find("^fe[89ab]%x:") ~= nil
+    or value:find("^fd00:0?ec2::") ~= nil
+end
+
+--- What leads to this host itself: for a sidecar to its own network namespace.
+---@param value string an address or host name
+---@return boolean
+function address.is_loopback(value)
+  value = plain(value)
+  return value:find("^127%.%d+%.%d+%.%d+$") ~= nil or value == "::1" or value == "localhost"
+    or value:find("%.localhost$") ~= nil or value == "0.0.0.0" or value == "::"
+    or value:find("^[0:]+:0*1$") ~= nil
+end
+
 ---@param value string
 ---@return "ipv4"|"ipv6"|"host"|nil
 function address.family(value)

@@ -25,6 +25,21 @@ local function fits(wanted, value)
   if family == wanted or (wanted == "host" and family) then return family end
 end
 
+-- Whoever writes to Cloud Map shall not make a listener serve what only this host may ask for.
+local function leads_to_the_host(value, key, warn)
+  if not address.is_link_local(value) then return false end
+  warn("forbidden_address", key, ("%s is of this host's own link, where metadata services are; "
+    .. "it is no endpoint"):format(text.quote(value)))
+  return true
+end
+
+local function is_admin(value, port, admin_port, warn)
+  if port ~= admin_port or not address.is_loopback(value) then return false end
+  warn("forbidden_address", "AWS_INSTANCE_PORT", ("%d of %s is Envoy's own admin interface "
+    .. "(ENVOY_ADMIN_PORT); the instance is left out"):format(port, text.quote(value)))
+  return true
+end
+
 -- The first good address; warns of each bad one before it.
 local function find_address(attributes, warn)
   local found_any = false
@@ -33,9 +48,13 @@ local function find_address(attributes, warn)
     if value and value ~= "" then
       found_any = true
       local family = fits(kind.family, value)
-      if family then return family == "ipv6" and value:lower() or value, family end
-      warn("bad_address", kind.key, ("%s is no %s"):format(text.quote(value),
-        kind.family == "host" and "host name" or "address of family " .. kind.family))
+      if family and not leads_to_the_host(value, kind.key, warn) then
+        return family == "ipv6" and value:lower() or value, family
+      end
+      if not family then
+        warn("bad_address", kind.key, ("%s is no %s"):format(text.quote(value),
+          kind.family == "host" and "host name" or "address of family " .. kind.family))
+      end
     end
   end
   if not found_any then
@@ -81,12 +100,13 @@ end
 ---@param attributes table<string, string> its attributes, cleaned
 ---@param now integer stands in for a time that the snapshot lacks
 ---@param warn fun(code: string, attribute: string, message: string)
+---@param admin_port integer? of Envoy's admin interface, which is on loopback
 ---@return table? endpoint nil when it has no usable address or port
-function endpoint.read(instance, attributes, now, warn)
+function endpoint.read(instance, attributes, now, warn, admin_port)
   if not has_place(attributes) and is_unsupported(attributes, warn) then return nil end
   local value, family = find_address(attributes, warn)
   local port = find_port(attributes, warn)
-  if not value or not port then return nil end
+  if not value or not port or is_admin(value, port, admin_port, warn) then return nil end
   local zone = attributes.AVAILABILITY_ZONE
   local since = seconds.read(instance.since, now)
   return {

@@ -121,11 +121,13 @@ local function usable_services(mesh, warnings)
 end
 
 -- The services of one mesh: { {cluster=, keys=, id=} … } in order of name.
-local function read_services(mesh, suffix, now, warnings)
+local function read_services(mesh, suffix, context)
+  local warnings = context.warnings
   local list = {}
   for name, source in sorted.pairs(usable_services(mesh, warnings)) do
     local cluster, keys = service.read(source, {
-      mesh = mesh.name, cluster = cluster_name(name, suffix), now = now,
+      mesh = mesh.name, cluster = cluster_name(name, suffix), now = context.now,
+      admin_port = context.settings and context.settings.envoy_admin_port,
     }, warnings)
     list[#list + 1] = { cluster = cluster, keys = keys, id = source.id }
   end
@@ -195,14 +197,14 @@ local function by_name(a, b)
 end
 
 -- Reads each mesh once, even where a second listener shows it too.
-local function read_meshes(meshes, now, warnings)
+local function read_meshes(meshes, context)
   local suffix, read, clusters = suffixes(meshes), {}, {}
   for _, mesh in ipairs(meshes) do
     local id = identity(mesh)
     if not read[id] then
-      read[id] = read_services(mesh, suffix[id], now, warnings)
+      read[id] = read_services(mesh, suffix[id], context)
       for _, item in ipairs(read[id]) do clusters[#clusters + 1] = item.cluster end
-      warn_of_shared_paths(mesh, make_routes(read[id]), warnings)
+      warn_of_shared_paths(mesh, make_routes(read[id]), context.warnings)
     end
   end
   table.sort(clusters, by_name)
@@ -245,7 +247,7 @@ function model.run(snapshot, context)
   local meshes = usable_meshes(snapshot, context.warnings)
   local conflict = check_ports(meshes)
   if conflict then return problem(conflict, "snapshot.meshes") end
-  local services, clusters = read_meshes(meshes, context.now, context.warnings)
+  local services, clusters = read_meshes(meshes, context)
   local listeners, own = {}, nil
   for i, mesh in ipairs(meshes) do
     listeners[i] = make_listener(mesh, services[identity(mesh)])

@@ -142,7 +142,7 @@ local function by_id(a, b)
   return a.id < b.id
 end
 
-local function read_endpoints(instances, now, warn_of)
+local function read_endpoints(instances, context, warn_of)
   local list, places, ids = {}, {}, {}
   for i, instance in ipairs(type(instances) == "table" and instances or {}) do
     local id = type(instance) == "table" and instance.id
@@ -154,7 +154,7 @@ local function read_endpoints(instances, now, warn_of)
       ids[id] = true
       local warn = warn_of(id)
       local attributes = service.attributes(instance.attributes, warn)
-      local new = endpoint.read(instance, attributes, now, warn)
+      local new = endpoint.read(instance, attributes, context.now, warn, context.admin_port)
       if new then add_endpoint(list, places, new, warn) end
     end
   end
@@ -208,7 +208,7 @@ function service.read(source, where, warnings)
     -- A clock that was set back must not make data younger than new.
     age = math.max(0, where.now - read_at),
     stale = source.stale == true,
-    endpoints = read_endpoints(source.instances, where.now, warn_of),
+    endpoints = read_endpoints(source.instances, where, warn_of),
   }
   return cluster, read_keys(attributes, warn)
 end

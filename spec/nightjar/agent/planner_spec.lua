@@ -134,6 +134,26 @@ describe("planner", function()
     assert.is_true(#planner.plain(("x"):rep(100000)) < 5000)
   end)
 
+  it("believes no name of a file that leads out of the output folder", function()
+    local execute = sched.exec
+    finally(function() sched.exec = execute end)
+    for _, name in ipairs { "../escaped.txt", "/etc/escaped", "a/../../b", ".hidden", "a//b",
+      "" } do
+      -- What somebody could say who has taken nightjar-plan over.
+      sched.exec = function(options)
+        local result = assert(execute(options))
+        result.stdout = result.stdout:gsub('"path":"envoy%-config%.yaml"', function()
+          return '"path":"' .. name .. '"'
+        end)
+        assert(result.stdout:find('"path":"' .. name .. '"', 1, true))
+        return result
+      end
+      local response, err = plan()
+      assert.is_nil(response, name)
+      assert.matches("^plan: nightjar%-plan: unusable answer: file \".*\": expected", err)
+    end
+  end)
+
   it("hands nothing on that a plan does not depend on", function()
     local handed = planner.plan_settings(settings)
     assert.is_nil(handed.environment)

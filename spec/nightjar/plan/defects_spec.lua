@@ -402,6 +402,36 @@ describe("defect 12: endpoints", function()
     assert.matches('instance "task%-01"', made.warnings[1].message)
   end)
 
+  it("are never what only this host may ask: metadata and credentials", function()
+    for _, place in ipairs { { "IPV4", "169.254.169.254" }, { "IPV4", "169.254.170.2" },
+      { "IPV6", "fd00:ec2::254" }, { "IPV6", "FE80::1" }, { "IPV6", "::ffff:169.254.170.2" },
+      { "CNAME", "169.254.169.254" } } do
+      local cluster, made = view({ instance(1, { AWS_INSTANCE_IPV4 = "",
+        ["AWS_INSTANCE_" .. place[1]] = place[2] }), instance(2) })
+      assert.equal(1, #cluster.endpoints, place[2])
+      assert.same({ "forbidden_address" }, build.codes(made.warnings))
+      assert.is_truthy(made.warnings[1].message:find(place[2], 1, true))
+    end
+  end)
+
+  it("are never Envoy's admin interface; what else is on loopback may be a service", function()
+    for _, name in ipairs { "127.0.0.1", "127.1.2.3", "localhost", "a.localhost", "0.0.0.0" } do
+      local key = name:find("^%d") and "AWS_INSTANCE_IPV4" or "AWS_INSTANCE_CNAME"
+      local function at(port)
+        return instance(1, { AWS_INSTANCE_IPV4 = "", [key] = name, AWS_INSTANCE_PORT = port })
+      end
+      local cluster, made = view({ at("9901"), instance(2) })
+      assert.equal(1, #cluster.endpoints, name)
+      assert.same({ "forbidden_address" }, build.codes(made.warnings))
+      assert.matches("ENVOY_ADMIN_PORT", made.warnings[1].message)
+      cluster, made = view({ at("9902"), instance(2) })
+      assert.equal(2, #cluster.endpoints, name)
+      assert.same({}, build.codes(made.warnings))
+    end
+    local cluster = view({ instance(1, { AWS_INSTANCE_PORT = "9901" }) })
+    assert.equal(1, #cluster.endpoints) -- on another host it is any port
+  end)
+
   it("that are registered by an alias or an EC2 instance id are named as not supported", function()
     local cluster, made = view({ instance(2),
       instance(1, { AWS_INSTANCE_IPV4 = "", AWS_INSTANCE_PORT = "",
