@@ -66,6 +66,15 @@ function running:cloudmap(endpoint, more)
   return self:settings(environment)
 end
 
+---Has the failing endpoint fail from now on, from beside an agent.
+---@param endpoint string
+---@param list table[] see cloudmap.py
+function running.faults(_, endpoint, list)
+  local answer, err = sched.http { method = "PUT", url = endpoint .. "/faults",
+    body = assert(json.encode(json.array(list))), timeout = 5 }
+  assert(answer and answer.status == 200, err and err.message)
+end
+
 ---Runs an agent; `beside` gets it, and `after_pass`, which waits for the end of the pass that is
 ---under way, or of the next one. The agent stops when `beside` returns.
 ---@param settings table

@@ -229,7 +229,7 @@ describe("metrics", function()
         after_pass()
         tell(one)
         for _, fault in ipairs { "skew", "expired", "denied", "html", "throttle" } do
-          endpoint:faults { { operation = "*", fault = fault } }
+          place:faults(endpoint.endpoint, { { operation = "*", fault = fault } })
           one.events:put({ signal = "HUP" })
           after_pass()
           tell(one)
