@@ -27,7 +27,8 @@ end
 ---Writes the mesh file: services of one namespace by name, with the weight of the path /web.
 ---@param weights table<string, integer>
 ---@param colors? table<string, string>
-function running:mesh(weights, colors)
+---@param port? integer of the listener
+function running:mesh(weights, colors, port)
   local services = {}
   for name, weight in pairs(weights) do
     services[#services + 1] = { name = name,
@@ -37,7 +38,7 @@ function running:mesh(weights, colors)
   end
   table.sort(services, function(a, b) return a.name < b.name end)
   assert(file.write(self.folder .. "/mesh.json", assert(json.encode {
-    namespaces = { { name = "m.local", port = 9000, services = json.array(services) } } })))
+    namespaces = { { name = "m.local", port = port or 9000, services = json.array(services) } } })))
 end
 
 ---Settings of an agent that reads the mesh file.

@@ -9,6 +9,7 @@ local program = require("host.program")
 local reference = require("spec.support.reference")
 local running = require("spec.support.running")
 local sched = require("nightjar.agent.sched")
+local world_of = require("spec.support.world")
 
 describe("facts", function()
   local place
@@ -175,6 +176,37 @@ describe("facts", function()
       assert.equal(0, envoy.starts)
       assert.equal(0, envoy.processes)
       assert.is_string(envoy.problem)
+    end)
+  end)
+
+  it("follow a real Envoy: its start, its death and its next start", function()
+    if world_of.missing() then
+      pending(world_of.missing())
+      return
+    end
+    local port, admin = world_of:ports(2)
+    place:mesh({ web = 1 }, nil, port)
+    local settings = place:settings { ENVOY_BIN = "envoy", ENVOY_ADMIN_PORT = tostring(admin),
+      ENVOY_BASE_ID = tostring(admin), STOP_TIMEOUT = "1", ENVOY_LOG_LEVEL = "off" }
+    place:run(settings, function(one, after_pass)
+      after_pass()
+      local envoy = facts.gather(one).envoy
+      assert.equal("live", envoy.state)
+      assert.equal(one.supervisor.processes:newest():pid(), envoy.pid)
+      assert.same({ 0, 1, 1, 0 }, { envoy.epoch, envoy.processes, envoy.starts, envoy.restarts })
+      assert.same({}, envoy.deaths)
+      local before = envoy
+      one.supervisor:signal("KILL")
+      local deadline = sched.now() + 30
+      repeat
+        sched.sleep(0.05)
+        envoy = facts.gather(one).envoy
+        assert.is_true(sched.now() < deadline)
+      until envoy.state == "live" and envoy.pid ~= before.pid
+      assert.same({ crash = 1 }, envoy.deaths)
+      assert.equal("crash", envoy.last_cause)
+      assert.same({ 2, 1 }, { envoy.starts, envoy.restarts })
+      assert.is_true(envoy.since > before.since)
     end)
   end)
 
