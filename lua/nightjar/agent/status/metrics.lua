@@ -2,6 +2,7 @@
 -- ("Exposition formats" in Prometheus's documentation). What there is to tell: families.lua.
 
 local families = require("nightjar.agent.status.families")
+local messages = require("nightjar.text")
 
 local metrics = {}
 
@@ -13,6 +14,7 @@ local ESCAPES = { ["\\"] = "\\\\", ["\n"] = "\\n", ['"'] = '\\"' }
 
 local function escaped(value)
   local text = tostring(value)
+  text = utf8.len(text) and text or messages.clean(text) -- a value must be UTF-8
   return text:find('[\\\n"]') and text:gsub('[\\\n"]', ESCAPES) or text
 end
 
