@@ -43,6 +43,21 @@ describe("nightjar.log", function()
     for i = 2, 20 do assert.equal(lines[1], lines[i]) end
   end)
 
+  it("counts lines at the levels warn and error by event, written or not", function()
+    local result = script.run([[
+      local log = require("nightjar.log")
+      log.configure { level = "error" }
+      log.info("a") log.warn("b") log.warn("b") log.error("c") log.warn("c") log.warn(nil)
+      for i = 1, 500 do log.warn("policy_" .. i) end
+      local counts, names = log.counts(), 0
+      for _ in pairs(counts.warn) do names = names + 1 end
+      say(("%d %d %d %d"):format(counts.warn.b, counts.warn.c, counts.warn["nil"], counts.error.c))
+      say(("%d %d %s"):format(names, counts.warn.other, tostring(counts.info)))
+    ]])
+    -- Four events were known before the policy's: 196 of its own are told, and 304 together.
+    assert.same({ "2 1 1 1", "200 304 nil" }, result.said)
+  end)
+
   it("spends nothing on what is not written", function()
     assert.same({}, logged([[log.debug("x", setmetatable({}, { __pairs = error }))]]))
   end)

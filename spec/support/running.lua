@@ -27,7 +27,8 @@ end
 ---Writes the mesh file: services of one namespace by name, with the weight of the path /web.
 ---@param weights table<string, integer>
 ---@param colors? table<string, string>
-function running:mesh(weights, colors)
+---@param port? integer of the listener
+function running:mesh(weights, colors, port)
   local services = {}
   for name, weight in pairs(weights) do
     services[#services + 1] = { name = name,
@@ -37,7 +38,7 @@ function running:mesh(weights, colors)
   end
   table.sort(services, function(a, b) return a.name < b.name end)
   assert(file.write(self.folder .. "/mesh.json", assert(json.encode {
-    namespaces = { { name = "m.local", port = 9000, services = json.array(services) } } })))
+    namespaces = { { name = "m.local", port = port or 9000, services = json.array(services) } } })))
 end
 
 ---Settings of an agent that reads the mesh file.
@@ -64,6 +65,15 @@ function running:cloudmap(endpoint, more)
     AWS_EC2_METADATA_DISABLED = "true", HOME = "/nonexistent" }
   for name, value in pairs(more or {}) do environment[name] = value end
   return self:settings(environment)
+end
+
+---Has the failing endpoint fail from now on, from beside an agent.
+---@param endpoint string
+---@param list table[] see cloudmap.py
+function running.faults(_, endpoint, list)
+  local answer, err = sched.http { method = "PUT", url = endpoint .. "/faults",
+    body = assert(json.encode(json.array(list))), timeout = 5 }
+  assert(answer and answer.status == 200, err and err.message)
 end
 
 ---Runs an agent; `beside` gets it, and `after_pass`, which waits for the end of the pass that is

@@ -350,18 +350,6 @@ function pass:finish(record, started)
   return "unchanged"
 end
 
----The second list of policies is looked at when the first is in force. What is pinned is of another
----time than either: nothing can be said meanwhile.
-function pass:look_at_shadow(record)
-  if record.held then
-    return
-  elseif record.has_shadow then
-    self.shadow:look(record.planned, record.memory)
-  else
-    self.shadow:rest()
-  end
-end
-
 ---Make one pass. A failure leaves the last accepted generation in force.
 ---@return true? ok
 ---@return string? outcome "published" or "unchanged"; or the message
@@ -388,7 +376,7 @@ function pass:run()
   local outcome = self:finish(record, started)
   if not record.settled then
     self.settled:note(record, self.state)
-    self:look_at_shadow(record)
+    self.shadow:follow(record)
     program.trim() -- a plan with its files takes much, and may not come again for hours
   end
   return true, outcome

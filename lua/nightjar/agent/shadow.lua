@@ -52,4 +52,17 @@ function shadow:rest()
   end
 end
 
+---The second list of policies is looked at when the first is in force. What is pinned is of another
+---time than either: nothing can be said meanwhile.
+---@param record { held: table?, has_shadow: boolean?, planned: table?, memory: table? } of the pass
+function shadow:follow(record)
+  if record.held then
+    return
+  elseif record.has_shadow then
+    self:look(record.planned, record.memory)
+  else
+    self:rest()
+  end
+end
+
 return shadow

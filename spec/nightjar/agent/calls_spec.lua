@@ -92,6 +92,10 @@ describe("the record of calls", function()
       s3 = { GetObject = 1 } }, written().operations)
     assert.same({ 2, 3, since }, { written().passes, written().retries, written().since })
     assert.same({ servicediscovery = { ListServices = 1 } }, written().first)
+    local totals, known = one:totals()
+    assert.same({ written().operations, 2, 3, since },
+      { totals.operations, totals.passes, totals.retries, totals.since })
+    assert.equal(meshes, known)
   end)
 
   it("begins anew in another process", function()

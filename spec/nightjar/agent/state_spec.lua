@@ -82,6 +82,39 @@ describe("state", function()
     assert.equal(2, count)
   end)
 
+  it("counts generations that come into force and that are refused", function()
+    local one = assert(state.open(folder))
+    local function accept(name)
+      one:keep_accepted { generation = name, clusters = {}, paths = {} }
+    end
+    accept("a")
+    accept("a")
+    accept("b")
+    one:keep_refused { generation = "c", reason = "no", files = {} }
+    one:keep_refused(nil)
+    assert.same({ 2, 1 }, { one.came, one.refusals })
+    local other = assert(state.open(folder))
+    other:keep_accepted { generation = "b", clusters = {}, paths = {} }
+    assert.equal(0, other.came)
+  end)
+
+  it("has the weights in force at hand for who wants them, and for nobody else", function()
+    local function plan(weight)
+      return { { name = "l", routes = { { path = "/", clusters = {
+        { service = "s", color = "c", cluster = "s-c", weight = weight } } } } } }
+    end
+    local one = assert(state.open(folder))
+    one:keep_accepted { generation = "a", clusters = {}, paths = {}, plan_listeners = plan(1) }
+    assert.is_nil(one.weights)
+    one:keep_weights()
+    assert.matches("1$", one.weights)
+    one:keep_accepted { generation = "b", clusters = {}, paths = {}, plan_listeners = plan(7) }
+    assert.matches("7$", one.weights)
+    local empty = assert(state.open(folder .. "/none"))
+    empty:keep_weights()
+    assert.equal("", empty.weights)
+  end)
+
   it("tries again what could not be written", function()
     local one = assert(state.open(folder))
     assert(file.mkdir(folder .. "/accepted.json/in-the-way"))

@@ -3,9 +3,15 @@
 
 local health = require("nightjar.agent.status.health")
 local json = require("host.json")
+local messages = require("nightjar.text")
 local timestamp = require("nightjar.agent.aws.timestamp")
 
 local document = {}
+
+-- What comes from the environment, or names a path, may be no UTF-8; JSON must be.
+local function plain(text)
+  return text and messages.clean(text) or nil
+end
 
 local function utc(at)
   return at and timestamp.format(at) or nil
@@ -41,7 +47,8 @@ local function agent_of(facts)
   return {
     version = facts.version, pid = facts.process.pid, started = utc(facts.started),
     uptime_seconds = age(facts, facts.started), discovery = facts.discovery,
-    member = facts.member, gateway = facts.gateway or nil, stopping = facts.stopping,
+    member = plain(facts.member), gateway = facts.gateway or nil,
+    stopping = plain(facts.stopping),
     leaving_in_seconds = seconds(facts.leaving),
     cpu_seconds = seconds(facts.process.cpu_seconds),
     resident_bytes = facts.process.resident_bytes, open_fds = facts.process.open_fds,
@@ -90,7 +97,7 @@ local function generation_of(facts)
     refused = refused and { name = refused.name, reason = refused.reason,
       files = each(refused.files, same), outside = refused.outside },
     pinned = pinned and { name = pinned.generation, since = utc(pinned.at),
-      plan_problem = pinned.problem },
+      plan_problem = plain(pinned.problem) },
     accepted = known.accepted, refusals = known.refusals, kept = known.kept,
   }
 end
@@ -135,7 +142,7 @@ end
 
 local function credentials_of(facts)
   local held = facts.aws and facts.aws.credentials
-  return held and { source = held.source, method = held.method, expires = utc(held.expires),
+  return held and { source = plain(held.source), method = held.method, expires = utc(held.expires),
     expires_in_seconds = held.expires and seconds(held.expires - facts.now),
     renewal_failing = held.troubled }
 end
@@ -149,8 +156,8 @@ local function envoy_of(facts)
     seconds = age(facts, envoy.since), pid = envoy.pid, epoch = envoy.epoch,
     base_id = envoy.base_id, processes = envoy.processes, starts = envoy.starts,
     restarts = envoy.restarts, crashes_in_a_row = envoy.crashes, deaths = envoy.deaths,
-    last_cause = envoy.last_cause, problem = envoy.problem,
-    no_hot_restart = envoy.no_hot_restart }
+    last_cause = envoy.last_cause, problem = plain(envoy.problem),
+    no_hot_restart = plain(envoy.no_hot_restart) }
 end
 
 ---The document for facts, of which `missing` and the answer of an Envoy are as health.ready wants
@@ -163,7 +170,7 @@ function document.of(facts, answer)
   local live, live_text = health.live(facts)
   return {
     format = 1, at = utc(facts.now),
-    ready = ready, ready_text = ready_text, live = live, live_text = live_text,
+    ready = ready, ready_text = plain(ready_text), live = live, live_text = plain(live_text),
     agent = agent_of(facts), pass = pass_of(facts), stages = stages_of(facts),
     generation = generation_of(facts), stale = stale_of(facts),
     meshes = each(facts.snapshot and facts.snapshot.meshes,

@@ -2,6 +2,7 @@
 -- ("Exposition formats" in Prometheus's documentation). What there is to tell: families.lua.
 
 local families = require("nightjar.agent.status.families")
+local messages = require("nightjar.text")
 
 local metrics = {}
 
@@ -12,7 +13,9 @@ metrics.CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 local ESCAPES = { ["\\"] = "\\\\", ["\n"] = "\\n", ['"'] = '\\"' }
 
 local function escaped(value)
-  return (tostring(value):gsub('[\\\n"]', ESCAPES))
+  local text = tostring(value)
+  text = utf8.len(text) and text or messages.clean(text) -- a value must be UTF-8
+  return text:find('[\\\n"]') and text:gsub('[\\\n"]', ESCAPES) or text
 end
 
 local function number(value)
@@ -31,9 +34,9 @@ end
 local function label_text(names, labels)
   local parts = {}
   for i, name in ipairs(names or {}) do
-    parts[i] = ('%s="%s"'):format(name, escaped(labels[i] == nil and "" or labels[i]))
+    parts[i] = name .. '="' .. escaped(labels[i] == nil and "" or labels[i])
   end
-  return #parts > 0 and "{" .. table.concat(parts, ",") .. "}" or ""
+  return #parts > 0 and "{" .. table.concat(parts, '",') .. '"}' or ""
 end
 
 -- One sample for each set of labels: a second one would make the whole answer invalid.

@@ -69,9 +69,11 @@ describe("the rate limit", function()
       limiter:throttled("Fast")
     end
     assert.is_true(limiter:is_throttled("Fast"))
+    assert.equal(1, limiter:slowed())
     assert.same({ 1.6 }, take("Fast", 1))
     for _ = 1, 20 do limiter:succeeded("Fast") end
     assert.is_false(limiter:is_throttled("Fast"))
+    assert.equal(0, limiter:slowed())
     now = 100
     assert.same({ 0, 0, 0, 0.1 }, take("Fast", 4))
   end)

@@ -33,6 +33,20 @@ describe("held credentials", function()
     return found and found.access_key_id or nil, err
   end
 
+  it("are told without a secret, and whether their renewal fails", function()
+    assert.is_nil(held:describe())
+    answers = { keys("A", HOUR), "no answer", keys("B", HOUR) }
+    get()
+    assert.same({ source = "spec", method = "spec", expires = now + HOUR, troubled = false },
+      held:describe())
+    now = now + HOUR - 700
+    get()
+    assert.is_true(held:describe().troubled)
+    now = now + 200
+    assert.equal("B", (get()))
+    assert.is_false(held:describe().troubled)
+  end)
+
   it("without an end are fetched once", function()
     answers = { keys("A") }
     assert.equal("A", get())

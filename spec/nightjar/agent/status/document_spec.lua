@@ -85,6 +85,18 @@ describe("the status document", function()
     assert.is_nil(text:find("secret-attribute", 1, true))
   end)
 
+  it("is JSON, whatever bytes the environment holds", function()
+    local known = full_facts()
+    local bytes = "/tmp/\xff\27x"
+    known.member, known.stopping, known.missing = bytes, bytes, bytes
+    known.envoy.problem, known.envoy.no_hot_restart, known.aws.credentials.source =
+      bytes, bytes, bytes
+    known.generation.pinned.problem = bytes
+    local told = sent(known)
+    assert.equal("/tmp/\\xff\\x1bx", told.agent.member)
+    assert.equal("/tmp/\\xff\\x1bx", told.envoy.problem)
+  end)
+
   it("says of an Envoy that it does not start only that", function()
     local known = full_facts()
     known.envoy.supervised = false
