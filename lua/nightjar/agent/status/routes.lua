@@ -55,8 +55,7 @@ answers["/ready"] = function(self) return healthy(health.ready(look(self))) end
 answers["/status"] = function(self) return as_json(document.of(look(self))) end
 
 answers["/metrics"] = function(self)
-  return { headers = { ["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8" },
-    body = metrics.text(facts.gather(self.agent)) }
+  return { headers = { ["Content-Type"] = metrics.CONTENT_TYPE }, body = metrics.text(look(self)) }
 end
 
 answers["/snapshot"] = function(self)
