@@ -1,6 +1,7 @@
 -- The agent's life: passes at their times, signals, the stop file, and the end.
 
 local calls = require("nightjar.agent.calls")
+local debug_request = require("nightjar.agent.debug_request")
 local discover = require("nightjar.agent.discover")
 local file = require("host.file")
 local log = require("nightjar.log")
@@ -16,6 +17,7 @@ local supervise = require("nightjar.agent.supervise")
 local agent = {}
 agent.__index = agent
 
+local HOOK_ENDS_WITHIN = 5 -- seconds for a hook when the agent restarts in place
 local STOPS = { TERM = true, INT = true, QUIT = true }
 
 ---Make the folders, sweep what a killed agent left there.
@@ -42,11 +44,46 @@ function agent.new(settings)
     return discover.counts(settings), snapshot and calls.meshes(snapshot, self.pass.resting)
   end)
   self.outside = outside.new { { path = settings.trigger_stop_file },
-    { path = pin.path(settings.state_dir), removal = true } }
+    { path = pin.path(settings.state_dir), removal = true },
+    { path = debug_request.path(settings.state_dir), removal = true } }
   -- Envoy aborts without its inotify instances; the agent can do without.
   local function give_way() return self.outside:give_way() end
   self.supervisor.give_way, self.pass.inotify.give_way = give_way, give_way
+  self:add_hook()
   return self
+end
+
+function agent:add_hook()
+  if self.settings.hook then
+    self.hook = require("nightjar.agent.hook").new(self.settings)
+    self.hook.succeeded = function() self:over("hook_failed") end
+    self.pass.tell = function(event, facts)
+      -- A mesh that is stale is so for what is in force.
+      self.hook:tell(event, setmetatable({ generation = facts.generation or self.pass:in_force() },
+        { __index = facts }))
+    end
+  end
+end
+
+---Fold what the log would say again and again. Most agents never need what does that.
+function agent:fold_log()
+  log.through(function(level, event, fields)
+    self.repeats = self.repeats or require("nightjar.agent.repeats").new()
+    return self.repeats:pass(level, event, fields)
+  end)
+  return setmetatable({}, { __close = function()
+    log.through(nil)
+    if self.repeats then
+      self.repeats:close()
+    end
+  end })
+end
+
+-- What the log has folded may be over; `event` is for certain.
+function agent:over(event)
+  if self.repeats then
+    self.repeats:look(event)
+  end
 end
 
 ---Everything the main loop reacts to arrives in one queue.
@@ -69,19 +106,24 @@ function agent:listen()
   sched.spawn(function() self:watch_files() end)
 end
 
----Tells of the stop file, and of a pin that comes, goes or changes: both are set from elsewhere.
+---Tells of the stop file, and of a pin or a wish for debug that comes, goes or changes: all are set
+---from elsewhere.
 function agent:watch_files()
-  local function inode()
-    local stat = file.stat(pin.path(self.settings.state_dir))
-    return stat and stat.inode
+  local paths = { pin = pin.path(self.settings.state_dir),
+    debug = debug_request.path(self.settings.state_dir) }
+  local function inode(name)
+    local stat = file.stat(paths[name])
+    return stat and stat.inode or nil
   end
-  local pinned = inode()
+  local known = { pin = inode("pin") } -- of debug one from before is told: it may still hold
   self.outside:watch() -- first: what comes after the look is told
   while not file.stat(self.settings.trigger_stop_file) do
-    local now = inode()
-    if now ~= pinned then
-      pinned = now
-      self.events:put({ pin = true })
+    for name in pairs(paths) do
+      local now = inode(name)
+      if now ~= known[name] then
+        known[name] = now
+        self.events:put({ [name] = true })
+      end
     end
     self.outside:wait()
     self.outside:watch()
@@ -112,6 +154,12 @@ function agent:resume()
   self.supervisor:start()
 end
 
+---Debug is asked for, or not any more.
+function agent:look_at_debug()
+  self.verbosity = self.verbosity or require("nightjar.agent.verbosity").new(self.settings)
+  self.verbosity:look()
+end
+
 ---Start a pass beside the main loop, so that a signal never waits for AWS. An error of ours costs a
 ---pass, like one of a policy: it must not take Envoy along.
 function agent:begin_pass()
@@ -134,8 +182,12 @@ end
 ---Restart in place. When that fails, all goes on as before.
 function agent:restart()
   local task = self.passing
+  local function urgent() return self.insistence > 0 end
+  if self.hook then
+    self.hook:finish(HOOK_ENDS_WITHIN, urgent)
+  end
   local _, err = renewal.run {
-    pass = task, supervisor = self.supervisor, urgent = function() return self.insistence > 0 end,
+    pass = task, supervisor = self.supervisor, urgent = urgent,
     last = function() self.calls:save() end,
   }
   log.error("restart_failed", { reason = err })
@@ -159,11 +211,14 @@ function agent:on_event(event)
     self:hurry()
   elseif event.pin then
     self:hurry()
+  elseif event.debug then
+    self:look_at_debug()
   elseif event.signal then
     return "signal " .. event.signal, 0
   elseif event.passed ~= nil then
     self.passing = nil
     self.calls:passed()
+    self:over(event.passed and "pass_failed" or nil)
     if self.again then
       self.again, self.due = false, sched.now()
     end
@@ -203,6 +258,7 @@ end
 ---Run until stopped.
 ---@return integer status 0 after a signal or the stop file, 1 after a failure that ends the agent
 function agent:run()
+  local _ <close> = self:fold_log()
   log.info("started", {
     version = require("host.program").version, discovery = self.settings.discovery,
     member = self.settings.service_member, config_dir = self.settings.config_dir,
@@ -214,8 +270,12 @@ function agent:run()
   if self.passing then
     self.passing:cancel()
   end
-  local insisted_before = self.insistence
-  self.supervisor:stop(function() return self.insistence > insisted_before end)
+  local insisted_before, deadline = self.insistence, sched.now() + self.settings.stop_timeout
+  local function insisted() return self.insistence > insisted_before end
+  self.supervisor:stop(insisted)
+  if self.hook then
+    self.hook:finish(deadline - sched.now(), insisted)
+  end
   file.remove(self.settings.trigger_stop_file)
   self.calls:save()
   log.info("stopped", { status = status })
