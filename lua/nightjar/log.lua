@@ -52,8 +52,8 @@ end
 
 --- Lets warnings and errors through a function on their way, all of them in one place: what is said
 --- again and again need not be written each time (agent/repeats.lua).
----@param fn (fun(level: "warn"|"error", event: string, fields: table<string, string|number|boolean>):
----  boolean)? says whether the line is written; may add fields; nil: all lines are written
+---@param fn (fun(level: "warn"|"error", event: string, fields: table): boolean)? says whether
+---  the line is written, and may add fields; nil: all lines are written
 function log.through(fn)
   sieve = fn
 end

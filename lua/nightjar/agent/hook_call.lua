@@ -85,7 +85,8 @@ local function post(settings, body)
     connect_timeout = settings.hook_timeout, max_body = MAX_ANSWER }
   if not answer then
     local hook = settings.hook
-    return nil, redact(err.message, { hook, (hook:gsub("[?#].*$", "")) }, hook_call.label(hook))
+    return nil, redact(err.message, { hook, (hook:gsub("[?#].*$", "")) },
+      (hook_call.label(hook):gsub("%%", "%%%%")))
   elseif answer.status < 200 or answer.status > 299 then
     return nil, ("status %d%s"):format(answer.status, said(answer.body))
   end

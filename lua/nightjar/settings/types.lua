@@ -87,7 +87,8 @@ end
 
 ---An absolute path, or a URL as lua/meta/host/http.lua takes it: no user name in it.
 function types.hook(text)
-  if text:match("^/%C*$") or text:match("^https?://[^/?#%s%c@]+%f[/?#\0][^%s%c]*$") then return text end
+  local is_url = text:match("^https?://[^/?#%s%c@]+%f[/?#\0][^%s%c]*$")
+  if is_url or text:match("^/%C*$") then return text end
   return nil, "the absolute path of a program, or an http:// or https:// URL"
 end
 
