@@ -195,7 +195,8 @@ local function read_entries(pick, data_directory, errors)
       local value, expected = types[entry.type](found.text, entry)
       if value == nil then
         errors[#errors + 1] = ("%s (%s): expected %s, got %s")
-          :format(found.name, found.source, expected, settings.quote(found.text))
+          :format(found.name, found.source, expected, entry.secret and "something else"
+            or settings.quote(found.text))
       end
       result[key], sources[entry.name] = value, found.source
     end

@@ -6,7 +6,7 @@
 -- default   the value when nothing gives one; none: the setting is nil
 -- data      the default is this path below the installed data (templates, policies, …)
 -- alias     another name for the same setting
--- secret    what follows the host of a URL is not shown
+-- secret    a wrong value is not shown, nor is what follows the host of a URL
 -- keep_empty  an empty value is a value, not the same as unset
 -- aws       handed to the AWS code through the environment; shown by `config` when set
 
