@@ -107,8 +107,9 @@ describe("settings", function()
       { "SNAPSHOT_STORE", "https://bucket/a" }, { "PLAN_MAX_MEMORY", "7" },
       { "HOOK", "/etc/my hook", "/etc/my hook" }, { "HOOK", "hook" }, { "HOOK", "./hook" },
       { "HOOK", "https://h.example:8443/a?b", "https://h.example:8443/a?b" },
-      { "HOOK", "http://h", "http://h" }, { "HOOK", "https://me:word@h/a" }, { "HOOK", "ftp://h/a" },
-      { "HOOK", "https:///a" }, { "HOOK", "https://h/a b" }, { "HOOK", "https://h/@a", "https://h/@a" },
+      { "HOOK", "http://h", "http://h" }, { "HOOK", "https://me:word@h/a" },
+      { "HOOK", "ftp://h/a" }, { "HOOK", "https:///a" }, { "HOOK", "https://h/a b" },
+      { "HOOK", "https://h/@a", "https://h/@a" },
       { "HOOK_TIMEOUT", "0" }, { "HOOK_TIMEOUT", "2.5", 2.5 },
     }
     for _, case in ipairs(cases) do
@@ -269,8 +270,8 @@ describe("settings that nobody knows", function()
     assert.same({ "HOOK (environment): expected the absolute path of a program, or an http:// or "
       .. "https:// URL, got something else" }, errors)
     for given, shown in pairs { ["https://h.example/secret"] = "https://h.example/…",
-      ["https://h.example?secret"] = "https://h.example/…", ["http://h.example"] = "http://h.example",
-      ["/etc/hook"] = "/etc/hook" } do
+      ["https://h.example?secret"] = "https://h.example/…",
+      ["http://h.example"] = "http://h.example", ["/etc/hook"] = "/etc/hook" } do
       for _, row in ipairs(settings.describe(assert(load { HOOK = given }))) do
         if row.name == "HOOK" then assert.equal(shown, row.value) end
       end

@@ -188,7 +188,10 @@ function agent:restart()
   end
   local _, err = renewal.run {
     pass = task, supervisor = self.supervisor, urgent = urgent,
-    last = function() self.calls:save() end,
+    last = function()
+      self.calls:save()
+      if self.repeats then self.repeats:close() end
+    end,
   }
   log.error("restart_failed", { reason = err })
   if task and task.results and task.results[2] == "cancelled" then

@@ -16,6 +16,7 @@ hook.__index = hook
 
 local LIMIT = 16          -- events that wait
 local MAX_TEXT = 2000     -- bytes of the sentence for people
+local MAX_VALUE = 65536   -- bytes of any other text
 local LOOK = 0.05         -- seconds between two looks whether all is told
 local KILLED_WITHIN = 0.2 -- seconds for a program that was given up to be reaped
 
@@ -48,7 +49,7 @@ local SENTENCES = {
     return ("%s cannot be read and keeps its old data: %s"):format(facts.which, facts.reason)
   end,
   fresh = function(facts)
-    return ("all is read again, after %d seconds"):format(facts.seconds)
+    return ("all is read again, after %s seconds"):format(facts.seconds)
   end,
 }
 
@@ -56,6 +57,20 @@ local SENTENCES = {
 local function sentence(event, facts, place)
   local where = place.host and "nightjar on " .. place.host or "nightjar"
   return text.clean(where .. ": " .. SENTENCES[event](facts), MAX_TEXT)
+end
+
+-- What others have written is made fit for JSON, which is UTF-8.
+local function fit(value)
+  if type(value) == "string" then
+    return text.clean(value, MAX_VALUE)
+  elseif type(value) ~= "table" then
+    return value
+  end
+  local list = json.array({})
+  for i, item in ipairs(value) do
+    list[i] = fit(item)
+  end
+  return list
 end
 
 ---Tell of an event. Returns at once.
@@ -68,8 +83,7 @@ function hook:tell(event, facts)
     one[key] = value
   end
   for _, key in ipairs(FACTS) do
-    local value = facts[key]
-    one[key] = type(value) == "table" and json.array(table.move(value, 1, #value, 1, {})) or value
+    one[key] = fit(facts[key])
   end
   if #self.waiting >= LIMIT then
     table.remove(self.waiting, 1)

@@ -79,7 +79,8 @@ describe("a hook", function()
     local first = all[1]
     assert.matches("^%d+%-%d+%-%d+T%d+:%d+:%d+Z$", first.at)
     assert.equal(file.read("/proc/sys/kernel/hostname"):match("%S+"), first.host)
-    assert.matches("^nightjar on %S+: generation g1 is in force %(mesh%): route private", first.text)
+    assert.matches("^nightjar on %S+: generation g1 is in force %(mesh%): route private",
+      first.text)
     first.at, first.host, first.text, first.nightjar = nil, nil, nil, nil
     assert.same({ event = "accepted", generation = "g1", cause = "mesh", member = "srv-1",
       difference = { "route private-80 /a green 10→20 why=canary_ramp" } },

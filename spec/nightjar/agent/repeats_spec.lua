@@ -18,7 +18,7 @@ local function lines_of(text)
   ]] .. text)
   local lines, now = {}, "0"
   for line in result.err:gmatch("[^\n]+") do
-    local seconds = line:match("^@(%d+)$")
+    local seconds = line:match("^@([%d.]+)$")
     if seconds then
       now = seconds
     else
@@ -107,15 +107,15 @@ describe("repeats", function()
 
   it("remembers a hundred lines, and counts what it must forget", function()
     local lines = lines_of [[
-      for s = 1, 100 do at(s) fail { reason = "r" .. s .. "x" } end
-      at(101) fail { reason = "r1x" }  -- held back
-      at(102) fail { reason = "new" }  -- r2x goes, which was quiet longest
-      for s = 103, 201 do at(s) fail { reason = "later" .. s .. "x" } end]]
+      for s = 1, 100 do at(s / 10) fail { reason = "r" .. s .. "x" } end
+      at(10.1) fail { reason = "r1x" }  -- held back
+      at(10.2) fail { reason = "new" }  -- r2x goes, which was quiet longest
+      for s = 103, 201 do at(s / 10) fail { reason = "later" .. s .. "x" } end]]
     assert.equal(100 + 1 + 99 + 1, #lines)
     local counted = {}
     for _, line in ipairs(lines) do
       if line:find("repeated", 1, true) then counted[#counted + 1] = line end
     end
-    assert.same({ "201 failed reason=r1x repeated=1 since=…" }, counted)
+    assert.same({ "20.1 failed reason=r1x repeated=1 since=…" }, counted)
   end)
 end)

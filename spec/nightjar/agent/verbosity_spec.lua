@@ -72,7 +72,7 @@ describe("verbosity", function()
       assert.is_true(host.enabled("debug"))
     end)
     assert.equal(2, #lines)
-    assert.matches("^debug_on 9%d$", lines[2]:gsub("100$", "99"))
+    assert.matches("^debug_on %d%d%d?$", lines[2])
   end)
 
   it("lasts what is left of its time, and no longer than was asked for if the clock was set back",

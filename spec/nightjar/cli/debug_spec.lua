@@ -62,8 +62,8 @@ describe("nightjar debug", function()
       return pending("setpriv needs root here")
     end
     local program = require("host.program").directory .. "/nightjar"
-    local pipe = assert(io.popen(("TMP_DIR=%s setpriv --reuid=65534 --clear-groups %s debug 300 2>&1")
-      :format(folder, program)))
+    local command = "TMP_DIR=%s setpriv --reuid=65534 --clear-groups %s debug 300 2>&1"
+    local pipe = assert(io.popen(command:format(folder, program)))
     local said = pipe:read("a")
     pipe:close()
     assert.matches("only the agent's user and root may do this\n$", said)
