@@ -82,6 +82,16 @@ describe("an agent for which the same goes wrong at each pass", function()
     for event, count in pairs(troubles()) do assert.equal(1, count, event) end
   end)
 
+  it("says it again to somebody who asks for a pass", function()
+    start { ENVOY_BIN = "", POLICY_DIR = world.directory .. "/none" }
+    sidecar:logged("event=pass_failed")
+    os.execute("sleep 1")
+    local from = sidecar:mark()
+    world:signal(sidecar.agent, "HUP")
+    sidecar:logged("event=pass_requested", 5, from)
+    sidecar:logged("in_force=none reason=\"plan: policies", 5, sidecar:logged("repeated=", 5, from))
+  end)
+
   it("says how often at its end", function()
     os.remove(sidecar.mesh_file)
     start { ENVOY_BIN = "", POLICY_DIR = world.directory .. "/none" }

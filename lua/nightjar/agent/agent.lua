@@ -73,10 +73,15 @@ function agent:fold_log()
   end)
   return setmetatable({}, { __close = function()
     log.through(nil)
-    if self.repeats then
-      self.repeats:close()
-    end
+    self:unfold_log()
   end })
+end
+
+-- What has happened is counted, and what happens from now on is said as if for the first time.
+function agent:unfold_log()
+  if self.repeats then
+    self.repeats:close()
+  end
 end
 
 -- What the log has folded may be over; `event` is for certain.
@@ -190,7 +195,7 @@ function agent:restart()
     pass = task, supervisor = self.supervisor, urgent = urgent,
     last = function()
       self.calls:save()
-      if self.repeats then self.repeats:close() end
+      self:unfold_log()
     end,
   }
   log.error("restart_failed", { reason = err })
@@ -210,6 +215,7 @@ function agent:on_event(event)
     self:restart()
   elseif event.signal == "HUP" then
     log.info("pass_requested", {})
+    self:unfold_log() -- who asks for a pass wants to see what comes of it
     self.pass:request()
     self:hurry()
   elseif event.pin then
