@@ -1,7 +1,6 @@
 -- The agent's life: passes at their times, signals, the stop file, and the end.
 
 local calls = require("nightjar.agent.calls")
-local debug_request = require("nightjar.agent.debug_request")
 local discover = require("nightjar.agent.discover")
 local file = require("host.file")
 local log = require("nightjar.log")
@@ -17,6 +16,7 @@ local supervise = require("nightjar.agent.supervise")
 local agent = {}
 agent.__index = agent
 
+local DEBUG_FILE = "/debug.json" -- agent/debug_request.lua, loaded when there is one
 local HOOK_ENDS_WITHIN = 5 -- seconds for a hook when the agent restarts in place
 local STOPS = { TERM = true, INT = true, QUIT = true }
 
@@ -45,24 +45,15 @@ function agent.new(settings)
   end)
   self.outside = outside.new { { path = settings.trigger_stop_file },
     { path = pin.path(settings.state_dir), removal = true },
-    { path = debug_request.path(settings.state_dir), removal = true } }
+    { path = settings.state_dir .. DEBUG_FILE, removal = true } }
   -- Envoy aborts without its inotify instances; the agent can do without.
   local function give_way() return self.outside:give_way() end
   self.supervisor.give_way, self.pass.inotify.give_way = give_way, give_way
-  self:add_hook()
-  return self
-end
-
-function agent:add_hook()
-  if self.settings.hook then
-    self.hook = require("nightjar.agent.hook").new(self.settings)
+  if settings.hook then
+    self.hook = require("nightjar.agent.hook").attach(self.pass, settings)
     self.hook.succeeded = function() self:over("hook_failed") end
-    self.pass.tell = function(event, facts)
-      -- A mesh that is stale is so for what is in force.
-      self.hook:tell(event, setmetatable({ generation = facts.generation or self.pass:in_force() },
-        { __index = facts }))
-    end
   end
+  return self
 end
 
 ---Fold what the log would say again and again. Most agents never need what does that.
@@ -115,7 +106,7 @@ end
 ---from elsewhere.
 function agent:watch_files()
   local paths = { pin = pin.path(self.settings.state_dir),
-    debug = debug_request.path(self.settings.state_dir) }
+    debug = self.settings.state_dir .. DEBUG_FILE }
   local function inode(name)
     local stat = file.stat(paths[name])
     return stat and stat.inode or nil

@@ -36,6 +36,20 @@ function hook.new(settings)
       nightjar = program.version }, succeeded = function() end }, hook)
 end
 
+---A hook that is told what a pass tells.
+---@param pass table (agent/pass.lua)
+---@param settings table as for `new`
+---@return table hook
+function hook.attach(pass, settings)
+  local self = hook.new(settings)
+  function pass.tell(event, facts)
+    -- A mesh that is stale is so for what is in force.
+    self:tell(event, setmetatable({ generation = facts.generation or pass:in_force() },
+      { __index = facts }))
+  end
+  return self
+end
+
 local SENTENCES = {
   accepted = function(facts)
     return ("generation %s is in force (%s): %s"):format(facts.generation, facts.cause,
