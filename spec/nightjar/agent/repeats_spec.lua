@@ -51,10 +51,10 @@ describe("repeats", function()
       .. "what=failed" }, lines_of [[
         at(0) fail { reason = "x" } at(30) fail { reason = "x" } one:look("other")
         at(90) one:look("failed") at(100) one:look("failed")]])
-    assert.same({ "0 failed reason=x", "151 over quiet_seconds=81 reason=x repeated=2 since=… "
+    assert.same({ "0 failed reason=x", "136 over quiet_seconds=81 reason=x repeated=2 since=… "
       .. "what=failed" }, lines_of [[
-        at(0) fail { reason = "x" } at(40) fail { reason = "x" } at(70)
-        fail { reason = "x" } at(150) one:look() at(151) one:look()]])
+        at(0) fail { reason = "x" } at(40) fail { reason = "x" } at(55)
+        fail { reason = "x" } at(135) one:look() at(136) one:look()]])
   end)
 
   it("says nothing of the end of what has happened once, and forgets it", function()

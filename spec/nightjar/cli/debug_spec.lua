@@ -20,7 +20,9 @@ describe("nightjar debug", function()
   end
 
   local function debug(...)
-    return cli.run { "debug", ..., environment = { TMP_DIR = folder } }
+    local words = { "debug", ... }
+    words.environment = { TMP_DIR = folder }
+    return cli.run(words)
   end
 
   it("says that no agent runs, and asks nobody", function()
