@@ -57,7 +57,7 @@ describe("the agent's hook", function()
     assert.equal("refused", refused.event)
     assert.equal(told()[1].generation, refused.in_force)
     assert.same("cds.json", refused.files[1])
-    assert.is_truthy(refused.reason:find("idle_timeout", 1, true), refused.reason)
+    assert.is_truthy(refused.reason:find("positive duration", 1, true), refused.reason)
     assert(file.write(name, text))
     sidecar:mesh { sidecar.service("web-blue", { ["/web"] = 7 }, { sidecar.ports.blue }) }
     local third = eventually_told(3)[3]
@@ -93,6 +93,7 @@ describe("the agent's hook", function()
   it("that fails at each event is one line, and one when it is over", function()
     sidecar:start { ENVOY_BIN = "", LOG_LEVEL = "info", REFRESH_TIME = 0.2,
       HOOK = program("[ -e fine ] && exec cat >>told; cat >/dev/null; echo x >>tries; exit 1") }
+    sidecar:logged("event=published")
     for weight = 2, 4 do
       sidecar:publishes(function()
         sidecar:mesh { sidecar.service("web-blue", { ["/web"] = weight }, { sidecar.ports.blue }) }
