@@ -278,6 +278,7 @@ function agent:run()
   end
   file.remove(self.settings.trigger_stop_file)
   self.calls:save()
+  self:unfold_log()
   log.info("stopped", { status = status })
   return status
 end
