@@ -55,14 +55,13 @@ local function read(plan)
   return routes
 end
 
----Tells the authors of weights. The plan is looked into when the first is asked for.
----@param plan table? what nightjar-plan made; nil: nobody knows them
+---Tells the authors of weights.
+---@param plan table what nightjar-plan made
 ---@return fun(route: string, clusters: string[]): string? tell `route`: `route LISTENER LABEL`;
 ---  returns policies, with commas between: `canary_ramp`, `blue_green,freeze`, or `attribute`
 function because.of(plan)
-  local routes
+  local routes = read(plan)
   return function(route, clusters)
-    routes = routes or plan and read(plan) or {}
     local list, seen = {}, {}
     for _, cluster in ipairs(clusters) do
       local name = (routes[route] or {})[cluster]

@@ -1,6 +1,5 @@
 -- What changed from one accepted generation to the next, and what caused it, in lines for a person.
 
-local because = require("nightjar.agent.because")
 local memory = require("nightjar.agent.memory")
 local route_label = require("nightjar.route_label")
 
@@ -144,6 +143,18 @@ local function line(name, before, after, why)
   return name .. " " .. table.concat(words, " ")
 end
 
+-- Most generations change endpoints alone, and need no reasons.
+local function reasons_of(plan)
+  local tell
+  return function(name, keys)
+    if not plan or not name:find("^route ") then
+      return nil
+    end
+    tell = tell or require("nightjar.agent.because").of(plan)
+    return tell(name, keys)
+  end
+end
+
 ---What differs between two memories. A generation whose plan is equal differs in its files only.
 ---@param before table? what `memory.of` returned; nil: this is the first
 ---@param after table
@@ -151,7 +162,7 @@ end
 ---@param plan table? of `after`, with its reasons: a change of weights says which policies made it
 ---@return string[] lines at most 20 and a count of the rest, each of at most 20 changes
 function difference.between(before, after, changed, plan)
-  local why = because.of(plan)
+  local why = reasons_of(plan)
   local old, new, lines, more = facts(before or {}), facts(after), {}, 0
   for _, name in ipairs(sorted_keys(old, new)) do
     local one = line(name, old[name], new[name], why)

@@ -15,8 +15,10 @@ local MOST = 3600   -- up to this
 local QUIET = 300   -- seconds after which what has happened once is forgotten
 local LIMIT = 100   -- different lines that are remembered; the one that is quiet longest goes
 
--- Fields that tell what to do or how often, not what has happened.
+-- Fields that tell what to do or how long, not what has happened.
 local BESIDE = { help = true, seconds = true }
+-- Numbers count or name processes, but for this one.
+local TELLING = { status = true }
 
 ---@param now? fun(): number seconds that never jump; the host's clock if not given
 ---@return table repeats
@@ -29,11 +31,11 @@ local function timeless(text)
   return (text:gsub("%d[%d.]* ?m?s%f[%A]", "s"):gsub("%d+ milliseconds", "s"))
 end
 
--- What makes two lines the same: numbers such as a process id or a count do not.
+-- What makes two lines the same.
 local function identity(event, fields)
   local parts = {}
   for key, value in pairs(fields) do
-    if not BESIDE[key] and type(value) ~= "number" and not tonumber(value) then
+    if not BESIDE[key] and (type(value) ~= "number" or TELLING[key]) then
       parts[#parts + 1] = key .. "\1" .. timeless(tostring(value))
     end
   end

@@ -73,11 +73,12 @@ describe("repeats", function()
   end)
 
   it("never holds back another reason, service or generation", function()
-    assert.equal(6, #lines_of [[
+    assert.equal(10, #lines_of [[
       for _ = 1, 3 do
         fail { reason = "x" } fail { reason = "y" } fail { reason = "x", service = "web1" }
         fail { reason = "x", service = "web2" } log.warn("failed", { port = "8080 is taken" })
         log.warn("other", { reason = "x" })
+        fail { status = 1 } fail { status = 2 } fail { service = "1" } fail { service = "2" }
       end]])
   end)
 
