@@ -17,6 +17,8 @@ local LIMIT = 100   -- different lines that are remembered; the one that is quie
 
 -- Fields that tell what to do or how long, not what has happened.
 local BESIDE = { help = true, seconds = true }
+-- What is said again on purpose: nobody shall forget that a pin holds (agent/hold.lua).
+local REMINDERS = { pinned = true }
 -- Numbers count or name processes, but for this one.
 local TELLING = { status = true }
 
@@ -84,6 +86,9 @@ end
 ---@param fields table<string, string|number|boolean>
 ---@return boolean
 function repeats:pass(level, event, fields)
+  if REMINDERS[event] then
+    return true
+  end
   local key, now = identity(event, fields), self.now()
   local entry = self.entries[key]
   if not entry then

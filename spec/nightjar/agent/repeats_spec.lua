@@ -90,8 +90,11 @@ describe("repeats", function()
       end]])
   end)
 
-  it("leaves lines that are no warnings alone", function()
+  it("leaves lines that are no warnings alone, and the reminder that a pin holds", function()
     assert.equal(3, #lines_of [[for _ = 1, 3 do log.info("published", {}) end]])
+    local lines = lines_of [[
+      for i = 1, 3 do log.warn("pinned", { generation = "g", since = "then", seconds = i }) end]]
+    assert.same({ "0 pinned generation=g seconds=3 since=…" }, { lines[3] })
   end)
 
   it("writes each line at debug, with the count", function()
