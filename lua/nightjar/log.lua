@@ -7,6 +7,9 @@ local null = require("host.json").null
 
 local log = {}
 
+-- What warnings and errors go through on their way; see log.through.
+local sieve
+
 ---@alias nightjar.log.Fields table<string, any>
 
 -- Tables and functions only name their type: their printed form is an address,
@@ -54,6 +57,9 @@ local function write(level, event, fields)
   local plain = {}
   if fields ~= nil and type(fields) ~= "table" then fields = { fields = fields } end
   for key, value in next, fields or {} do plain[word(key)] = readable(value) end
+  if sieve and (level == "warn" or level == "error") and not sieve(level, word(event), plain) then
+    return
+  end
   -- Nobody is left to tell about a log that cannot be written.
   host.write(level, word(event), plain)
 end
@@ -62,6 +68,14 @@ end
 ---@param options { level?: "debug"|"info"|"warn"|"error", format?: "logfmt"|"json" }
 function log.configure(options)
   host.configure(options)
+end
+
+--- Lets warnings and errors through a function on their way, all of them in one place: what is said
+--- again and again need not be written each time (agent/repeats.lua).
+---@param fn (fun(level: "warn"|"error", event: string, fields: table): boolean)? says whether
+---  the line is written, and may add fields; nil: all lines are written
+function log.through(fn)
+  sieve = fn
 end
 
 --- Something only a person who looks for a fault wants to know.

@@ -191,7 +191,8 @@ local function read_entries(pick, data_directory, errors)
       local value, expected = types[entry.type](found.text, entry)
       if value == nil then
         errors[#errors + 1] = ("%s (%s): expected %s, got %s")
-          :format(found.name, found.source, expected, settings.quote(found.text))
+          :format(found.name, found.source, expected, entry.secret and "something else"
+            or settings.quote(found.text))
       end
       result[key], sources[entry.name] = value, found.source
     end
@@ -313,9 +314,11 @@ function settings.load(input)
   return result
 end
 
--- A URL may carry a name and password; those are nobody's business.
-local function without_secrets(value)
+-- A URL may carry a name and password; those are nobody's business. Of a webhook the whole path is
+-- one.
+local function without_secrets(value, secret)
   if type(value) ~= "string" then return value end
+  if secret then return (value:gsub("^(https?://[^/?#]+)[/?#].+$", "%1/…")) end
   return (value:gsub("^(%a[%w+.-]*://)[^/@]*@", "%1"))
 end
 
@@ -325,12 +328,12 @@ end
 ---@return {name: string, value: any, source: string, aws: boolean}[]
 function settings.describe(loaded)
   local rows = {}
-  local function add(name, aws)
-    rows[#rows + 1] = { name = name, value = without_secrets(loaded[name:lower()]),
+  local function add(name, aws, secret)
+    rows[#rows + 1] = { name = name, value = without_secrets(loaded[name:lower()], secret),
       source = loaded.sources[name], aws = aws or false }
   end
   for _, entry in ipairs(schema.entries) do
-    add(entry.name, entry.aws)
+    add(entry.name, entry.aws, entry.secret)
     if entry.name == "SERVICE_PORT" then
       for number = 0, schema.LAST_NAMESPACE do
         for _, name in ipairs { "NAMESPACE_" .. number, "NAMESPACE_" .. number .. "_PORT" } do

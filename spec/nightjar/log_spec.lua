@@ -36,6 +36,23 @@ describe("nightjar.log", function()
     assert.equal("level=warn event=(table)", lines[5])
   end)
 
+  it("lets warnings and errors through what it is told to, and nothing else", function()
+    assert.same({ "level=info event=a", "level=warn event=b n=1 seen=true", "level=error event=d" },
+      logged([[
+        log.through(function(level, event, fields)
+          fields.seen = level == "warn" or nil
+          return event ~= "c"
+        end)
+        log.info("a") log.warn("b", { n = 1 }) log.error("c") log.error("d") log.debug("e")
+      ]]))
+  end)
+
+  it("writes all lines again when nothing sieves them any more", function()
+    assert.same({ "level=warn event=b" }, logged([[
+      log.through(function() return false end) log.warn("a") log.through(nil) log.warn("b")
+    ]]))
+  end)
+
   it("writes equal events as equal lines", function()
     local lines = logged([[
       for _ = 1, 20 do log.info("x", { a = {}, b = print, c = 1, d = { 1, {} }, e = "e" }) end

@@ -40,10 +40,11 @@ describe("settings", function()
       discovery = "file", envoy_bin = "envoy", stop_timeout = 25, log_level = "info",
       log_format = "logfmt", ping_path = "/ping", plan_max_memory = 256,
       plan_max_instructions = 100000000, plan_max_cpu = 1, plan_deadline = 30,
-      api_concurrency = 8, gateway = false,
+      api_concurrency = 8, gateway = false, hook_timeout = 10,
     }
     for name, value in pairs(expected) do assert.same(value, got[name], name) end
-    for _, name in ipairs { "service_member", "status_address", "snapshot_store", "aws_region" } do
+    for _, name in ipairs { "service_member", "status_address", "snapshot_store", "hook",
+      "aws_region" } do
       assert.is_nil(got[name], name)
     end
     assert.same({}, got.namespaces)
@@ -104,6 +105,12 @@ describe("settings", function()
       { "STATUS_ADDRESS", "/run/x.sock", "/run/x.sock" }, { "STATUS_ADDRESS", "0.0.0.0:99" },
       { "STATUS_ADDRESS", "localhost" }, { "SNAPSHOT_STORE", "s3://bucket/a", "s3://bucket/a" },
       { "SNAPSHOT_STORE", "https://bucket/a" }, { "PLAN_MAX_MEMORY", "7" },
+      { "HOOK", "/etc/my hook", "/etc/my hook" }, { "HOOK", "hook" }, { "HOOK", "./hook" },
+      { "HOOK", "https://h.example:8443/a?b", "https://h.example:8443/a?b" },
+      { "HOOK", "http://h", "http://h" }, { "HOOK", "https://me:word@h/a" },
+      { "HOOK", "ftp://h/a" }, { "HOOK", "https:///a" }, { "HOOK", "https://h/a b" },
+      { "HOOK", "https://h/@a", "https://h/@a" },
+      { "HOOK_TIMEOUT", "0" }, { "HOOK_TIMEOUT", "2.5", 2.5 },
     }
     for _, case in ipairs(cases) do
       local got = load { [case[1]] = case[2] }
@@ -251,6 +258,18 @@ describe("settings that nobody knows", function()
     assert.same({ "SNAPSHOT_STORE (environment): not used, as a mesh file is not shared" },
       warnings { SNAPSHOT_STORE = "s3://bucket/mesh" })
     assert.same({}, warnings { SNAPSHOT_STORE = "s3://bucket/mesh", SERVICE_MEMBER = "srv-1" })
+  end)
+
+  it("never shows what may be the password of a webhook", function()
+    assert.same({ "HOOK (environment): expected the absolute path of a program, or an http:// or "
+      .. "https:// URL, got something else" }, errors { HOOK = "htps://h.example/secret" })
+    for given, shown in pairs { ["https://h.example/secret"] = "https://h.example/…",
+      ["https://h.example?secret"] = "https://h.example/…",
+      ["http://h.example"] = "http://h.example", ["/etc/hook"] = "/etc/hook" } do
+      for _, row in ipairs(settings.describe(assert(load { HOOK = given }))) do
+        if row.name == "HOOK" then assert.equal(shown, row.value) end
+      end
+    end
   end)
 
   it("is silent about the variables of others", function()

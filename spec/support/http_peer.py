@@ -17,6 +17,7 @@ import time
 
 lock = threading.Lock()
 connections = 0
+notes = []
 
 
 class Done(Exception):
@@ -74,6 +75,13 @@ def serve(peer, number, method, target, headers, body):
         said = {"method": method, "target": target, "headers": headers,
                 "body": body.decode("latin-1"), "connection": number}
         peer.sendall(answer(json.dumps(said).encode()))
+    elif path == "/note":  # keeps the body, for /notes
+        with lock:
+            notes.append(body.decode("latin-1"))
+        peer.sendall(answer())
+    elif path == "/notes":
+        with lock:
+            peer.sendall(answer(json.dumps(notes).encode()))
     elif path == "/connections":
         peer.sendall(answer(str(connections).encode()))
     elif path == "/status":  # the query's

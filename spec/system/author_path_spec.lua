@@ -70,7 +70,7 @@ describe("an author's path beside a running agent", function()
   teardown(function() assert.same({}, it_is.world:close()) end)
 
   it("the log and `diff --list shadow` tell what the second list would change", function()
-    assert.matches("difference=\"route public%-%d+ /shop shop%-green@mesh.local 50→10\"",
+    assert.matches("difference=\"route public%-%d+ /shop shop%-green@mesh.local 50→10 why=gentle\"",
       it_is.world:log(it_is.agent))
     local got = run("diff", policies, policies, "--list", "shadow")
     assert.equal(1, got.status, got.stderr)

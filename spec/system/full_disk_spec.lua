@@ -83,7 +83,8 @@ describe("a disk", function()
     assert(file.mkdir(disk))
     sh("mount -t tmpfs -o size=%d tmpfs %s", SIZE, disk)
     change()
-    sidecar:start { LOG_LEVEL = "info", ENVOY_LOG_LEVEL = "error", REFRESH_TIME = 0.2 }
+    -- At debug, where nothing that repeats is held back.
+    sidecar:start { LOG_LEVEL = "debug", ENVOY_LOG_LEVEL = "error", REFRESH_TIME = 0.2 }
     sidecar:answers("/web", 200)
     sidecar:logged("event=published")
   end)

@@ -17,6 +17,8 @@ local tally = require("nightjar.agent.tally")
 local agent = {}
 agent.__index = agent
 
+local DEBUG_FILE = "/debug.json" -- agent/debug_request.lua, loaded when there is one
+local HOOK_ENDS_WITHIN = 5 -- seconds for a hook when the agent restarts in place
 local STOPS = { TERM = true, INT = true, QUIT = true }
 
 ---Make the folders, sweep what a killed agent left there.
@@ -47,11 +49,42 @@ function agent.new(settings)
     return discover.counts(settings), snapshot and calls.meshes(snapshot, self.pass.resting)
   end)
   self.outside = outside.new { { path = settings.trigger_stop_file },
-    { path = pin.path(settings.state_dir), removal = true } }
+    { path = pin.path(settings.state_dir), removal = true },
+    { path = settings.state_dir .. DEBUG_FILE, removal = true } }
   -- Envoy aborts without its inotify instances; the agent can do without.
   local function give_way() return self.outside:give_way() end
   self.supervisor.give_way, self.pass.inotify.give_way = give_way, give_way
+  if settings.hook then
+    self.hook = require("nightjar.agent.hook").attach(self.pass, settings)
+    self.hook.succeeded = function() self:over("hook_failed") end
+  end
   return self
+end
+
+---Fold what the log would say again and again. Most agents never need what does that.
+function agent:fold_log()
+  log.through(function(level, event, fields)
+    self.repeats = self.repeats or require("nightjar.agent.repeats").new()
+    return self.repeats:pass(level, event, fields)
+  end)
+  return setmetatable({}, { __close = function()
+    log.through(nil)
+    self:unfold_log()
+  end })
+end
+
+-- What has happened is counted, and what happens from now on is said as if for the first time.
+function agent:unfold_log()
+  if self.repeats then
+    self.repeats:close()
+  end
+end
+
+-- What the log has folded may be over; `event` is for certain.
+function agent:over(event)
+  if self.repeats then
+    self.repeats:look(event)
+  end
 end
 
 ---Everything the main loop reacts to arrives in one queue.
@@ -74,19 +107,24 @@ function agent:listen()
   sched.spawn(function() self:watch_files() end)
 end
 
----Tells of the stop file, and of a pin that comes, goes or changes: both are set from elsewhere.
+---Tells of the stop file, and of a pin or a wish for debug that comes, goes or changes: all are set
+---from elsewhere.
 function agent:watch_files()
-  local function inode()
-    local stat = file.stat(pin.path(self.settings.state_dir))
-    return stat and stat.inode
+  local paths = { pin = pin.path(self.settings.state_dir),
+    debug = self.settings.state_dir .. DEBUG_FILE }
+  local function inode(name)
+    local stat = file.stat(paths[name])
+    return stat and stat.inode or nil
   end
-  local pinned = inode()
+  local known = { pin = inode("pin") } -- of debug one from before is told: it may still hold
   self.outside:watch() -- first: what comes after the look is told
   while not file.stat(self.settings.trigger_stop_file) do
-    local now = inode()
-    if now ~= pinned then
-      pinned = now
-      self.events:put({ pin = true })
+    for name in pairs(paths) do
+      local now = inode(name)
+      if now ~= known[name] then
+        known[name] = now
+        self.events:put({ [name] = true })
+      end
     end
     self.outside:wait()
     self.outside:watch()
@@ -117,6 +155,12 @@ function agent:resume()
   self.supervisor:start()
 end
 
+---Debug is asked for, or not any more.
+function agent:look_at_debug()
+  self.verbosity = self.verbosity or require("nightjar.agent.verbosity").new(self.settings)
+  self.verbosity:look()
+end
+
 ---Start a pass beside the main loop, so that a signal never waits for AWS. An error of ours costs a
 ---pass, like one of a policy: it must not take Envoy along.
 function agent:begin_pass()
@@ -141,9 +185,16 @@ end
 ---Restart in place. When that fails, all goes on as before.
 function agent:restart()
   local task = self.passing
+  local function urgent() return self.insistence > 0 end
+  if self.hook then
+    self.hook:finish(HOOK_ENDS_WITHIN, urgent)
+  end
   local _, err = renewal.run {
-    pass = task, supervisor = self.supervisor, urgent = function() return self.insistence > 0 end,
-    last = function() self.calls:save() end,
+    pass = task, supervisor = self.supervisor, urgent = urgent,
+    last = function()
+      self.calls:save()
+      self:unfold_log()
+    end,
   }
   log.error("restart_failed", { reason = err })
   if task and task.results and task.results[2] == "cancelled" then
@@ -163,15 +214,19 @@ function agent:on_event(event)
     self:restart()
   elseif event.signal == "HUP" then
     log.info("pass_requested", {})
+    self:unfold_log() -- who asks for a pass wants to see what comes of it
     self.pass:request()
     self:hurry()
   elseif event.pin then
     self:hurry()
+  elseif event.debug then
+    self:look_at_debug()
   elseif event.signal then
     return "signal " .. event.signal, 0
   elseif event.passed ~= nil then
     self.passing = nil
     self.calls:passed()
+    self:over(event.passed and "pass_failed" or nil)
     if self.again then
       self.again, self.due = false, sched.now()
     end
@@ -212,6 +267,7 @@ end
 ---Run until stopped.
 ---@return integer status 0 after a signal or the stop file, 1 after a failure that ends the agent
 function agent:run()
+  local _ <close> = self:fold_log()
   log.info("started", {
     version = require("host.program").version, discovery = self.settings.discovery,
     member = self.settings.service_member, config_dir = self.settings.config_dir,
@@ -228,10 +284,15 @@ function agent:run()
   if self.passing then
     self.passing:cancel()
   end
-  local insisted_before = self.insistence
-  self.supervisor:stop(function() return self.insistence > insisted_before end)
+  local insisted_before, deadline = self.insistence, sched.now() + self.settings.stop_timeout
+  local function insisted() return self.insistence > insisted_before end
+  self.supervisor:stop(insisted)
+  if self.hook then
+    self.hook:finish(deadline - sched.now(), insisted)
+  end
   file.remove(self.settings.trigger_stop_file)
   self.calls:save()
+  self:unfold_log()
   log.info("stopped", { status = status })
   return status
 end

@@ -5,7 +5,8 @@ local route_label = require("nightjar.route_label")
 
 local difference = {}
 
-local MOST = 20 -- lines; a count stands for the rest
+local MOST = 20       -- lines; a count stands for the rest
+local MOST_WORDS = 20 -- changes in a line; likewise
 
 -- Endpoints without traffic are none.
 local function addresses(cluster)
@@ -96,35 +97,75 @@ local function with_value(key, value)
   return value == true and key or ("%s=%s"):format(key, value)
 end
 
--- `name a 10→20 +b=5 -c`; nil when nothing differs.
-local function line(name, before, after)
-  local words = {}
-  for _, key in ipairs(sorted_keys(before or {}, after or {})) do
-    local old, new = (before or {})[key], (after or {})[key]
-    if old == nil then
-      words[#words + 1] = key ~= "" and "+" .. with_value(key, new) or nil
-    elseif new == nil then
-      words[#words + 1] = key ~= "" and "-" .. key or nil
-    elseif old ~= new then
-      words[#words + 1] = ("%s %s→%s"):format(key, old, new)
+-- Keeps the first words of a line.
+local function shorten(words)
+  local more = #words - MOST_WORDS
+  if more > 0 then
+    words = table.move(words, 1, MOST_WORDS, 1, {})
+    words[MOST_WORDS + 1] = ("and %d more"):format(more)
+  end
+  return words
+end
+
+-- What changed, in words (`a 10→20`, `+b=5`, `-c`), and which keys those are of.
+local function changes(before, after)
+  local words, keys = {}, {}
+  for _, key in ipairs(sorted_keys(before, after)) do
+    local old, new = before[key], after[key]
+    if old ~= new then
+      keys[#keys + 1] = key
+      if old == nil then
+        words[#words + 1] = key ~= "" and "+" .. with_value(key, new) or nil
+      elseif new == nil then
+        words[#words + 1] = key ~= "" and "-" .. key or nil
+      else
+        words[#words + 1] = ("%s %s→%s"):format(key, old, new)
+      end
     end
   end
-  local sign = not before and "+" or not after and "-" or ""
-  if sign == "" and #words == 0 then
+  return words, keys
+end
+
+-- `name a 10→20 +b=5 -c why=canary_ramp`; nil when nothing differs. What is new or gone as a whole
+-- needs no reason: its cause is the generation's.
+local function line(name, before, after, why)
+  local words, keys = changes(before or {}, after or {})
+  if not before then
+    return table.concat({ "+" .. name, table.unpack(shorten(words)) }, " ")
+  elseif not after then
+    return "-" .. name
+  elseif #words == 0 then
     return nil
   end
-  return sign .. name .. (#words > 0 and sign ~= "-" and " " .. table.concat(words, " ") or "")
+  words = shorten(words)
+  local reason = why(name, keys)
+  words[#words + 1] = reason and "why=" .. reason
+  return name .. " " .. table.concat(words, " ")
+end
+
+-- Most generations change endpoints alone, and need no reasons.
+local function reasons_of(plan)
+  local tell
+  return function(name, keys)
+    if not plan or not name:find("^route ") then
+      return nil
+    end
+    tell = tell or require("nightjar.agent.because").of(plan)
+    return tell(name, keys)
+  end
 end
 
 ---What differs between two memories. A generation whose plan is equal differs in its files only.
 ---@param before table? what `memory.of` returned; nil: this is the first
 ---@param after table
 ---@param changed string[] paths of the files that differ
----@return string[] lines
-function difference.between(before, after, changed)
+---@param plan table? of `after`, with its reasons: a change of weights says which policies made it
+---@return string[] lines at most 20 and a count of the rest, each of at most 20 changes
+function difference.between(before, after, changed, plan)
+  local why = reasons_of(plan)
   local old, new, lines, more = facts(before or {}), facts(after), {}, 0
   for _, name in ipairs(sorted_keys(old, new)) do
-    local one = line(name, old[name], new[name])
+    local one = line(name, old[name], new[name], why)
     if one and #lines < MOST then
       lines[#lines + 1] = one
     elseif one then

@@ -42,6 +42,7 @@ function pass.new(settings, state, supervisor)
     settled = settled.new(settings),
     refused_at = sched.now(),
     counts = counts, warned = warned.new(counts),
+    tell = function() end, -- of what becomes of generations; agent/agent.lua puts a hook here
   }, pass)
 end
 
@@ -55,6 +56,7 @@ function pass:staleness(snapshot)
       self.counts.warnings = self.counts.warnings + 1
     end
     log[line.level](line.event, line.fields)
+    self.tell(line.event, line.fields)
   end
   return self.stale and self.stale.services or 0
 end
@@ -88,9 +90,10 @@ function pass:refuse(refusal)
   elseif not known or known.generation ~= refusal.generation then
     self.state:keep_refused(refusal)
     self.refused_at = sched.now()
-    log.error("refused", { generation = refusal.generation,
-      files = refusal.files[1] and refusal.files, reason = refusal.reason,
-      in_force = self:in_force() })
+    local fields = { generation = refusal.generation, files = refusal.files[1] and refusal.files,
+      reason = refusal.reason, in_force = self:in_force() }
+    log.error("refused", fields)
+    self.tell("refused", fields)
   end
 end
 
@@ -303,7 +306,9 @@ function pass:account(record)
   elseif before and before.pinned then
     cause = "resume"
   end
-  return cause, difference.between(before, record.memory, done.changed), math.floor(clock.now())
+  -- The reasons of today's plan are not those of a pinned generation.
+  return cause, difference.between(before, record.memory, done.changed, not held and record.plan
+    or nil), math.floor(clock.now())
 end
 
 function pass:accept(record)
@@ -342,6 +347,7 @@ function pass:finish(record, started)
     fields.changed = table.concat(done.changed, " ")
     if new then
       fields.cause, fields.difference = new.cause, table.concat(new.difference, "; ")
+      self.tell("accepted", new)
     end
     log.info("published", fields)
     return "published"

@@ -40,7 +40,7 @@ function shadow:look(input, published)
   end
   -- Clusters that linger are of the past, not of either list.
   first.lingering = nil
-  local lines = difference.between(first, memory.of(response.plan), {})
+  local lines = difference.between(first, memory.of(response.plan), {}, response.plan)
   self:tell("info", { difference = #lines > 0 and table.concat(lines, "; ") or "none" })
 end
 

@@ -24,8 +24,9 @@ local main = {}
 
 ---The commands in the order of `nightjar help`.
 main.commands = {
-  "run", "once", "ready", "cost", "history", "rollback", "resume", "discover", "record", "render",
-  "check", "explain", "diff", "simulate", "test", "config", "completion", "version", "help",
+  "run", "once", "ready", "cost", "history", "rollback", "resume", "debug", "discover", "record",
+  "render", "check", "explain", "diff", "simulate", "test", "config", "completion", "version",
+  "help",
 }
 
 local HELP = { name = "help", short = "h", about = "show this text" }

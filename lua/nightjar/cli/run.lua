@@ -14,6 +14,15 @@ local function check(settings)
   return true
 end
 
+-- A hook that cannot be started would never tell of that.
+local function check_hook(settings)
+  if settings.hook then
+    local ok, err = require("nightjar.agent.hook_call").check(settings.hook)
+    return ok, err and ("HOOK (%s): %s"):format(settings.sources.HOOK, err)
+  end
+  return true
+end
+
 -- What has read the settings is not needed any more, and an agent runs for months beside each
 -- service. Whoever requires it all the same gets it anew.
 local function forget_settings()
@@ -25,7 +34,10 @@ local function forget_settings()
 end
 
 local function run(settings)
-  local usable, wrong = check(settings)
+  local usable, wrong = check_hook(settings)
+  if usable then
+    usable, wrong = check(settings)
+  end
   if not usable then
     return 2, wrong
   end

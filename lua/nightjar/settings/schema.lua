@@ -6,6 +6,7 @@
 -- default   the value when nothing gives one; none: the setting is nil
 -- data      the default is this path below the installed data (templates, policies, …)
 -- alias     another name for the same setting
+-- secret    a wrong value is not shown, nor is what follows the host of a URL
 -- keep_empty  an empty value is a value, not the same as unset
 -- aws       handed to the AWS code through the environment; shown by `config` when set
 
@@ -77,6 +78,10 @@ schema.entries = {
     default = "info", about = "least level of the agent's own log" },
   { name = "LOG_FORMAT", type = "word", words = { "logfmt", "json" }, default = "logfmt",
     about = "form of the agent's own log" },
+  { name = "HOOK", type = "hook", secret = true,
+    about = "path of a program, or URL, that is told of accepted, refused and stale generations" },
+  { name = "HOOK_TIMEOUT", type = "seconds", default = 10, min = 0.1, max = 3600,
+    about = "seconds after which one call of the hook is given up" },
   { name = "API_CONCURRENCY", type = "integer", default = 8, min = 1, max = 100,
     about = "API calls in flight at once" },
   { name = "PLAN_MAX_MEMORY", type = "integer", default = 256, min = 8, max = 65536, value = "MIB",

@@ -85,6 +85,13 @@ function types.status_address(text)
   return nil, "host:port on loopback (127.0.0.1:9902), or the path of a socket"
 end
 
+---An absolute path, or a URL as lua/meta/host/http.lua takes it: no user name in it.
+function types.hook(text)
+  local is_url = text:match("^https?://[^/?#%s%c@]+%f[/?#\0][^%s%c]*$")
+  if is_url or text:match("^/%C*$") then return text end
+  return nil, "the absolute path of a program, or an http:// or https:// URL"
+end
+
 ---Bucket names: 3 to 63 of lower case, digits, dots and dashes (S3 user guide,
 ---"Bucket naming rules").
 function types.store(text)
@@ -96,7 +103,8 @@ end
 ---What stands for the value in `nightjar help`.
 types.placeholder = {
   port = "PORT", integer = "N", seconds = "SECONDS", path = "PATH", relative_path = "NAME",
-  url_path = "PATH", status_address = "ADDRESS", store = "URL", text = "TEXT", word = "WORD",
+  url_path = "PATH", status_address = "ADDRESS", store = "URL",
+  hook = "PATH|URL", text = "TEXT", word = "WORD",
 }
 
 return types

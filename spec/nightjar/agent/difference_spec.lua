@@ -37,6 +37,26 @@ describe("difference.between", function()
       between(plan { ["/x"] = { a = 10, c = 5 } }, plan { ["/x"] = { a = 20, b = 1 } }))
   end)
 
+  it("says which policy changed a weight", function()
+    local after = plan { ["/x"] = { a = 20 } }
+    after.listeners[1].routes[1].clusters[1].why = { 'key "/x": 10', "canary_ramp: 10 → 20" }
+    assert.same({ "route l /x a 10→20 why=canary_ramp" }, difference.between(
+      memory.of(plan { ["/x"] = { a = 10 } }), memory.of(after), {}, after))
+    -- What is new needs no reason beside the generation's cause.
+    assert.same({ "+listener l", "+route l /x +a=20" },
+      difference.between(nil, memory.of(after), {}, after))
+  end)
+
+  it("stops after twenty changes of a line, with a count of the rest", function()
+    local addresses = {}
+    for i = 1, 1000 do addresses[i] = ("10.0.%d.%d"):format(i // 250, i % 250) end
+    local routes = { ["/x"] = { a = 1 } }
+    local lines = between(plan(routes, { a = {} }), plan(routes, { a = addresses }))
+    assert.equal(1, #lines)
+    assert.matches("^cluster a %+10%.0%.0%.100:80 .* and 980 more$", lines[1])
+    assert.is_true(#lines[1] < 500)
+  end)
+
   it("tells routes of one path apart by what a request must carry", function()
     local function made(weight)
       local one = plan { ["/x"] = { a = 1 } }

@@ -181,13 +181,38 @@ describe("pass", function()
     assert.is_false(kept.undo:pending())
   end)
 
+  it("tells of what was accepted, refused, stale and fresh", function()
+    local told = {}
+    one.tell = function(event, facts)
+      told[#told + 1] = event .. " " .. tostring(facts.cause or facts.reason or facts.services)
+    end
+    assert.is_true(run())
+    assert.is_true(run())
+    mesh { web = 1, other = 1 }
+    verdict = { nil, "supervise: Envoy refused cds.json", "refused" }
+    assert.is_nil(run())
+    assert.is_nil(run())
+    verdict = { true }
+    mesh { web = 2 }
+    assert.is_true(run())
+    local text = file.read(folder .. "/mesh.json")
+    os.remove(folder .. "/mesh.json")
+    for _ = 1, 2 do assert.is_true(run()) end
+    assert(file.write(folder .. "/mesh.json", text))
+    assert.is_true(run())
+    assert.same({ "accepted first", "refused supervise: Envoy refused cds.json", "accepted mesh" },
+      table.move(told, 1, 3, 1, {}))
+    assert.matches("^stale .*mesh%.json", told[4])
+    assert.same({ "fresh 1" }, table.move(told, 5, #told, 1, {}))
+  end)
+
   it("tells what caused a generation", function()
     assert.is_true(run())
     assert.equal("first", kept.accepted.cause)
     mesh { web = 2 }
     assert.is_true(run())
     assert.equal("mesh", kept.accepted.cause)
-    assert.same({ "route public-9000 /web web@m.local 1→2" },
+    assert.same({ "route public-9000 /web web@m.local 1→2 why=attribute" },
       json.decode(json.encode(kept.accepted.difference)))
     settings.ping_path = "/alive"
     assert.is_true(run())

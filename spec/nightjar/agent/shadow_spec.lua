@@ -68,7 +68,7 @@ describe("a second list of policies", function()
     list(', shadow = { "own_service", "audience", "half", "weights" }')
     assert.equal(7, run())
     assert.equal(7, run())
-    assert.same({ "shadow: route public-9000 /web web@m.local 7→3" }, told)
+    assert.same({ "shadow: route public-9000 /web web@m.local 7→3 why=half" }, told)
   end)
 
   it("is told of again when it comes to something else, and when it is gone", function()
@@ -79,7 +79,7 @@ describe("a second list of policies", function()
     list("")
     run()
     run()
-    assert.same({ "shadow: route public-9000 /web web@m.local 7→3", "shadow: none",
+    assert.same({ "shadow: route public-9000 /web web@m.local 7→3 why=half", "shadow: none",
       "shadow: no second list" }, told)
   end)
 
@@ -107,14 +107,14 @@ describe("a second list of policies", function()
     assert.equal(1, #told)
     assert(pin.remove(settings.state_dir))
     run()
-    assert.same({ "shadow: route public-9000 /web web@m.local 7→3", "shadow: none" }, told)
+    assert.same({ "shadow: route public-9000 /web web@m.local 7→3 why=half", "shadow: none" }, told)
   end)
 
   it("may stand in the configuration, by the policy `shadow`", function()
     list(', "shadow"')
     settings.policies = { shadow = { list = { "half" } } }
     assert.equal(7, run())
-    assert.same({ "shadow: route public-9000 /web web@m.local 7→3" }, told)
+    assert.same({ "shadow: route public-9000 /web web@m.local 7→3 why=half" }, told)
   end)
 
   it("that init.lua does not spell right fails the pass, as any error there does", function()
