@@ -3,6 +3,7 @@
 local clock = require("host.clock")
 local file = require("host.file")
 local host = require("host.server")
+local json = require("host.json")
 local peer = require("spec.support.http_peer")
 local sched = require("nightjar.agent.sched")
 local script = require("spec.support.script")
@@ -107,6 +108,31 @@ describe("host.server", function()
         assert.equal("hello", assert(sched.http { url = base .. "/" }).body)
       end
     end, hello)
+  end)
+
+  it("goes on serving whatever it is sent, and hands over nothing that is no request", function()
+    local seen = 0
+    serving(function(base)
+      local result = assert(sched.exec { argv = { "python3", "spec/support/fuzz_http.py",
+        base:match("%d+$"), "1", "600" }, deadline = 120, stderr = true })
+      assert.equal(0, result.status, result.stderr)
+      local statuses = assert(json.decode(result.stdout))
+      assert.is_true(statuses["200"] > 50 and statuses["400"] > 50, result.stdout)
+      assert.is_nil(statuses["500"])
+      assert.is_true(seen > 50)
+      assert.equal("hello", assert(sched.http { url = base .. "/" }).body)
+    end, function(request)
+      seen = seen + 1
+      for _, text in ipairs { request.method, request.path } do
+        assert(type(text) == "string" and #text <= 16384)
+      end
+      for _, part in ipairs { request.query, request.headers } do
+        for name, value in pairs(part) do
+          assert(type(name) == "string" and type(value) == "string")
+        end
+      end
+      return hello()
+    end)
   end)
 
   it("answers nobody twice, nor one who has gone", function()
