@@ -1,4 +1,6 @@
 --- Amazon resource names and the ids that Cloud Map writes in them.
+local messages = require "nightjar.text"
+
 local arn = {}
 
 ---@class Arn
@@ -31,6 +33,11 @@ function arn.sibling(base, kind, id, account)
     account or base.account, kind, id)
 end
 
+-- As it was given, whole as a rule: ARNs are longer than what other messages quote.
+local function quote(given)
+  return '"' .. messages.clean(given, 300) .. '"'
+end
+
 ---@class Reference
 ---@field given string  as the operator wrote it
 ---@field name string?  a name to be looked up
@@ -50,7 +57,7 @@ function arn.reference(text, kind)
   if given:sub(1, 4) == "arn:" then
     local parsed = arn.parse(given)
     if not parsed or parsed.service ~= "servicediscovery" or parsed.kind ~= kind then
-      return nil, ("expected the ARN of a Cloud Map %s, got %q"):format(kind, given)
+      return nil, ("expected the ARN of a Cloud Map %s, got %s"):format(kind, quote(given))
     end
     return { given = given, arn = given, id = parsed.id, parsed = parsed }
   end
@@ -59,7 +66,7 @@ function arn.reference(text, kind)
   local prefix = kind == "service" and "^srv%-[%w]+$" or "^ns%-[%w]+$"
   if id or given:find(prefix) then return { given = given, id = id or given } end
   if kind == "service" or given == "" then
-    return nil, ("expected the id or ARN of a Cloud Map %s, got %q"):format(kind, given)
+    return nil, ("expected the id or ARN of a Cloud Map %s, got %s"):format(kind, quote(given))
   end
   return { given = given, name = given }
 end

@@ -52,6 +52,15 @@ describe("arn", function()
     assert.is_nil(arn.reference("arn:aws:ec2:r:1:namespace/ns-1", "namespace"))
   end)
 
+  it("refuses in one line of text, whatever it was given", function()
+    for _, kind in ipairs { "namespace", "service" } do
+      local _, err = arn.reference("arn:a\nb\27[31m\xff", kind)
+      assert.matches([[got "arn:a\nb\x1b[31m\xff"]], err, 1, true)
+    end
+    local _, err = arn.reference("a\nb", "service")
+    assert.matches([[got "a\nb"]], err, 1, true)
+  end)
+
   it("makes the ARN of a namespace beside a service", function()
     local base = arn.parse("arn:aws-us-gov:servicediscovery:r:111111111111:service/srv-1")
     assert.equal("arn:aws-us-gov:servicediscovery:r:111111111111:namespace/ns-2",
