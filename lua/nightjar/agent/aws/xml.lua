@@ -9,10 +9,12 @@ local MAX_BYTES = 1024 * 1024
 
 local NAMED = { lt = "<", gt = ">", amp = "&", quot = '"', apos = "'" }
 
+-- Surrogates are no characters (XML 1.0, 2.2), and no UTF-8 has them.
 local function character(code)
   local number = math.tointeger(code)
-  if number and number > 0 and number <= 0x10FFFF then return utf8.char(number) end
-  return ""
+  if not number or number <= 0 or number > 0x10FFFF then return "" end
+  if number >= 0xD800 and number <= 0xDFFF then return "" end
+  return utf8.char(number)
 end
 
 --- Text with its references resolved (XML 1.0, 4.1 and 4.6).

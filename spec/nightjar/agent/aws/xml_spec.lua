@@ -22,6 +22,11 @@ describe("XML", function()
     assert.same({ a = { b = "", c = "" } }, xml.decode("<a><b/><c></c></a>"))
   end)
 
+  it("leaves references to what is no character out, so that its text is UTF-8", function()
+    assert.same({ a = "<>\u{FFFD}" },
+      xml.decode("<a>&lt;&#0;&#xD800;&#57343;&#x110000;&gt;&#xFFFD;</a>"))
+  end)
+
   it("counts the first of several elements of one name", function()
     assert.same({ a = { b = "1" } }, xml.decode("<a><b>1</b><b>2</b></a>"))
   end)
