@@ -1,4 +1,5 @@
 -- The mustache template language, with inheritance, dynamic names and lambdas.
+local clean = require("nightjar.text").clean
 local json_writer = require("nightjar.plan.escape.json")
 local new_walk = require("nightjar.plan.mustache.walk")
 local parse = require("nightjar.plan.mustache.parse")
@@ -76,7 +77,8 @@ local function protected(template, view, partials, options, trace)
   elseif text.bug then
     error(text.bug, 0)
   end
-  return nil, ("%s:%d: %s"):format(text.file, text.line, text.message)
+  -- Names of tags are in it, and may be anything that stands in a template.
+  return nil, clean(("%s:%d: %s"):format(text.file, text.line, text.message))
 end
 
 --- Renders a template.

@@ -283,6 +283,10 @@ describe("mistakes in templates", function()
     "templates/x:1: a tag without a name: expected one behind {{")
   fails("name a name with white space", "{{#a b}}",
     'templates/x:1: the name "a b" holds white space: expected {{#name}}')
+  fails("name a name with a line's end on one line", "{{#a\nb}}",
+    [[templates/x:1: the name "a\nb" holds white space: expected {{#name}}]])
+  fails("name names as text, whatever stands in them", "{{/\27[31m\xff}}",
+    [[templates/x:1: {{/\x1b[31m\xff}} closes nothing: expected {{#\x1b[31m\xff}} before it]])
   fails("name a bad change of delimiters", "{{=a=}}",
     "templates/x:1: a change of delimiters: expected {{=OPEN CLOSE=}}")
   fails("name a list where a value belongs", "\n{{a}}",

@@ -14,6 +14,7 @@
 -- indentation of the place where they end up, and only there are they parsed.
 local context = require("nightjar.plan.mustache.context")
 local indent = require("nightjar.plan.mustache.indent")
+local messages = require("nightjar.text")
 
 local MAX_DEPTH <const> = 100
 
@@ -87,8 +88,8 @@ function Parser:name(content, sigil)
   if name == "" then
     self:fail(self.line, "a tag without a name: expected one behind %s%s", self.open, sigil)
   elseif name:find("%s") then
-    self:fail(self.line, "the name %q holds white space: expected %s%sname%s", name, self.open,
-      sigil, self.close)
+    self:fail(self.line, "the name %s holds white space: expected %s%sname%s",
+      messages.quote(name), self.open, sigil, self.close)
   end
   return name
 end
