@@ -136,11 +136,11 @@ lint: ## luacheck, the structure rules, formatting, shellcheck
 
 format: ## Format the C files
 	clang-format -i $(C_FILES)
-C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch] bench/*.[ch])
+C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch] bench/*.[ch] spec/fuzz/*.[ch] spec/fuzz/targets/*.c)
 # SC2034 is of no use here: some names are read by eval, or by who sources the file.
 SHELL_FILES = .ci/run .ci/setup packaging/install docker/build bench/build-go \
               $(filter-out %.jq,$(wildcard docker/stages/*)) \
-              $(filter-out %.lua,$(wildcard spec/images/*)) spec/run bench/week
+              $(filter-out %.lua,$(wildcard spec/images/*)) spec/run spec/fuzz/run bench/week
 
 bench: ## Measure passes side by side with others' programs; nothing is asserted (BENCH=options)
 	@$(SETUP) run bench
@@ -154,6 +154,26 @@ LIMITS_C = bench/limits.c bench/requests.c host/buf.c host/error.c host/clock.c
 $(BUILD)/bench/limits: $(call objects,$(LIMITS_C))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson)
+
+FUZZ_SETUP = .ci/setup $(TOOLS) build fuzz
+fuzz: ## Give targets mutated inputs, a minute each (TARGET=name for one, SECONDS=60)
+	@$(FUZZ_SETUP)
+	@$(MAKE) -s --no-print-directory $(FUZZ) fuzz-programs
+	@spec/fuzz/run $(TOOLS)/fuzz "$(or $(SECONDS),60)" $(TARGET)
+FUZZ = BUILD=$(TOOLS)/fuzz CC=clang OPTIMIZE="-O1 -g -fno-omit-frame-pointer" \
+       SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+
+# The targets of spec/fuzz/: those in C are a program each, those in Lua share one.
+FUZZ_C  = $(patsubst spec/fuzz/targets/%.c,%,$(wildcard spec/fuzz/targets/*.c))
+FUZZ_HOST = $(filter-out $(BUILD)/obj/host/agent.o,$(call objects,$(AGENT_C)))
+.PHONY: fuzz fuzz-programs
+fuzz-programs: $(addprefix $(BUILD)/fuzz-,lua $(FUZZ_C))
+$(BUILD)/fuzz-lua: $(call objects,spec/fuzz/lua.c spec/fuzz/input.c) $(FUZZ_HOST) \
+    $(BUILD)/obj/embedded-agent.o
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(AGENT_LIBS)
+$(addprefix $(BUILD)/fuzz-,$(FUZZ_C)): $(BUILD)/fuzz-%: $(BUILD)/obj/spec/fuzz/targets/%.o \
+    $(BUILD)/obj/spec/fuzz/input.o $(FUZZ_HOST) $(BUILD)/obj/embedded-agent.o
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(AGENT_LIBS)
 
 .PHONY: bench-week
 bench-week: ## A week of passes with a moved clock: memory, descriptors, files (PASSES=20160)
