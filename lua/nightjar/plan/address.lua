@@ -48,13 +48,44 @@ function address.is_host(value)
     if not good then return false end
     last = label
   end
-  -- A name that ends in digits is a mistyped address (RFC 1123, 2.1).
-  return not last:find("^%d+$")
+  -- A name that ends in digits is a mistyped address (RFC 1123, 2.1); resolvers take one that ends
+  -- in a hexadecimal number for an address too (inet_aton(3)).
+  return not last:find("^%d+$") and not last:find("^0[xX]%x*$")
 end
 
--- An IPv4 address that is written as an IPv6 one (RFC 4291, 2.5.5.2) is that IPv4 address.
+-- The groups in `value` ("1:2:3" has three) as numbers; an IPv4 address at its end is two of them.
+local function numbers(value)
+  local list = {}
+  for group in value:gmatch("[%x.]+") do
+    local a, b, c, d = group:match("^(%d+)%.(%d+)%.(%d+)%.(%d+)$")
+    if a then
+      list[#list + 1] = tonumber(a) << 8 | tonumber(b)
+      list[#list + 1] = tonumber(c) << 8 | tonumber(d)
+    else
+      list[#list + 1] = tonumber(group, 16)
+    end
+  end
+  return list
+end
+
+-- The eight groups of an IPv6 address, whatever way it is written (RFC 4291, 2.2).
+local function expand(value)
+  local before, after = value:match("^(.-)::(.*)$")
+  local list, rest = numbers(before or value), numbers(after or "")
+  while #list + #rest < 8 do list[#list + 1] = 0 end
+  return table.move(rest, 1, #rest, #list + 1, list)
+end
+
+-- An IPv4 address or host name in one spelling, or the groups of an IPv6 address. An IPv4 address
+-- that is written as an IPv6 one (RFC 4291, 2.5.5.2) is that IPv4 address.
 local function plain(value)
-  return value:lower():match("^::ffff:([%d.]+)$") or value:lower():gsub("%.$", "")
+  if not address.is_ipv6(value) then return (value:lower():gsub("%.$", "")) end
+  local parts = expand(value)
+  local mapped = parts[6] == 0xffff
+  for i = 1, 5 do mapped = mapped and parts[i] == 0 end
+  if not mapped then return nil, parts end
+  local high, low = parts[7], parts[8]
+  return ("%d.%d.%d.%d"):format(high >> 8, high & 255, low >> 8, low & 255)
 end
 
 --- Addresses of one link are no service's: they lead to what is on this host's (RFC 3927, RFC 4291
@@ -62,19 +93,24 @@ end
 ---@param value string an address or host name
 ---@return boolean
 function address.is_link_local(value)
-  value = plain(value)
-  return value:find("^169%.254%.") ~= nil or value:find("^fe[89ab]%x:") ~= nil
-    or value:find("^fd00:0?ec2::") ~= nil
+  local text, parts = plain(value)
+  if text then return text:find("^169%.254%.%d+%.%d+$") ~= nil end
+  return parts[1] & 0xffc0 == 0xfe80 or parts[1] == 0xfd00 and parts[2] == 0xec2
 end
 
 --- What leads to this host itself: for a sidecar to its own network namespace.
 ---@param value string an address or host name
 ---@return boolean
 function address.is_loopback(value)
-  value = plain(value)
-  return value:find("^127%.%d+%.%d+%.%d+$") ~= nil or value == "::1" or value == "localhost"
-    or value:find("%.localhost$") ~= nil or value == "0.0.0.0" or value == "::"
-    or value:find("^[0:]+:0*1$") ~= nil
+  local text, parts = plain(value)
+  if text then
+    return text:find("^127%.%d+%.%d+%.%d+$") ~= nil or text == "0.0.0.0" or text == "localhost"
+      or text:find("%.localhost$") ~= nil
+  end
+  for i = 1, 7 do
+    if parts[i] ~= 0 then return false end
+  end
+  return parts[8] <= 1
 end
 
 ---@param value string
