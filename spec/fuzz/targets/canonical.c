@@ -30,6 +30,16 @@ static void check_spelling(const struct buf *buf, const char *others) {
   }
 }
 
+static struct text cut(struct text *from, char stop) {
+  const char *end = memchr(from->data, stop, from->size);
+  struct text head = {
+      from->data, end ? (size_t)(end - from->data) : from->size};
+  size_t used = head.size + (end ? 1 : 0);
+  from->data += used;
+  from->size -= used;
+  return head;
+}
+
 static void check_path(struct text path, bool normalize, bool twice) {
   struct buf to;
   struct error error;
@@ -39,10 +49,34 @@ static void check_path(struct text path, bool normalize, bool twice) {
     check_spelling(&to, "/");
     if (normalize)
       input_claim(strstr(to.data, "//") == NULL, "no segment is empty");
+    if (normalize && twice) /* else an escape may have meant a dot */
+      input_claim(
+          strstr(to.data, "/./") == NULL && strstr(to.data, "/../") == NULL,
+          "no segment leads elsewhere");
   } else {
     input_claim(error.why[0] != '\0', "a refusal says why");
   }
   buf_release(&to);
+}
+
+static int compare(struct text a, struct text b) {
+  size_t shorter = a.size < b.size ? a.size : b.size;
+  int order = memcmp(a.data, b.data, shorter);
+  return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* By name, then by value. */
+static void check_order(struct text query) {
+  struct text last_name = {"", 0}, last_value = {"", 0};
+  while (query.size > 0) {
+    struct text value = cut(&query, '&');
+    struct text name = cut(&value, '=');
+    int order = compare(last_name, name);
+    input_claim(order < 0 || (order == 0 && compare(last_value, value) <= 0),
+        "parameters are sorted");
+    last_name = name;
+    last_value = value;
+  }
 }
 
 static void check_query(struct text query) {
@@ -53,6 +87,7 @@ static void check_query(struct text query) {
   if (canonical_query(&once, query, &error) == 0) {
     struct text text = {once.data, once.size};
     check_spelling(&once, "&=");
+    check_order(text);
     if (once.size <= CANONICAL_MAX_PATH) {
       input_claim(canonical_query(&again, text, &error) == 0,
           "a canonical query is one");
@@ -63,16 +98,6 @@ static void check_query(struct text query) {
   }
   buf_release(&again);
   buf_release(&once);
-}
-
-static struct text cut(struct text *from, char stop) {
-  const char *end = memchr(from->data, stop, from->size);
-  struct text head = {
-      from->data, end ? (size_t)(end - from->data) : from->size};
-  size_t used = head.size + (end ? 1 : 0);
-  from->data += used;
-  from->size -= used;
-  return head;
 }
 
 static void check_headers(struct text rest) {
