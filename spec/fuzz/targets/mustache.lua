@@ -2,6 +2,7 @@
 local claim = require("spec.fuzz.claim")
 local json = require("host.json")
 local mustache = require("nightjar.plan.mustache")
+local yaml = require("host.yaml")
 
 local function view(text)
   return {
@@ -13,21 +14,34 @@ end
 
 local PARTIALS = { part = "<{{x}}{{$block}}default{{/block}}>\n", loop = "{{>loop}}" }
 
--- The JSON with all texts alike.
+-- The document with all texts alike, keys too: they may come from values.
 local function shape(value)
   if type(value) == "string" then return "text" end
-  if type(value) ~= "table" then return value end
+  if type(value) ~= "table" then return tostring(value) end
   local copy = {}
-  for key, element in pairs(value) do copy[key] = shape(element) end
-  return json.is_array(value) and json.array(copy) or copy
+  local list = json.is_array(value)
+  for _, element in (list and ipairs or pairs)(value) do
+    copy[#copy + 1] = json.hash(assert(json.encode(shape(element))))
+  end
+  if list then return json.array(copy) end
+  table.sort(copy)
+  return { members = json.array(copy) }
 end
 
--- The outcome where the template makes JSON.
-local function shape_of(template, text)
-  local written = mustache.render(template, view(text), PARTIALS, { escape = "json" })
-  local value = written and json.decode(written)
+local READERS = { json = json.decode, yaml = yaml.decode }
+
+-- The outcome where the template makes a document of the format.
+local function shape_of(template, text, format)
+  local written = mustache.render(template, view(text), PARTIALS, { escape = format })
+  local value = written and READERS[format](written)
   local kept = value ~= nil and json.encode(shape(value))
   return kept or nil
+end
+
+local function check_shape(template, format)
+  local plain = shape_of(template, "a", format)
+  local hostile = shape_of(template, '"}],\n{{x}} \\', format)
+  assert(not plain or not hostile or plain == hostile, "no value changes what the document is")
 end
 
 return function(text)
@@ -39,9 +53,6 @@ return function(text)
   mustache.locate(2, text, view("a"), PARTIALS, { escape = "yaml" })
   -- Whoever writes braces of three, or changes delimiters, means it.
   if text:find("{{%s*[{&=]") then return end
-  local plain, hostile = shape_of(text, "a"), shape_of(text, '"}],\n{{x}} \\')
-  -- Keys that come from values differ.
-  if plain and hostile and not text:find('"[^"]*{{[^"]*"%s*:') then
-    assert(plain == hostile, "no value changes what the document is")
-  end
+  check_shape(text, "json")
+  check_shape(text, "yaml")
 end
