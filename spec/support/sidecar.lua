@@ -26,6 +26,13 @@ function sidecar.within(world, ...)
   return self
 end
 
+---The same in a world of its own, with a mesh of one service, web-blue, that has all of /web.
+function sidecar.of_one()
+  local self = sidecar.new("blue")
+  self:mesh { sidecar.service("web-blue", { ["/web"] = 1 }, { self.ports.blue }) }
+  return self
+end
+
 ---A service-color of the mesh file.
 ---@param name string `GROUP-COLOR`
 ---@param weights table<string, integer> path → weight

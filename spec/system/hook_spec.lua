@@ -16,9 +16,8 @@ describe("the agent's hook", function()
   local sidecar, world
 
   before_each(function()
-    sidecar = sidecar_of.new("blue")
+    sidecar = sidecar_of.of_one()
     world = sidecar.world
-    sidecar:mesh { sidecar.service("web-blue", { ["/web"] = 1 }, { sidecar.ports.blue }) }
   end)
 
   after_each(function() assert.are.same({}, world:close()) end)

@@ -15,9 +15,8 @@ describe("an agent for which the same goes wrong at each pass", function()
   local sidecar, world
 
   before_each(function()
-    sidecar = sidecar_of.new("blue")
+    sidecar = sidecar_of.of_one()
     world = sidecar.world
-    sidecar:mesh { sidecar.service("web-blue", { ["/web"] = 1 }, { sidecar.ports.blue }) }
   end)
 
   after_each(function() assert.are.same({}, world:close()) end)

@@ -1,13 +1,14 @@
--- What `nightjar debug` asks of the agent that runs: a file in the state folder, as a pin is, so
--- that any shell in the container can ask, and a restart in place does not lose it. Who may not
--- write there, and that is all but the agent's user and root, may not ask.
+-- What `nightjar debug` asks of the agent that runs, for a time.
 
-local file = require("host.file")
-local json = require("host.json")
+local asked = require("nightjar.agent.asked")
 
 local request = {}
 
-local MAX_FILE = 4096 -- bytes
+local function is_integer(value)
+  return math.type(value) == "integer"
+end
+
+local FIELDS = { { "seconds", is_integer }, { "ends", is_integer } }
 
 ---Seconds for which it can be asked at most: a day.
 request.MOST = 86400
@@ -23,18 +24,8 @@ end
 ---@return { seconds: integer, ends: integer }? asked `ends`: unix seconds; nil when nothing is
 ---@return string? err the file is there and cannot be used
 function request.read(directory)
-  local path = request.path(directory)
-  local text, err, code = file.read(path, MAX_FILE)
-  if not text then
-    return nil, code ~= "ENOENT" and err or nil
-  end
-  local value, problem = json.decode(text)
-  if type(value) ~= "table" or value.format ~= 1 or math.type(value.seconds) ~= "integer"
-    or math.type(value.ends) ~= "integer" then
-    return nil, ("%s: %s; `nightjar debug off` removes it"):format(path,
-      problem or "expected format 1, seconds and ends")
-  end
-  return { seconds = math.min(value.seconds, request.MOST), ends = value.ends }
+  local value, err = asked.read(request.path(directory), FIELDS, "nightjar debug off")
+  return value and { seconds = math.min(value.seconds, request.MOST), ends = value.ends }, err
 end
 
 ---@param directory string the state folder
@@ -44,9 +35,7 @@ end
 ---@return string? err
 ---@return string? code "EACCES": this user may not ask
 function request.write(directory, seconds, now)
-  local text = assert(json.encode({ format = 1, seconds = seconds, ends = now + seconds }))
-  -- 0644: who asks may be root, where the agent is another user that has to read it.
-  return file.write(request.path(directory), text, { mode = 420 })
+  return asked.write(request.path(directory), { seconds = seconds, ends = now + seconds })
 end
 
 ---@param directory string the state folder
@@ -54,11 +43,7 @@ end
 ---@return string? err
 ---@return string? code
 function request.remove(directory)
-  local ok, err, code = file.remove(request.path(directory))
-  if ok or code == "ENOENT" then
-    return ok or false
-  end
-  return nil, err, code
+  return asked.remove(request.path(directory))
 end
 
 return request

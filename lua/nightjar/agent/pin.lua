@@ -1,12 +1,13 @@
--- The pin: which generation stays in force until `nightjar resume`. A file in the state folder, so
--- that any shell in the container can set it, and a restart does not lose it.
+-- The pin: which generation stays in force until `nightjar resume`.
 
-local file = require("host.file")
-local json = require("host.json")
+local asked = require("nightjar.agent.asked")
 
 local pin = {}
 
-local MAX_FILE = 4096 -- bytes
+local FIELDS = {
+  { "generation", function(value) return type(value) == "string" end },
+  { "at", math.tointeger },
+}
 
 ---@param directory string the state folder
 ---@return string
@@ -19,18 +20,8 @@ end
 ---@return { generation: string, at: integer }? pinned nil when nothing is
 ---@return string? err the file is there and cannot be used
 function pin.read(directory)
-  local path = pin.path(directory)
-  local text, err, code = file.read(path, MAX_FILE)
-  if not text then
-    return nil, code ~= "ENOENT" and err or nil
-  end
-  local value, problem = json.decode(text)
-  if type(value) ~= "table" or value.format ~= 1 or type(value.generation) ~= "string"
-    or not math.tointeger(value.at) then
-    return nil, ("%s: %s; `nightjar resume` removes it"):format(path,
-      problem or "expected format 1, generation and at")
-  end
-  return { generation = value.generation, at = value.at }
+  local value, err = asked.read(pin.path(directory), FIELDS, "nightjar resume")
+  return value and { generation = value.generation, at = value.at }, err
 end
 
 ---Pin a generation.
@@ -40,10 +31,7 @@ end
 ---@return true? ok
 ---@return string? err
 function pin.write(directory, generation, at)
-  local text = assert(json.encode({ format = 1, generation = generation, at = at }))
-  -- 0644, unlike the rest of that folder: who pins may be root, where the agent is another user
-  -- that has to read it.
-  return file.write(pin.path(directory), text, { mode = 420 })
+  return asked.write(pin.path(directory), { generation = generation, at = at })
 end
 
 ---End the pin.
@@ -51,11 +39,7 @@ end
 ---@return boolean? was there one? nil when it cannot be removed
 ---@return string? err
 function pin.remove(directory)
-  local ok, err, code = file.remove(pin.path(directory))
-  if ok or code == "ENOENT" then
-    return ok or false
-  end
-  return nil, err
+  return asked.remove(pin.path(directory))
 end
 
 return pin

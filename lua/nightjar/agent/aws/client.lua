@@ -1,7 +1,7 @@
 --- Calls of AWS operations, signed, with the SDKs' standard retries: the one way to call AWS.
 local endpoint = require "nightjar.agent.aws.endpoint"
 local failure = require "nightjar.agent.aws.failure"
-local gate = require "nightjar.agent.aws.gate"
+local gate = require "nightjar.agent.gate"
 local log = require "nightjar.log"
 local options_of = require "nightjar.agent.aws.options"
 local rate = require "nightjar.agent.aws.rate"

@@ -1,6 +1,6 @@
 --- Holds credentials and renews them: ahead of their end, one renewal at a time, with the old ones
 --- in use for as long as they are good.
-local gate = require "nightjar.agent.aws.gate"
+local gate = require "nightjar.agent.gate"
 local log = require "nightjar.log"
 local timestamp = require "nightjar.agent.aws.timestamp"
 

@@ -1,6 +1,6 @@
 -- Who goes through a gate, and when: in order, no more than there are places, none lost.
 
-local gate = require("nightjar.agent.aws.gate")
+local gate = require("nightjar.agent.gate")
 local sched = require("nightjar.agent.sched")
 
 describe("a gate", function()
