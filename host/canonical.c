@@ -251,9 +251,13 @@ int canonical_query(struct buf *to, struct text query, struct error *error) {
 /*
  * Left out of the signature because proxies and transports set or change
  * them: the hop-by-hop headers of RFC 9110 7.6.1 and those that AWS's own
- * SDKs leave out.
+ * SDKs leave out. And what a client notes about its tries, which says nothing
+ * of what is asked for: a signature must cover `host` and `x-amz-*` alone
+ * (AWS's "Create a signed request").
  */
 static const struct text unsigned_names[] = {
+    {"amz-sdk-invocation-id", 21},
+    {"amz-sdk-request", 15},
     {"authorization", 13},
     {"connection", 10},
     {"expect", 6},

@@ -146,7 +146,8 @@ int file_list(const char *path, struct listing *to, struct error *error) {
     }
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
       continue;
-    enum file_type type = file_type_of_entry(dirfd(folder), entry);
+    enum file_type type =
+        file_type_of_entry(dirfd(folder), entry->d_name, entry->d_type);
     result = listing_add(to, entry->d_name, type, path, error);
   }
   closedir(folder);

@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "eight.h"
+#include "sockets.h"
 #include "token.h"
 #include "transfer.h"
 
@@ -19,7 +20,7 @@ enum { READY = 64, SPARE = 8 };
 
 struct http {
   CURLM *multi;
-  int epoll_fd;     /* the sockets that libcurl waits for */
+  struct sockets sockets;
   int64_t timer_ns; /* when libcurl wants to be called; INT64_MAX: never */
   struct transfer *spare[SPARE]; /* to be used again */
   unsigned spare_count;
@@ -35,32 +36,6 @@ struct http {
 
 /* ---- what libcurl waits for ---- */
 
-/* CURLMOPT_SOCKETFUNCTION(3). What epoll cannot watch is no regular socket;
-   the transfer then ends by its time limit. */
-static int on_socket(
-    CURL *easy, curl_socket_t fd, int what, void *context, void *known) {
-  struct http *http = context;
-  (void)easy;
-  if (what == CURL_POLL_REMOVE) {
-    epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-    return 0;
-  }
-  struct epoll_event event = {.data = {.fd = fd}};
-  event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) |
-                 (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-  int action = known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  int result = epoll_ctl(http->epoll_fd, action, fd, &event);
-  /* A number may have come to be another socket without a word. */
-  if (result != 0 && errno == EEXIST)
-    result = epoll_ctl(http->epoll_fd, EPOLL_CTL_MOD, fd, &event);
-  else if (result != 0 && errno == ENOENT)
-    result = epoll_ctl(http->epoll_fd, EPOLL_CTL_ADD, fd, &event);
-  if (result != 0)
-    return -1;
-  curl_multi_assign(http->multi, fd, http);
-  return 0;
-}
-
 /* CURLMOPT_TIMERFUNCTION(3). */
 static int on_timer(CURLM *multi, long milliseconds, void *context) {
   struct http *http = context;
@@ -73,8 +48,7 @@ static int on_timer(CURLM *multi, long milliseconds, void *context) {
 
 static void set_callbacks(struct http *http) {
   http->timer_ns = INT64_MAX;
-  curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-  curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  sockets_of_multi(&http->sockets, http->multi);
   curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
   curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer);
 }
@@ -90,8 +64,7 @@ struct http *http_new(struct error *error) {
   if (http == NULL)
     goto no_memory;
   http->done_end = &http->done;
-  http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  if (http->epoll_fd < 0) {
+  if (sockets_open(&http->sockets) != 0) {
     error_errno(error, "cannot use the network", "epoll", errno);
     goto failed;
   }
@@ -104,8 +77,8 @@ struct http *http_new(struct error *error) {
 no_memory:
   error_errno(error, "cannot use the network", "", ENOMEM);
 failed:
-  if (http != NULL && http->epoll_fd >= 0)
-    close(http->epoll_fd);
+  if (http != NULL)
+    sockets_close(&http->sockets);
   free(http);
   curl_global_cleanup();
   return NULL;
@@ -121,7 +94,7 @@ void http_free(struct http *http) {
   while (http->spare_count > 0)
     transfer_free(http->spare[--http->spare_count]);
   curl_multi_cleanup(http->multi);
-  close(http->epoll_fd);
+  sockets_close(&http->sockets);
   free(http);
   curl_global_cleanup();
 }
@@ -215,6 +188,7 @@ int http_start(struct http *http, const struct http_request *request,
       transfer_new(request, take_spare(http, request), error);
   if (transfer == NULL)
     return -1;
+  sockets_of_easy(&http->sockets, transfer->easy);
   CURLMcode code = curl_multi_add_handle(http->multi, transfer->easy);
   if (code != CURLM_OK) {
     transfer_free(transfer);
@@ -304,8 +278,10 @@ static CURLMcode act(struct http *http) {
   struct epoll_event ready[READY];
   int running;
   CURLMcode code = CURLM_OK;
-  int count = epoll_wait(http->epoll_fd, ready, READY, 0);
+  int count = epoll_wait(http->sockets.epoll_fd, ready, READY, 0);
   for (int i = 0; i < count && code == CURLM_OK; i++) {
+    if (!sockets_is_wanted(&http->sockets, ready[i].data.fd))
+      continue;
     int what = (ready[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
                (ready[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                (ready[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
@@ -365,8 +341,8 @@ static int until_stall(const struct http *http, int milliseconds) {
 
 int http_poll(struct http *http, int fd, int milliseconds, bool *ready,
     struct error *error) {
-  struct pollfd wait[] = {
-      {.fd = fd, .events = POLLIN}, {.fd = http->epoll_fd, .events = POLLIN}};
+  struct pollfd wait[] = {{.fd = fd, .events = POLLIN},
+      {.fd = http->sockets.epoll_fd, .events = POLLIN}};
   if (perform(http, error) != 0)
     return -1;
   if (http->done != NULL)

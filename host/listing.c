@@ -81,12 +81,13 @@ enum file_type file_type_of_mode(mode_t mode) {
   }
 }
 
-enum file_type file_type_of_entry(int fd, const struct dirent *entry) {
+enum file_type file_type_of_entry(
+    int fd, const char *name, unsigned char type) {
   struct stat status;
-  if (entry->d_type != DT_UNKNOWN)
-    return file_type_of_mode(DTTOIF(entry->d_type));
+  if (type != DT_UNKNOWN)
+    return file_type_of_mode(DTTOIF(type));
   /* Some file systems do not tell. One that vanished meanwhile is "other". */
-  if (fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+  if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
     return FILE_OTHER;
   return file_type_of_mode(status.st_mode);
 }

@@ -14,8 +14,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-struct dirent;
-
 enum file_type {
   FILE_REGULAR,
   FILE_FOLDER,
@@ -59,7 +57,9 @@ void listing_sort(struct listing *listing);
 const char *file_type_name(enum file_type type);
 enum file_type file_type_of_mode(mode_t mode);
 
-/* The type of an entry that readdir() gave for the folder `fd`. */
-enum file_type file_type_of_entry(int fd, const struct dirent *entry);
+/* The type of an entry of the folder `fd`; `type` is the `d_type` that
+   readdir(3) or getdents64(2) gave for it. */
+enum file_type file_type_of_entry(
+    int fd, const char *name, unsigned char type);
 
 #endif

@@ -172,7 +172,7 @@ static void sweep_entry(
     struct sweep *sweep, DIR *folder, const struct dirent *entry, int depth) {
   int fd = dirfd(folder);
   const char *name = entry->d_name;
-  enum file_type type = file_type_of_entry(fd, entry);
+  enum file_type type = file_type_of_entry(fd, entry->d_name, entry->d_type);
   if (type == FILE_REGULAR && file_is_temporary(name)) {
     if (unlinkat(fd, name, 0) == 0)
       sweep->count++;

@@ -52,11 +52,11 @@ static int add_value(
   return buf_add(headers, value, size, error);
 }
 
-static int add_header(struct transfer *transfer,
+static int add_values(struct transfer *transfer,
     const struct curl_header *header, struct error *error) {
   struct buf *headers = &transfer->response.headers;
-  if (add_lower(headers, header->name, error) != 0)
-    return -1;
+  if (header->amount == 1)
+    return add_value(headers, header->value, error);
   for (size_t i = 0; i < header->amount; i++) {
     struct curl_header *same = NULL;
     if (curl_easy_header(transfer->easy, header->name, i, CURLH_HEADER, -1,
@@ -66,7 +66,16 @@ static int add_header(struct transfer *transfer,
         add_value(headers, same->value, error) != 0)
       return -1;
   }
-  return buf_add_byte(headers, '\0', error);
+  return 0;
+}
+
+static int add_header(struct transfer *transfer,
+    const struct curl_header *header, struct error *error) {
+  struct buf *headers = &transfer->response.headers;
+  return add_lower(headers, header->name, error) != 0 ||
+                 add_values(transfer, header, error) != 0
+             ? -1
+             : buf_add_byte(headers, '\0', error);
 }
 
 /* libcurl keeps the last response's headers, one entry for each line; those

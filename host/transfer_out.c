@@ -141,9 +141,11 @@ static int grow_list(
   return 0;
 }
 
-/* A name and a colon take away what libcurl would send of its own accord: a
-   form's content type, and a wait for "100 Continue", which it has for large
-   bodies alone: above 1 MiB by now, above 1 KiB in older releases. */
+/* A name and a colon take away what libcurl would send of its own accord: that
+   any type is accepted, a form's content type, and a wait for "100 Continue",
+   which it has for large bodies alone: above 1 MiB by now, above 1 KiB in
+   older releases. */
+static char no_accept[] = "Accept:";
 static char no_type[] = "Content-Type:";
 static char no_wait[] = "Expect:";
 enum { LARGE = 1024 }; /* bytes */
@@ -158,7 +160,7 @@ static int set_headers(struct transfer *transfer,
   if (request->headers != NULL &&
       buf_add(lines, request->headers->data, lines->limit, error) != 0)
     return -1;
-  if (grow_list(transfer, count_lines(lines) + 2, error) != 0)
+  if (grow_list(transfer, count_lines(lines) + 3, error) != 0)
     return -1;
   struct curl_slist *next = transfer->list;
   for (char *at = lines->data; at < lines->data + lines->size;
@@ -175,10 +177,8 @@ static int set_headers(struct transfer *transfer,
     *next = (struct curl_slist){no_wait, next + 1};
     next++;
   }
-  if (next > transfer->list)
-    next[-1].next = NULL;
-  set_pointer(transfer, CURLOPT_HTTPHEADER,
-      next > transfer->list ? transfer->list : NULL);
+  *next = (struct curl_slist){no_accept, NULL};
+  set_pointer(transfer, CURLOPT_HTTPHEADER, transfer->list);
   return 0;
 }
 

@@ -87,6 +87,50 @@ describe("host.http", function()
     end)
   end)
 
+  describe("a kept connection", function()
+    -- Starts a request for each path and waits for all, in their order.
+    local function all(paths, from)
+      local place, events, left = {}, {}, #paths
+      for i, path in ipairs(paths) do
+        place[assert(http.start { url = (from or base) .. path, timeout = 20 })] = i
+      end
+      while left > 0 do
+        for _, event in ipairs(assert(loop.wait(20))) do
+          events[place[event.id]], left = event, left - 1
+        end
+      end
+      return events
+    end
+
+    it("that the server closes wakes nobody but once", function()
+      local events
+      for _ = 1, 3 do assert.equal("left", request({ url = base .. "/leave" }).body) end
+      local before = os.clock()
+      events = all { "/leave", "/slow?1.0" }
+      assert.same({ "left", "slow" }, { events[1].body, events[2].body })
+      -- Of processor time; who is woken again and again uses all of that second.
+      assert.is_true(os.clock() - before < 0.3)
+    end)
+
+    it("gives its number to another one, which is heard too", function()
+      for _ = 1, 5 do
+        for _, path in ipairs { "/close", "/drop", "/echo", "/leave", "/cut", "/slow?0.01" } do
+          assert.is_truthy(request({ url = base .. path }).body or path == "/cut")
+        end
+      end
+    end)
+
+    it("may be one of more than are watched together", function()
+      local other, there = peer.start()
+      finally(function() other:signal("KILL") end)
+      local paths = {}
+      for i = 1, 64 do paths[i] = "/slow?0.2" end
+      for _, from in ipairs { base, there, base } do
+        for _, event in ipairs(all(paths, from)) do assert.equal("slow", event.body) end
+      end
+    end)
+  end)
+
   describe("a request with a signer", function()
     local identity = { region = "eu-central-1", service = "servicediscovery",
       access_key_id = "AKIDEXAMPLE", secret_access_key = "wJalrXUtnFEMI/K7MDENG" }

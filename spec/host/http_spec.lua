@@ -120,6 +120,13 @@ describe("host.http", function()
       assert.equal(404, event.status)
     end)
 
+    it("has no headers but its own and what HTTP needs", function()
+      local names = {}
+      for i, pair in ipairs(echo({ headers = { { "X-A", "1" } } }).headers) do names[i] = pair[1] end
+      assert.same({ "Host", "X-A" }, names)
+      assert.equal("a/b", header(echo({ headers = { { "Accept", "a/b" } } }), "accept"))
+    end)
+
     it("follows no redirect", function()
       local event = get("/redirect")
       assert.equal(302, event.status)

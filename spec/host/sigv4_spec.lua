@@ -262,6 +262,11 @@ describe("the canonical headers", function()
     assert.equal("host;x-amz-date", lines[7])
   end)
 
+  it("leave out what a client notes about its tries", function()
+    assert.equal("host;x-amz-date", canonical({ headers = {
+      ["amz-sdk-invocation-id"] = "x", ["Amz-Sdk-Request"] = "attempt=1; max=3" } })[7])
+  end)
+
   it("have the host that the transport sends", function()
     for url, host in pairs {
       ["https://a.example/x"] = "a.example",

@@ -92,6 +92,10 @@ def serve(peer, number, method, target, headers, body):
     elif path == "/drop":  # answers, and closes without a word
         peer.sendall(answer(b"dropped"))
         raise Done
+    elif path == "/leave":  # answers, and closes without a word after a while
+        peer.sendall(answer(b"left"))
+        time.sleep(0.2)
+        raise Done
     elif path == "/old":  # HTTP/1.0: the end of the connection ends the body
         peer.sendall(b"HTTP/1.0 200 OK\r\n\r\nold")
         raise Done

@@ -80,7 +80,7 @@ function sched.http(request)
   local place <close> = setmetatable({ task = waiting, id = id, transfers = transfers,
     event = nil }, PLACE)
   transfers[id] = place
-  core.rest()
+  core.pause(waiting)
   if place.event.error then return nil, place.event.error end
   return place.event
 end

@@ -44,7 +44,7 @@ end
 function requests.new(client)
   return setmetatable({
     service = client.service, context = client.context, region = client.region,
-    endpoint = client.endpoint, options = client.options, scratches = {}, urls = {},
+    endpoint = client.endpoint, options = client.options, urls = {}, kept = {},
     user_agent = { "User-Agent", client.options.user_agent },
     next_id = invocation_ids(client.context.random),
   }, requests)
@@ -86,18 +86,6 @@ function requests:most_attempts(call)
   return call.options.max_attempts or self.options.max_attempts
 end
 
--- A table to be filled and read before anybody else has the word: the same one each time, since a
--- pass makes thousands. Who traces requests may keep them, and gets new ones.
-function requests:scratch(name)
-  if self.context.is_traced then return {} end
-  local scratch = self.scratches[name]
-  if not scratch then
-    scratch = {}
-    self.scratches[name] = scratch
-  end
-  return scratch
-end
-
 function requests:identity(held)
   local identity = { region = self.region, service = self.service.name,
     access_key_id = held.access_key_id, secret_access_key = held.secret_access_key,
@@ -134,15 +122,13 @@ function requests:sign(call, request)
   return true
 end
 
+-- The client's own headers come first, so that they can be found again.
+local ATTEMPT, ID, OWN = 2, 3, 3
+
 function requests:headers(call)
-  local headers, given = self:scratch("headers"), call.prepared.headers
-  local count = #given
-  table.move(given, 1, count, 1, headers)
-  headers[count + 1] = { "amz-sdk-invocation-id", call.id }
-  headers[count + 2] = attempt_header(call.attempts + 1, self:most_attempts(call))
-  headers[count + 3] = self.user_agent
-  for position = #headers, count + 4, -1 do headers[position] = nil end
-  return headers
+  local headers, given = { self.user_agent, attempt_header(call.attempts + 1,
+    self:most_attempts(call)), { "amz-sdk-invocation-id", call.id } }, call.prepared.headers
+  return table.move(given, 1, #given, OWN + 1, headers)
 end
 
 --- What is secret of a call: to be taken out of every message.
@@ -166,21 +152,46 @@ function requests:note(call)
     hide_answer = self.service.secret }
 end
 
---- The request of one try. It is to be sent at once: most of it is made use of again.
+-- All but the signature.
+function requests:build(call, prefix)
+  local options, prepared = call.options, call.prepared
+  local target, url = prepared.target, self:url(prefix)
+  if target then url = url .. target.path end
+  return { method = method_of(target), url = url, headers = self:headers(call),
+    body = prepared.body, ca_file = self.options.ca_file,
+    connect_timeout = options.connect_timeout or CONNECT_TIMEOUT,
+    timeout = options.timeout or TIMEOUT, stall_timeout = STALL_TIMEOUT,
+    max_body = options.max_body or MAX_ANSWER,
+    proxy = self.options.http_proxy and url:find("^http:") and self.options.http_proxy or nil }
+end
+
+-- Most requests differ from the one before in their body, their id and their signature alone: a
+-- pass makes thousands, of one operation. Who traces requests may keep them, and gets new ones.
+function requests:refill(call, prefix)
+  local options, prepared, kept = call.options, call.prepared, self.kept
+  if self.context.is_traced or prepared.target or options.timeout or options.connect_timeout
+    or options.max_body then
+    return self:build(call, prefix)
+  end
+  local request = kept.request
+  if not request or kept.prefix ~= prefix or kept.headers ~= prepared.headers then
+    request = self:build(call, prefix)
+    kept.request, kept.prefix, kept.headers = request, prefix, prepared.headers
+    return request
+  end
+  local headers = request.headers
+  headers[ATTEMPT] = attempt_header(call.attempts + 1, self:most_attempts(call))
+  headers[ID][2], request.body = call.id, prepared.body
+  return request
+end
+
+--- The request of one try. It is to be sent at once: the next one may be the same table.
 ---@param call table  see client.lua
 ---@return HttpRequest?
 ---@return string? err  why these keys cannot sign it
 function requests:make(call)
-  local request, options, prepared = self:scratch("request"), call.options, call.prepared
-  local target = prepared.target
-  local url = self:url(self.options.host_prefixes and options.host_prefix or "")
-  if target then url = url .. target.path end
-  request.method, request.url, request.headers = method_of(target), url, self:headers(call)
-  request.body, request.ca_file = prepared.body, self.options.ca_file
-  request.connect_timeout = options.connect_timeout or CONNECT_TIMEOUT
-  request.timeout, request.stall_timeout = options.timeout or TIMEOUT, STALL_TIMEOUT
-  request.max_body = options.max_body or MAX_ANSWER
-  request.proxy = self.options.http_proxy and url:find("^http:") and self.options.http_proxy or nil
+  local request =
+    self:refill(call, self.options.host_prefixes and call.options.host_prefix or "")
   if call.held then
     local signed, err = self:sign(call, request)
     if not signed then return nil, err end

@@ -150,6 +150,14 @@ local function same_service(last, found, now)
   return service
 end
 
+-- In a snapshot: the last one's own table where only its time differs. Most services of most passes
+-- are such.
+local function unchanged_service(last, found, now)
+  if last.stale or last.arn ~= found.arn then return same_service(last, found, now) end
+  last.read_at = now
+  return last
+end
+
 local function stale_service(last, why)
   local service = copy(last)
   service.stale, service.error = true, why
@@ -199,7 +207,7 @@ local function merge_services(last, found, warnings, now)
       services[#services + 1] = shared_service(before, item, found.read_at or now)
       if item.stale then warnings[#warnings + 1] = stale_warning(found, item) end
     elseif item.same and before then
-      services[#services + 1] = same_service(before, item, now)
+      services[#services + 1] = unchanged_service(before, item, now)
     elseif item.attributes then
       services[#services + 1] = fresh_service(before, item, now)
     elseif before then

@@ -210,7 +210,8 @@ local function read_service(pass, identity, service)
     pass.session.seldom:done("service", service.id, pass.times.list)
   end
   if instances == api.KNOWN then
-    return reading_of(service, { same = true, fingerprint = detail })
+    return { id = service.id, name = service.name, arn = service.arn, same = true,
+      fingerprint = detail }
   end
   local attributes, endpoints = merge.settings_of(instances, own)
   return reading_of(service, { attributes = attributes, instances = endpoints,

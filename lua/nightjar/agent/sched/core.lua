@@ -12,6 +12,7 @@ local core = {}
 ---@class Scheduler
 ---@field current Task? the task that has the word
 ---@field ready Task[] those that go on in the next turn
+---@field spare Task[] empty; takes the place of `ready` while those have their turn
 ---@field timers Task[] those that rest until a time, the next one first
 ---@field tasks table<Task, true> all that are not over
 ---@field transfers table<integer, table> requests: id → place, which gets `event`
@@ -74,7 +75,8 @@ end
 -- A timer that is not needed any more goes at once: it would wake an idle process.
 local function rouse(self)
   self.resting = false
-  if self.due then core.remove(running.timers, self) end
+  if not self.due then return end
+  core.remove(running.timers, self)
   self.due = nil
 end
 
@@ -83,7 +85,8 @@ end
 function core.wake(self)
   if not self.resting then return end
   rouse(self)
-  table.insert(running.ready, self)
+  local ready = running.ready
+  ready[#ready + 1] = self
 end
 
 ---Rests until `wake`, or until `seconds` have passed.
@@ -93,6 +96,12 @@ function core.rest(seconds)
   if seconds and seconds < math.huge then
     set_timer(self, clock.monotonic() + math.max(seconds, 0))
   end
+  core.pause(self)
+end
+
+---Rests until `wake`.
+---@param self Task the running one, as `here` said
+function core.pause(self)
   self.resting = true
   coroutine.yield()
 end
@@ -177,28 +186,33 @@ local function dispatch_request(self, event)
   end
 end
 
+-- The most frequent first.
 local function dispatch(self, event)
-  if event.type == "signal" then
+  local type = event.type
+  if type == "http" then
+    local place = self.transfers[event.id]
+    if not place then return end
+    place.event = event
+    core.wake(place.task)
+  elseif type == "signal" then
     for _, signals in ipairs(self.signals) do signals:put(event.signal) end
-  elseif event.type == "watch" then
+  elseif type == "watch" then
     local reasons = self.watches[event.id]
     if reasons then reasons:put(true) end
-  elseif event.type == "request" then
+  elseif type == "request" then
     dispatch_request(self, event)
-  elseif event.type ~= "http" then
+  else
     dispatch_child(self, event)
-  elseif self.transfers[event.id] then
-    self.transfers[event.id].event = event
-    core.wake(self.transfers[event.id].task)
   end
 end
 
 -- Those that become ready meanwhile have their turn after the next look at the world.
 local function run_ready(self)
   local batch = self.ready
-  self.ready = {}
-  for _, ready in ipairs(batch) do
+  self.ready, self.spare = self.spare, batch
+  for position, ready in ipairs(batch) do
     if self.failure ~= nil then return end
+    batch[position] = nil
     if not ready.results then step(ready) end
   end
 end
@@ -228,7 +242,7 @@ end
 ---@return any ... what `fn` returns
 function core.run(fn, ...)
   assert(not running, "sched: run: already running")
-  local self = { tasks = {}, ready = {}, timers = {}, transfers = {}, channels = {}, exits = {},
+  local self = { tasks = {}, ready = {}, spare = {}, timers = {}, transfers = {}, channels = {}, exits = {},
     signals = {}, watches = {} }
   running = self
   do
