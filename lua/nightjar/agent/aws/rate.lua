@@ -38,9 +38,9 @@ function limiter:bucket(operation)
       at = self.monotonic(), halved_at = -math.huge }
     self.buckets[operation] = bucket
   end
-  local now = self.monotonic()
-  bucket.tokens = math.min(bucket.burst, bucket.tokens + (now - bucket.at) * bucket.rate)
-  bucket.at = now
+  local now, burst = self.monotonic(), bucket.burst
+  local tokens = bucket.tokens + (now - bucket.at) * bucket.rate
+  bucket.tokens, bucket.at = tokens < burst and tokens or burst, now
   return bucket
 end
 

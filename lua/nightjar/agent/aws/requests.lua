@@ -169,14 +169,13 @@ end
 -- pass makes thousands, of one operation. Who traces requests may keep them, and gets new ones.
 function requests:refill(call, prefix)
   local options, prepared, kept = call.options, call.prepared, self.kept
+  local request, given = kept.request, prepared.headers
   if self.context.is_traced or prepared.target or options.timeout or options.connect_timeout
     or options.max_body then
     return self:build(call, prefix)
-  end
-  local request = kept.request
-  if not request or kept.prefix ~= prefix or kept.headers ~= prepared.headers then
+  elseif kept.given ~= given or kept.prefix ~= prefix then
     request = self:build(call, prefix)
-    kept.request, kept.prefix, kept.headers = request, prefix, prepared.headers
+    kept.request, kept.prefix, kept.given = request, prefix, given
     return request
   end
   local headers = request.headers

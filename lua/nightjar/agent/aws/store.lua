@@ -154,7 +154,9 @@ end
 ---@return Credentials?
 ---@return string? err
 function store:get()
-  if self:is_fresh(self:now()) then return self.held end
+  local held = self.held
+  if held and not held.expires then return held end -- needs no clock
+  if self:is_fresh(self:now()) then return held end
   -- One coroutine fetches; those that waited find what it brought, or why it brought nothing.
   local round = self.rounds
   local place <close> = self.gate:enter() -- luacheck: ignore place

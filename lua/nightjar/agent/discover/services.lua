@@ -153,10 +153,9 @@ local function is_unseen(pass, identity, service)
   return resting and resting[service.name] and not pass.complete[identity.namespace.id]
 end
 
--- Whether it is so, and the service was read not long ago.
-local function rests(pass, identity, service)
-  return is_unseen(pass, identity, service) and is_fresh(pass.before[service.id])
-    and not pass.session.seldom:due("service", service.id)
+-- Whether a service that nobody sees was read not long ago.
+local function rests(pass, service)
+  return is_fresh(pass.before[service.id]) and not pass.session.seldom:due("service", service.id)
 end
 
 local function reading_of(service, fields)
@@ -198,7 +197,8 @@ end
 -- One service: its reading, with `error` and an entry in the pass's `problems` when it failed;
 -- false when it was deleted meanwhile.
 local function read_service(pass, identity, service)
-  if rests(pass, identity, service) then return reading_of(service, { kept = true }) end
+  local unseen = is_unseen(pass, identity, service)
+  if unseen and rests(pass, service) then return reading_of(service, { kept = true }) end
   local own, problem = own_attributes(pass, identity, service)
   if not own then return failed(pass, identity, service, problem) end
   local plain, known = next(own) == nil, nil
@@ -206,7 +206,7 @@ local function read_service(pass, identity, service)
   if plain then known = seen.of(pass.before[service.id]) or false end
   local instances, detail = instances_of(pass, identity, service, known)
   if not instances then return failed(pass, identity, service, detail) end
-  if is_unseen(pass, identity, service) then
+  if unseen then
     pass.session.seldom:done("service", service.id, pass.times.list)
   end
   if instances == api.KNOWN then
@@ -234,6 +234,7 @@ end
 -- A service that was never read has no last good data to keep, and to go on without it would
 -- give its share to the other colors: so it gets a second round before it is left out.
 local function second_round(pass, identity, found, readings)
+  if next(pass.problems) == nil then return end
   local again = {}
   for _, service in ipairs(found) do
     local problem = pass.problems[service.id]

@@ -119,7 +119,7 @@ end
 -- What follows a resume, with what that returned.
 local function after_step(self, ok, ...)
   running.current = nil
-  if coroutine.status(self.thread) ~= "dead" then return end
+  if ok and self.resting then return end
   if not ok then
     local err = ...
     fail(type(err) == "string" and debug.traceback(self.thread, err) or err)
