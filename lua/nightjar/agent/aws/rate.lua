@@ -2,7 +2,8 @@
 --- at the edge of the account's quotas.
 ---
 --- A bucket for each operation: a burst passes at once, then so many calls a second. When AWS
---- throttles an operation its rate is halved, and grows back with each call that succeeds.
+--- throttles an operation its rate is halved and its burst with it; both grow back with each call
+--- that succeeds.
 local rate = {}
 
 -- However hard AWS throttles, this part of the rate remains: what is left out of every pass would
@@ -38,7 +39,7 @@ function limiter:bucket(operation)
       at = self.monotonic(), halved_at = -math.huge }
     self.buckets[operation] = bucket
   end
-  local now, burst = self.monotonic(), bucket.burst
+  local now, burst = self.monotonic(), bucket.burst * (bucket.rate / bucket.full)
   local tokens = bucket.tokens + (now - bucket.at) * bucket.rate
   bucket.tokens, bucket.at = tokens < burst and tokens or burst, now
   return bucket

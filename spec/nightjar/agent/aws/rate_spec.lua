@@ -55,6 +55,15 @@ describe("the rate limit", function()
     assert.same({ 0.2, 0.4 }, take("Fast", 2))
   end)
 
+  it("halves the burst too, so that the next pass does not run into the same", function()
+    local wide = rate.new({ default = { rate = 10, burst = 40 } }, function() return now end)
+    wide:throttled("Any")
+    now = 1000
+    local at_once = 0
+    while wide:take("Any") == 0 do at_once = at_once + 1 end
+    assert.equal(20, at_once)
+  end)
+
   it("counts calls that were under way together as one throttling", function()
     for _ = 1, 8 do limiter:throttled("Fast") end
     assert.same({ 0.2 }, take("Fast", 1))
