@@ -27,8 +27,8 @@ cloudmap.service = {
   name = "servicediscovery", variable = "AWS_ENDPOINT_URL_SERVICEDISCOVERY",
   protocol = protocol.new("Route53AutoNaming_v20170314"),
   -- An account and region has 1,000 DiscoverInstances a second for all its agents and all else
-  -- and 2,000 at once ("AWS Cloud Map quotas"): a pass over 1,000 services need not wait, and has its
-  -- burst back in 10 s. What List and Get may take together is not published, and lower.
+  -- and 2,000 at once ("AWS Cloud Map quotas"): a pass over 1,000 services need not wait, and has
+  -- its burst back in 10 s. What List and Get may take together is not published, and lower.
   rates = {
     DiscoverInstances = { rate = 100, burst = 1000 },
     GetServiceAttributes = { rate = 40, burst = 200 },
