@@ -122,7 +122,9 @@ describe("host.http", function()
 
     it("has no headers but its own and what HTTP needs", function()
       local names = {}
-      for i, pair in ipairs(echo({ headers = { { "X-A", "1" } } }).headers) do names[i] = pair[1] end
+      for i, pair in ipairs(echo({ headers = { { "X-A", "1" } } }).headers) do
+        names[i] = pair[1]
+      end
       assert.same({ "Host", "X-A" }, names)
       assert.equal("a/b", header(echo({ headers = { { "Accept", "a/b" } } }), "accept"))
     end)

@@ -242,8 +242,8 @@ end
 ---@return any ... what `fn` returns
 function core.run(fn, ...)
   assert(not running, "sched: run: already running")
-  local self = { tasks = {}, ready = {}, spare = {}, timers = {}, transfers = {}, channels = {}, exits = {},
-    signals = {}, watches = {} }
+  local self = { tasks = {}, ready = {}, spare = {}, timers = {}, transfers = {}, channels = {},
+    exits = {}, signals = {}, watches = {} }
   running = self
   do
     local _ <close> = core.guard(function()
