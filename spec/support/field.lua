@@ -190,7 +190,7 @@ function field:start(more)
     LOG_LEVEL = "info", ENVOY_LOG_LEVEL = "error", ENVOY_BIN = self.envoy_bin,
     ENVOY_TEMPLATE_DIR = self.templates, POLICY_DIR = self.policies,
     STATUS_ADDRESS = world.directory .. "/status.sock", STOP_TIMEOUT = 5,
-    AWS_REGION = "eu-central-1", AWS_CA_BUNDLE = self.proxy.ca_file, AWS_MAX_ATTEMPTS = 1,
+    MESH_FILE = "", AWS_REGION = "eu-central-1", AWS_CA_BUNDLE = self.proxy.ca_file, AWS_MAX_ATTEMPTS = 1,
     AWS_ENDPOINT_URL = ("https://%s:%d"):format(proxy_of.NAME, self.proxy.port),
     AWS_ACCESS_KEY_ID = self.aws.users.agent.id, HOME = "/nonexistent",
     AWS_SECRET_ACCESS_KEY = self.aws.users.agent.secret, AWS_EC2_METADATA_DISABLED = "true",

@@ -49,7 +49,7 @@ add("has a name server that is mute", "the agent's own name server; `SIGUSR2`",
     field.world:signal(field.agent, "USR2")
   end,
   function(field) os.remove(field.world.directory .. "/mute") end,
-  { slow = true, patience = 40, renews_agent = true })
+  { slow = true, patience = 40, lines = 9, restarts_in_place = true })
 
 proxy("answers 500", "status_500", "ListServices: 500 InternalFailure")
 proxy("answers 502", "status_502", "ListServices: 502 HTTP502")
