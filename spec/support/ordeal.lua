@@ -86,9 +86,10 @@ end
 
 -- Waits for what must come while the fault lasts.
 local function hold(field, fault, agent, from)
-  field.eventually(function() return has_cause(field, fault, agent, from) end,
-    fault.patience or 20, ("the log tells %s, %s, but: %s"):format(fault.event, fault.says or "",
-      field.world:log(agent):sub(from):sub(-1500)))
+  local told = pcall(field.eventually, function() return has_cause(field, fault, agent, from) end,
+    fault.patience or 20, "the cause is told")
+  assert(told, ("the log does not tell event=%s with %s but:\n%s"):format(fault.event,
+    fault.says or "", field.world:log(agent):sub(from):sub(-2000)))
   if not fault.slow then field:end_of_pass() end
   if fault.during then fault.during(field, from) end
 end
