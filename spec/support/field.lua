@@ -229,6 +229,33 @@ function field:end_of_pass(count, seconds)
     "a pass ends")
 end
 
+---Has system calls of the running agent fail, or end it.
+---@param call string
+---@param effect string strace's: `error=EIO`, `signal=KILL:when=2`
+---@return table process of strace; it lets go of the agent when it is stopped
+function field:inject(call, effect)
+  local base = self.world.directory
+  local process = self.world:start("strace-" .. #self.world.running, { "strace", "-p",
+    self.agent.pid, "-o", base .. "/trace", "-e", "trace=" .. call, "-e",
+    ("inject=%s:%s"):format(call, effect) })
+  self.eventually(function()
+    return self.world:log(process):find("attached", 1, true)
+  end, 10, "strace is attached")
+  return process
+end
+
+---Waits until the agent has ended, with changes for it to publish.
+function field:ends_while_it_publishes()
+  for _ = 1, 20 do
+    self:turn()
+    if pcall(self.eventually, function() return self.world:status(self.agent) end,
+      2 * self.refresh, "the agent has ended") then
+      return
+    end
+  end
+  error("the agent goes on")
+end
+
 ---Moves the agent's wall clock.
 ---@param seconds integer ahead of the real one
 function field:jump(seconds)

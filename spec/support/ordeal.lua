@@ -15,7 +15,8 @@
 --   moves                 weights of /shop follow it, as they should
 --   explains              why requests fail in it; without it none may
 --   ends_agent            the agent is another process after it
---   own                   settings of the field that it needs; others are not tried there
+--   next                  it is the next agent's log that tells
+--   restarts_in_place     the agent is the same process, and begins anew
 
 local clock = require("host.clock")
 local share = require("spec.support.share")
@@ -140,7 +141,14 @@ function ordeal.endure(field, fault)
   field:end_of_pass()
   local before, from, agent = weights_of(field, fault), field:mark(), field.agent
   local tally, began = field:tally(), clock.monotonic()
-  local held = fault.begin(field)
+  local begun, held = pcall(fault.begin, field)
+  if not begun then
+    pcall(fault.finish, field)
+    error(held, 0)
+  end
+  if fault.next then
+    agent, from = field.agent, 1
+  end
   local holds, why = pcall(hold, field, fault, agent, from)
   local kept, moved = pcall(check_weights, field, fault, before, "while it lasts")
   fault.finish(field, held) -- whatever was seen: the next fault must find none

@@ -2,7 +2,7 @@
 
 local faults = {}
 
-for _, part in ipairs { "aws", "mesh", "rules" } do
+for _, part in ipairs { "aws", "mesh", "rules", "files", "envoy", "agent" } do
   for _, fault in ipairs(require("spec.torture.faults." .. part)) do
     faults[#faults + 1] = fault
   end
