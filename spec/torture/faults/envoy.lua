@@ -19,9 +19,8 @@ end
 -- What was refused before is not tried again, so that each time it is something else.
 local turn = 0
 
-local function refuses(name, template, old, new, says, event)
-  add("refuses " .. name, ("`%s` in `%s`"):format(new:gsub("%%d", "N"), template),
-    event or "refused", says,
+local function refuses(name, template, old, new, says)
+  add("refuses " .. name, ("`%s` in `%s`"):format(new:gsub("%%d", "N"), template), "refused", says,
     function(field)
       turn = turn + 1
       local path = field.templates .. "/" .. template
@@ -40,8 +39,8 @@ refuses("routes", "rds/@listeners.json.yaml.mustache", '- name: "{{cluster_name}
   "- name: nowhere%d", "rds/private")
 refuses("listeners", "lds.json.yaml.mustache", "port_value: {{mesh_port}}", "port_value: 70%03d",
   "lds%.json")
-refuses("a bootstrap", "envoy-config.yaml.mustache", "static_resources:",
-  "no_such_field: %d\nstatic_resources:", "no_such_field", "pass_failed")
+refuses("a bootstrap", "envoy-config.yaml.mustache", "node:",
+  "no_such_field: %d\nnode:", "envoy%-config%.yaml: Envoy refuses it: .*no_such_field")
 
 -- ---- it dies ----
 

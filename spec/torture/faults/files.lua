@@ -48,6 +48,6 @@ end
 
 for nth = 1, 7 do killed("renameat", nth) end
 for _, nth in ipairs { 1, 3, 5 } do killed("fsync", nth) end
-killed("unlinkat", 1)
+killed("unlink", 1)
 
 return list

@@ -54,7 +54,7 @@ policy("a memory bomb", harm.memory, "a string that doubles")
 policy("a recursion without end", harm.memory, "a recursion without end",
   "policies/bad%.lua:3: stack overflow")
 policy("a result that is none", harm.results, "nothing at all",
-  "policies/bad%.lua: .*apply returned nothing")
+  "policies/bad%.lua:1: .*apply returned nothing")
 policy("a result of the wrong kind", harm.results, "tables without end", "expected a list")
 policy("what the sandbox does not have", harm.words, "os, io and debug",
   "policies/bad%.lua:2: no global")
@@ -68,7 +68,7 @@ add("policy", "a file that is gone", "`weights.lua` removed", "weights", "polici
   function(path) os.remove(path .. "/weights.lua") end)
 add("policy", "a folder that is gone", "`POLICY_DIR` removed", "policies: cannot open folder",
   "policies", function(path) script.sh("rm -r %s", path) end)
-add("policy", "a FIFO in the place of a file", "`mkfifo weights.lua`", "weights%.lua.*regular file",
+add("policy", "a FIFO in the place of a file", "`mkfifo weights.lua`", "weights%.lua: expected a file, found a fifo",
   "policies", function(path)
     os.remove(path .. "/weights.lua")
     script.sh("mkfifo %s", path .. "/weights.lua")
@@ -104,7 +104,7 @@ template("a file that is gone", "the clusters' template removed", "cds%.json",
 template("a folder that is gone", "`ENVOY_TEMPLATE_DIR` removed", "templates: cannot open folder",
   function(path) script.sh("rm -r %s", path) end)
 template("a FIFO in the place of a file", "`mkfifo` in the place of the clusters' template",
-  "cds%.json%.yaml%.mustache.*regular file", function(path)
+  "cds%.json%.yaml%.mustache: expected a file, found a fifo", function(path)
     os.remove(path .. "/" .. CLUSTERS)
     script.sh("mkfifo %s", path .. "/" .. CLUSTERS)
   end)
