@@ -1,5 +1,5 @@
--- The field on which faults are tried: Cloud Map (an emulator, through the real SDK), HAProxy with TLS
--- before it, an agent with folders, clock, disk and name server of its own, the Envoy that it
+-- The field on which faults are tried: Cloud Map (an emulator, through the real SDK), HAProxy with
+-- TLS before it, an agent with folders, clock, disk and name server of its own, the Envoy that it
 -- supervises, backends, and clients that send requests all the time. What holds of all of it stands
 -- in spec/support/ordeal.lua, the faults in spec/torture/faults/.
 
@@ -156,9 +156,10 @@ function field.new(options)
   self:answers("/web", 200, 30)
   self:answers("/shop", 200, 30)
   self.eventually(function() return self:passes() > 0 end, 15, "a pass ends")
+  local tally = self.world.directory .. "/tally"
   self.load = self.world:start("load", { "python3", "spec/support/load.py",
-    self:url("/web") .. "," .. self:url("/shop"), CLIENTS, RATE, self.world.directory .. "/tally" })
-  self.eventually(function() return file.read(self.world.directory .. "/tally") end, 5, "load")
+    self:url("/web") .. "," .. self:url("/shop"), CLIENTS, RATE, tally })
+  self.eventually(function() return file.read(tally) end, 5, "the clients tell what they have seen")
   return self
 end
 
@@ -190,7 +191,8 @@ function field:start(more)
     LOG_LEVEL = "info", ENVOY_LOG_LEVEL = "error", ENVOY_BIN = self.envoy_bin,
     ENVOY_TEMPLATE_DIR = self.templates, POLICY_DIR = self.policies,
     STATUS_ADDRESS = world.directory .. "/status.sock", STOP_TIMEOUT = 5,
-    MESH_FILE = "", AWS_REGION = "eu-central-1", AWS_CA_BUNDLE = self.proxy.ca_file, AWS_MAX_ATTEMPTS = 1,
+    MESH_FILE = "", AWS_REGION = "eu-central-1", AWS_CA_BUNDLE = self.proxy.ca_file,
+    AWS_MAX_ATTEMPTS = 1,
     AWS_ENDPOINT_URL = ("https://%s:%d"):format(proxy_of.NAME, self.proxy.port),
     AWS_ACCESS_KEY_ID = self.aws.users.agent.id, HOME = "/nonexistent",
     AWS_SECRET_ACCESS_KEY = self.aws.users.agent.secret, AWS_EC2_METADATA_DISABLED = "true",
@@ -296,7 +298,8 @@ end
 
 ---What the clients have seen since a tally.
 ---@param from table a tally
----@return { requests: integer, failed: integer, backends: table<string, integer>, latest: string[] }
+---@return { requests: integer, failed: integer, backends: table<string, integer>,
+---  latest: string[] }
 function field:since(from)
   local now = self:tally()
   local seen = { requests = now.requests - from.requests, failed = now.failed - from.failed,

@@ -1,5 +1,5 @@
--- What becomes of a field (spec/support/field.lua) in a fault, and after it: requests, weights, lines of
--- the log, repair. A fault is a table:
+-- What becomes of a field (spec/support/field.lua) in a fault, and after it: requests, weights,
+-- lines of the log, repair. A fault is a table:
 --
 --   row, name, injected   its place in docs/reliability.md, and how it is made, in words
 --   begin(field)          makes it; may return what the others get as `held`
@@ -15,6 +15,7 @@
 --   moves                 weights of /shop follow it, as they should
 --   explains              why requests fail in it; without it none may
 --   ends_agent            the agent is another process after it
+--   brief                 it is tried in `make test` too
 --   next                  it is the next agent's log that tells
 --   restarts_in_place     the agent is the same process, and begins anew
 
@@ -44,7 +45,8 @@ local function text_of(weights)
   return table.concat(words, " ")
 end
 
--- Weights of the routes that requests go to; those of /web may differ by the turn that is under way.
+-- Weights of the routes that requests go to; that of web-green may be one of two while a turn is
+-- under way.
 local function weights_of(field, fault)
   local web = field:weights("/web")
   if fault.turns then web["web-green"] = web["web-green"] and 30 end
@@ -179,9 +181,9 @@ function ordeal.row(fault, figures)
     ("`%s` tells"):format(fault.event) }
   return { fault = fault.row .. ": " .. fault.name, injected = fault.injected,
     outcome = table.concat(outcome, "; "),
-    figures = ("%d requests, %d failed; %d line%s; a change in force after %.1f s, %d pass%s"):format(
-      figures.requests, figures.failed, figures.lines, figures.lines == 1 and "" or "s",
-      figures.seconds, figures.passes, figures.passes == 1 and "" or "es") }
+    figures = ("%d requests, %d failed; %d line%s; a change in force after %.1f s, %d pass%s")
+      :format(figures.requests, figures.failed, figures.lines, figures.lines == 1 and "" or "s",
+        figures.seconds, figures.passes, figures.passes == 1 and "" or "es") }
 end
 
 return ordeal

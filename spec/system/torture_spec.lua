@@ -1,6 +1,6 @@
--- The fault matrix with real parts: Cloud Map's emulator, HAProxy, agent, Envoy, backends and clients
--- that never stop. Each fault costs no request that it does not explain, moves no weight, is told in
--- one line of the log, and is over by itself.
+-- The fault matrix with real parts: Cloud Map's emulator, HAProxy, agent, Envoy, backends and
+-- clients that never stop. Each fault costs no request that it does not explain, moves no weight,
+-- is told in one line of the log, and is over by itself.
 --
 -- Here are a few that no other spec has; `make torture` tries all of them (TORTURE=all), or those
 -- whose row and name contain ONLY.

@@ -35,7 +35,8 @@ add("answers no request for a connection", "a port that is full", "ConnectionErr
     field.world:stop(hole)
     field.proxy:listen()
   end, SLOW)
-proxy("takes connections and makes no handshake", "no_handshake", "ConnectionError: .*[Tt]ime", SLOW)
+proxy("takes connections and makes no handshake", "no_handshake", "ConnectionError: .*[Tt]ime",
+  SLOW)
 proxy("never answers", "tarpit", "ConnectionError: .*stalled", SLOW)
 -- A reset meets us while we connect or just after: two causes, each said once.
 proxy("resets connections", "reset", "ConnectionError: .*[Cc]onnect", { twice = true })

@@ -1,4 +1,5 @@
--- The agent's disk: full, read-only, with I/O errors; and the agent killed at steps of a publication.
+-- The agent's disk: full, read-only, with I/O errors; and the agent killed at steps of a
+-- publication.
 
 local script = require("spec.support.script")
 

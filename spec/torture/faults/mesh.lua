@@ -18,7 +18,8 @@ local function add(name, injected, event, says, attributes, more)
   list[#list + 1] = fault
 end
 
-add("a weight is no number", "`/odd=many`", "bad_weight", "service=odd%-blue", { ["/odd"] = "many" })
+add("a weight is no number", "`/odd=many`", "bad_weight", "service=odd%-blue",
+  { ["/odd"] = "many" })
 add("a weight is negative", "`/odd=-1`", "bad_weight", "service=odd%-blue", { ["/odd"] = "-1" })
 add("a key is no path", "`/odd/../x=1`", "bad_key", "service=odd%-blue", { ["/odd/../x"] = "1" })
 add("a name is no name", "`SERVICE` of 8,000 letters", "bad_name", "service=odd%-blue",

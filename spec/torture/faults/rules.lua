@@ -37,13 +37,13 @@ local function policy(name, harms, title, says)
   local one
   for _, each in ipairs(harms) do one = each.name == title and each or one end
   assert(one, title)
-  add("policy", name, "a policy: " .. title, says or "policies/bad%.lua:%d+: .*" .. plain(one.message),
-    "policies", function(path)
-      for at, text in pairs(one.files) do
-        assert(file.write(path .. "/" .. at:match("^policies/(.*)$"), text))
-      end
-      change(path .. "/init.lua", '"shadow"', '"shadow", "bad"')
-    end)
+  says = says or "policies/bad%.lua:%d+: .*" .. plain(one.message)
+  add("policy", name, "a policy: " .. title, says, "policies", function(path)
+    for at, text in pairs(one.files) do
+      assert(file.write(path .. "/" .. at:match("^policies/(.*)$"), text))
+    end
+    change(path .. "/init.lua", '"shadow"', '"shadow", "bad"')
+  end)
 end
 
 policy("an error", harm.words, "a global")
@@ -59,8 +59,8 @@ policy("a result of the wrong kind", harm.results, "tables without end", "expect
 policy("what the sandbox does not have", harm.words, "os, io and debug",
   "policies/bad%.lua:2: no global")
 
-add("policy", "a mistake of syntax", "`weights.lua` is cut off", "policies/weights%.lua:%d+: .*near",
-  "policies", function(path)
+add("policy", "a mistake of syntax", "`weights.lua` is cut off",
+  "policies/weights%.lua:%d+: .*near", "policies", function(path)
     local text = assert(file.read(path .. "/weights.lua"))
     assert(file.write(path .. "/weights.lua", text:sub(1, #text // 2)))
   end)
@@ -68,8 +68,8 @@ add("policy", "a file that is gone", "`weights.lua` removed", "weights", "polici
   function(path) os.remove(path .. "/weights.lua") end)
 add("policy", "a folder that is gone", "`POLICY_DIR` removed", "policies: cannot open folder",
   "policies", function(path) script.sh("rm -r %s", path) end)
-add("policy", "a FIFO in the place of a file", "`mkfifo weights.lua`", "weights%.lua: expected a file, found a fifo",
-  "policies", function(path)
+add("policy", "a FIFO in the place of a file", "`mkfifo weights.lua`",
+  "weights%.lua: expected a file, found a fifo", "policies", function(path)
     os.remove(path .. "/weights.lua")
     script.sh("mkfifo %s", path .. "/weights.lua")
   end)

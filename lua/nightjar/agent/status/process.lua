@@ -16,7 +16,8 @@ local function bytes(status, name)
 end
 
 ---@return { pid: integer?, cpu_seconds: number, resident_bytes: integer?, virtual_bytes: integer?,
----  heap_bytes: integer, open_fds: integer?, max_fds: integer? } facts without those that the kernel does not tell
+---  heap_bytes: integer, open_fds: integer?, max_fds: integer? } facts without those that the
+---  kernel does not tell
 function process.look()
   local status = file.read("/proc/self/status", MOST)
   local limits = file.read("/proc/self/limits", MOST)
