@@ -49,6 +49,40 @@ describe("under load", function()
     print(("# %s: %s"):format(row.fault, row.figures))
   end
 
+  -- What must be noticed: else none of the others says anything.
+  local function must_fail(fault, why)
+    field = field or field_of.new()
+    fault.row, fault.injected = "trial", ""
+    local ok, problem = pcall(ordeal.endure, field, fault)
+    assert.is_false(ok, "nothing was noticed")
+    assert.matches(why, problem)
+    field:answers("/web", 200, 20)
+    field:turn()
+    field.eventually(function() return field:turned() end, 20, "it is as before")
+  end
+
+  local function nothing() end
+
+  if ALL and ("trial"):find(ONLY, 1, true) then
+    it("a trial that moves a weight is noticed", function()
+      must_fail({ event = "published", says = "web%-blue",
+        begin = function() field:attributes("web-blue", { ["/web"] = "50" }) end,
+        finish = function() field:attributes("web-blue", { ["/web"] = "70" }) end },
+        "/web had .*web%-blue=70.*and has web%-blue=50")
+    end)
+
+    it("a trial that fails requests without an explanation is noticed", function()
+      must_fail({ event = "envoy_crashed", lines = 9, finish = nothing,
+        begin = function() assert(os.execute("kill -KILL " .. field:envoy())) end },
+        "requests failed, of which 0 are explained")
+    end)
+
+    it("a trial whose cause nobody tells is noticed", function()
+      must_fail({ event = "stale", says = "ListServices", patience = 2, begin = nothing,
+        finish = nothing }, "the log does not tell event=stale")
+    end)
+  end
+
   for _, fault in ipairs(faults) do
     if is_tried(fault) then
       it(("%s: %s: traffic goes on, one line says why, and it is over by itself"):format(fault.row,
