@@ -127,16 +127,11 @@ local function make_disk(self)
   self.disk = folder
 end
 
----A field with its first generation in force and clients that send requests.
----@param options { refresh: number?, settings: table? }?
----@return table field
-function field.new(options)
-  local names = { "me-blue", "me-green", "web-blue", "web-green", "shop-blue", "shop-green",
-    "odd-blue" }
-  local self = setmetatable(sidecar_of.new(table.unpack(names)), field)
-  self.refresh = options and options.refresh or 1
-  self.settings = options and options.settings or {}
-  self.green = 30
+local NAMES = { "me-blue", "me-green", "web-blue", "web-green", "shop-blue", "shop-green",
+  "odd-blue" }
+
+-- Starts everything but the agent.
+local function build(self)
   self.templates = self:own_templates()
   self.policies = self.world.directory .. "/policies"
   script.sh("cp -R policies %s", self.policies)
@@ -152,6 +147,9 @@ function field.new(options)
   self.library = self.world.directory .. "/skew.so"
   script.sh("cc -shared -fPIC -o %s spec/support/skew.c", self.library)
   self:jump(0)
+end
+
+local function start(self)
   self:start()
   self:answers("/web", 200, 30)
   self:answers("/shop", 200, 30)
@@ -160,34 +158,49 @@ function field.new(options)
   self.load = self.world:start("load", { "python3", "spec/support/load.py",
     self:url("/web") .. "," .. self:url("/shop"), CLIENTS, RATE, tally })
   self.eventually(function() return file.read(tally) end, 5, "the clients tell what they have seen")
+end
+
+---A field with its first generation in force and clients that send requests.
+---@return table field
+function field.new()
+  local self = setmetatable(sidecar_of.new(table.unpack(NAMES)), field)
+  self.green = 30 -- the weight of web-green, see `turn`
+  local ok, err = xpcall(function()
+    build(self)
+    start(self)
+  end, debug.traceback)
+  if not ok then
+    pcall(self.close, self)
+    error(err, 0)
+  end
   return self
 end
 
 ---Ends all of it.
 ---@return string[] left names of what did not end by itself
 function field:close()
-  for _, process in ipairs(self.world.running) do
-    if process ~= self.agent then self.world:signal(process, "CONT") end
+  if self.agent then
+    self.world:signal(self.agent, "TERM")
+    pcall(self.world.ended, self.world, self.agent, 15)
   end
-  self.world:signal(self.agent, "TERM")
-  pcall(self.world.ended, self.world, self.agent, 15)
-  self.aws:stop()
-  self.broken:stop()
+  if self.aws then self.aws:stop() end
+  if self.broken then self.broken:stop() end
   for _, pid in ipairs(self.world:strays("envoy")) do
     os.execute(("kill -KILL %d 2>/dev/null"):format(pid))
   end
-  os.execute("umount " .. self.disk)
+  if self.disk then os.execute(("umount %s || umount -l %s"):format(self.disk, self.disk)) end
   return self.world:close()
 end
 
 -- ---- the agent ----
 
+local REFRESH = 1 -- seconds
+
 ---Starts the agent; `self.agent` is its process.
----@param more table<string, string|number>? settings
-function field:start(more)
+function field:start()
   local world = self.world
-  local all = { DISCOVERY = "cloudmap", SERVICE_MEMBER = self.ids["me-blue"],
-    SERVICE_PORT = self.port, REFRESH_TIME = self.refresh, LIST_TIME = 0,
+  sidecar_of.start(self, { DISCOVERY = "cloudmap", SERVICE_MEMBER = self.ids["me-blue"],
+    SERVICE_PORT = self.port, REFRESH_TIME = REFRESH, LIST_TIME = 0,
     LOG_LEVEL = "info", ENVOY_LOG_LEVEL = "error", ENVOY_BIN = self.envoy_bin,
     ENVOY_TEMPLATE_DIR = self.templates, POLICY_DIR = self.policies,
     STATUS_ADDRESS = world.directory .. "/status.sock", STOP_TIMEOUT = 5,
@@ -196,13 +209,17 @@ function field:start(more)
     AWS_ENDPOINT_URL = ("https://%s:%d"):format(proxy_of.NAME, self.proxy.port),
     AWS_ACCESS_KEY_ID = self.aws.users.agent.id, HOME = "/nonexistent",
     AWS_SECRET_ACCESS_KEY = self.aws.users.agent.secret, AWS_EC2_METADATA_DISABLED = "true",
-    LD_PRELOAD = self.library, CLOCK_SKEW_FILE = world.directory .. "/skew" }
-  for _, given in ipairs { self.settings, more or {} } do
-    for name, value in pairs(given) do all[name] = value end
-  end
-  -- The library is for the agent alone: what encloses it needs no other clock.
-  sidecar_of.start(self, all, { "unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+    LD_PRELOAD = self.library, CLOCK_SKEW_FILE = world.directory .. "/skew",
+  }, { "unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
     ENCLOSED, "sh", world.directory .. "/resolv.conf", sidecar_of.program, "run" })
+end
+
+---Kills the agent and starts the next one, which takes Envoy over.
+function field:renew()
+  self.world:signal(self.agent, "KILL")
+  self.world:ended(self.agent, 10)
+  self:start()
+  self.eventually(function() return self:passes() > 0 end, 30, "a pass of the next agent ends")
 end
 
 ---What GET /status answers; nil when nobody does.
@@ -251,7 +268,7 @@ function field:ends_while_it_publishes()
   for _ = 1, 20 do
     self:turn()
     if pcall(self.eventually, function() return self.world:status(self.agent) end,
-      2 * self.refresh, "the agent has ended") then
+      2 * REFRESH, "the agent has ended") then
       return
     end
   end

@@ -15,6 +15,8 @@
 --   moves                 weights of /shop follow it, as they should
 --   explains              why requests fail in it; without it none may
 --   ends_agent            the agent is another process after it
+--   alone                 it begins with an agent that knows of no deaths of Envoy: the wait
+--                         until the next start grows with them
 --   brief                 it is tried in `make test` too
 --   next                  it is the next agent's log that tells
 --   restarts_in_place     the agent is the same process, and begins anew

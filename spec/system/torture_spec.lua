@@ -38,6 +38,7 @@ describe("under load", function()
   -- A field on which something went wrong is no place for the next fault.
   local function try(fault)
     field = field or field_of.new()
+    if fault.alone then field:renew() end
     local ok, figures = pcall(ordeal.endure, field, fault)
     if not ok then
       pcall(field.close, field)

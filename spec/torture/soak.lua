@@ -137,9 +137,23 @@ describe(TITLE, function()
     os.execute(("sleep %.2f"):format(PAUSE[1] + math.random() * (PAUSE[2] - PAUSE[1])))
   end
 
+  local faults_tried, told = 0, clock.monotonic()
+
+  -- A line a minute, for who waits.
+  local function progress()
+    faults_tried = faults_tried + 1
+    if clock.monotonic() - told < 60 then return end
+    told = clock.monotonic()
+    local tally = field:tally()
+    print(("# %d faults, %d of them not as they should be, %d requests, %d failed"):format(
+      faults_tried, #problems, tally.requests, tally.failed))
+    io.stdout:flush()
+  end
+
   local function part(draw, till, sampled)
     while clock.monotonic() < till do
       if not one_fault(draw()) then return false end
+      progress()
       if sampled then
         rest()
         samples[#samples + 1] = look(field)

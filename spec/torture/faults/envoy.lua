@@ -11,6 +11,7 @@ local function add(name, injected, event, says, begin, finish, more)
   local fault = { row = "Envoy", name = name, injected = injected, event = event, says = says,
     begin = begin, finish = finish, lines = 8 }
   for key, value in pairs(more or {}) do fault[key] = value end
+  fault.alone = fault.explains ~= nil
   list[#list + 1] = fault
 end
 
