@@ -214,11 +214,11 @@ function field:start()
     ENCLOSED, "sh", world.directory .. "/resolv.conf", sidecar_of.program, "run" })
 end
 
----Kills the agent and starts the next one, which takes Envoy over.
+---Ends the agent, with its Envoy, and starts the next one.
 function field:renew()
-  self.world:signal(self.agent, "KILL")
-  self.world:ended(self.agent, 10)
+  self.world:stop(self.agent, 20)
   self:start()
+  self:answers("/web", 200, 20)
   self.eventually(function() return self:passes() > 0 end, 30, "a pass of the next agent ends")
 end
 
