@@ -5,7 +5,7 @@
 --     assert(io.open("docs/reliability.md", "w")):write(text)'
 
 local PAGE = "docs/reliability.md"
-local FOLDER = os.getenv("RELIABILITY_ROWS") or "build/torture"
+local FOLDER = ... or os.getenv("RELIABILITY_ROWS") or "build/torture"
 local COLUMNS = { "fault", "injected", "outcome", "figures" }
 local PLAIN = { n = " ", t = " ", r = " ", b = "", f = "", u = "" }
 

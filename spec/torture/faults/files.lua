@@ -1,13 +1,27 @@
 -- The agent's disk: full, read-only, with I/O errors; and the agent killed at steps of a
 -- publication.
 
+local file = require("host.file")
+local json = require("host.json")
 local script = require("spec.support.script")
 
 local list = {}
 
+-- Each file that Envoy reads, or the next agent, is whole.
+local function check_whole(field)
+  local pipe = assert(io.popen(("find %s -name '*.json'"):format(field.disk)))
+  local count = 0
+  for path in pipe:lines() do
+    assert(json.decode(assert(file.read(path)), { max_bytes = 1 << 24 }), path .. " is torn")
+    count = count + 1
+  end
+  pipe:close()
+  assert(count >= 5, "only " .. count .. " files are left")
+end
+
 local function disk(name, injected, says, begin, finish)
   list[#list + 1] = { row = "disk", name = name, injected = injected, event = "pass_failed",
-    says = says, lines = 6, turns = true,
+    says = says, lines = 6, turns = true, during = check_whole,
     begin = function(field)
       local held = begin(field)
       field:turn()
@@ -42,7 +56,9 @@ local function killed(call, nth)
     begin = function(field)
       field:inject(call, ("signal=KILL:when=%d"):format(nth))
       field:ends_while_it_publishes()
+      local whole, why = pcall(check_whole, field)
       field:start()
+      assert(whole, why)
     end,
     finish = function() end }
 end
