@@ -21,7 +21,8 @@ end
 local turn = 0
 
 local function refuses(name, template, old, new, says)
-  add("refuses " .. name, ("`%s` in `%s`"):format(new:gsub("%%d", "N"), template), "refused", says,
+  local shown = new:gsub("\n.*", ""):gsub("%%0?3?d", "N")
+  add("refuses " .. name, ("`%s` in `%s`"):format(shown, template), "refused", says,
     function(field)
       turn = turn + 1
       local path = field.templates .. "/" .. template
