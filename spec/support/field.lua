@@ -30,7 +30,7 @@ function field.missing()
   local able = [[unshare --user --map-root-user --mount sh -c \
     'mount --bind /dev/null /etc/resolv.conf && echo 9 >/proc/sys/user/max_inotify_instances' \
     2>/dev/null && d=$(mktemp -d) && mount -t tmpfs none "$d" 2>/dev/null && umount "$d" \
-    && command -v nsenter >/dev/null]]
+    && rmdir "$d" && command -v nsenter >/dev/null]]
   return world_of.missing() or moto.missing() or proxy_of.missing()
     or (not script.can_trace() and script.NO_TRACE)
     or (not os.execute(able) and "may not make mounts and namespaces here")
