@@ -175,6 +175,21 @@ $(addprefix $(BUILD)/fuzz-,$(FUZZ_C)): $(BUILD)/fuzz-%: $(BUILD)/obj/spec/fuzz/t
     $(BUILD)/obj/spec/fuzz/input.o $(FUZZ_HOST) $(BUILD)/obj/embedded-agent.o
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(AGENT_LIBS)
 
+.PHONY: torture soak
+torture: ## The fault matrix with real parts, all of it (ONLY=text for the faults that contain it)
+	@$(SETUP) run test
+	@$(MAKE) -s --no-print-directory build
+	@$(PATHS) $(ROWS) TORTURE=all ONLY="$(ONLY)" \
+	  spec/run $(BUILD)/nightjar $(BUILD)/torture/run spec/system/torture_spec.lua
+
+soak: ## The same field for two hours, a random fault every few seconds (SECONDS=7200, SEED=)
+	@$(SETUP) run test
+	@$(MAKE) -s --no-print-directory build
+	@$(PATHS) $(ROWS) SOAK_SECONDS="$(or $(SECONDS),7200)" SEED="$(SEED)" \
+	  $(BUILD)/nightjar test -o TAP spec/torture/soak.lua
+# What docs/reliability.lua makes the tables of docs/reliability.md from.
+ROWS = RELIABILITY_ROWS=$(BUILD)/torture
+
 .PHONY: bench-week
 bench-week: ## A week of passes with a moved clock: memory, descriptors, files (PASSES=20160)
 	@$(SETUP) run test

@@ -5,7 +5,8 @@ local file = require("host.file")
 local json = require("host.json")
 
 local PAGES = { "docs/architecture.md", "docs/contributing.md", "docs/deploy.md", "docs/fleet.md",
-  "docs/migration.md", "docs/operating.md", "docs/runbook.md", "docs/security.md",
+  "docs/migration.md", "docs/operating.md", "docs/reliability.md", "docs/runbook.md",
+  "docs/security.md",
   "examples/ecs/README.md", "examples/shared-volume/README.md", "examples/terraform/README.md" }
 
 -- Pages that tell people to set attributes with the AWS CLI.

@@ -66,7 +66,7 @@ return function()
     discovery = "cloudmap", member = "srv-web", gateway = true,
     settings = { { name = "AWS_REGION", source = "environment" } },
     process = { pid = 7, cpu_seconds = 1.25, resident_bytes = 12 << 20, virtual_bytes = 40 << 20,
-      open_fds = 12, max_fds = 1024 },
+      heap_bytes = 2 << 20, open_fds = 12, max_fds = 1024 },
     loop = { waiting = 0, idle = 1 }, pass = pass(),
     generation = {
       in_force = { name = "9c41d0f3a7be1f20", at = math.floor(NOW - 500), cause = "mesh",

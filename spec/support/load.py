@@ -1,42 +1,54 @@
 """Keep-alive load for the system specs.
 
-Usage: load.py URL CONNECTIONS [RATE]
+Usage: load.py URL[,URL...] CONNECTIONS [RATE [TALLY]]
 Sends requests on CONNECTIONS connections, one after the other on each, about
-RATE a second in all (default 500), until SIGTERM. Then prints one
+RATE a second in all (default 500), until SIGTERM; of several URLs, which are of
+one server, each connection has one. Then prints one
 JSON object: {"requests", "failed", "closed", "statuses": {"200": n},
 "backends": {name: n}, "errors": [first few]}. A connection that the server
-closed between two requests, or asked to close, counts in "closed".
+closed between two requests, or asked to close, counts in "closed". A request that
+is not answered within ten seconds has failed.
+The same, with "at" (seconds since 1970) and the last few errors with their times,
+is written to the file TALLY ten times a second.
 """
 
 import asyncio
 import collections
 import json
+import os
 import signal
 import sys
+import time
 import urllib.parse
+
+PATIENCE = 10  # seconds
+TALLY_PAUSE = 0.1
 
 
 class Load:
-    def __init__(self, url, connections, rate):
-        parts = urllib.parse.urlsplit(url)
-        self.host, self.port = parts.hostname, parts.port
-        self.head = (f"GET {parts.path or '/'} HTTP/1.1\r\n"
-                     f"host: {parts.netloc}\r\n\r\n").encode()
+    def __init__(self, urls, connections, rate, tally=None):
+        parts = [urllib.parse.urlsplit(url) for url in urls.split(",")]
+        self.host, self.port = parts[0].hostname, parts[0].port
+        self.heads = [(f"GET {one.path or '/'} HTTP/1.1\r\n"
+                       f"host: {one.netloc}\r\n\r\n").encode() for one in parts]
+        self.tally = tally
         self.connections, self.pause = connections, connections / rate
         self.stopping = False
         self.requests = self.failed = self.closed = 0
         self.statuses = collections.Counter()
         self.backends = collections.Counter()
         self.errors = []
+        self.latest = collections.deque(maxlen=10)
 
     def fault(self, error):
         self.failed += 1
         if len(self.errors) < 5:
             self.errors.append(repr(error))
+        self.latest.append(f"{time.time():.3f} {error!r}")
 
-    async def one(self, reader, writer):
+    async def one(self, reader, writer, head):
         """One request; true if the connection may go on."""
-        writer.write(self.head)
+        writer.write(head)
         await writer.drain()
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         lines = head.split("\r\n")
@@ -50,7 +62,8 @@ class Load:
         self.backends[headers.get("x-backend", "none")] += 1
         return headers.get("connection") != "close"
 
-    async def connection(self):
+    async def connection(self, number):
+        head = self.heads[number % len(self.heads)]
         while not self.stopping:
             try:
                 reader, writer = await asyncio.open_connection(
@@ -62,7 +75,8 @@ class Load:
             try:
                 going = True
                 while going and not self.stopping:
-                    going = await self.one(reader, writer)
+                    async with asyncio.timeout(PATIENCE):
+                        going = await self.one(reader, writer, head)
                     await asyncio.sleep(self.pause)
                 if not going:
                     self.closed += 1
@@ -72,20 +86,32 @@ class Load:
             finally:
                 writer.close()
 
+    def seen(self):
+        return {"requests": self.requests, "failed": self.failed,
+                "closed": self.closed, "statuses": self.statuses,
+                "backends": self.backends, "errors": self.errors}
+
+    async def keep_tally(self):
+        while True:
+            with open(self.tally + ".new", "w") as file:
+                json.dump(self.seen() | {"at": time.time(), "latest": list(self.latest)}, file)
+            os.rename(self.tally + ".new", self.tally)
+            await asyncio.sleep(TALLY_PAUSE)
+
     async def run(self):
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
-        tasks = [asyncio.create_task(self.connection())
-                 for _ in range(self.connections)]
+        tasks = [asyncio.create_task(self.connection(number))
+                 for number in range(self.connections)]
+        tally = asyncio.create_task(self.keep_tally()) if self.tally else None
         await stop.wait()
         self.stopping = True
         await asyncio.gather(*tasks)
-        print(json.dumps({
-            "requests": self.requests, "failed": self.failed,
-            "closed": self.closed, "statuses": self.statuses,
-            "backends": self.backends, "errors": self.errors}))
+        if tally:
+            tally.cancel()
+        print(json.dumps(self.seen()))
 
 
 rate = float(sys.argv[3]) if len(sys.argv) > 3 else 500
-asyncio.run(Load(sys.argv[1], int(sys.argv[2]), rate).run())
+asyncio.run(Load(sys.argv[1], int(sys.argv[2]), rate, *sys.argv[4:5]).run())

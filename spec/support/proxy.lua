@@ -72,10 +72,12 @@ frontend aws
   option httpclose
   option http-buffer-request
 %RULES
+%MORE
   default_backend cloudmap
 backend cloudmap
   mode http
   server s %UPSTREAM
+%BEYOND
 ]]
 
 local CERTIFICATES = { "good", "wrong_name", "expired", "untrusted" }
@@ -120,8 +122,11 @@ end
 ---Starts HAProxy before an endpoint.
 ---@param world table
 ---@param upstream string host:port of the endpoint
+---@param more { rules: string, backends: string }? further lines for the frontend of requests, and
+---  backends that they name
 ---@return table proxy `port`, `ca_file`
-function proxy.new(world, upstream)
+function proxy.new(world, upstream, more)
+  more = more or { rules = "", backends = "" }
   local folder = world.directory .. "/proxy"
   assert(file.mkdir(folder))
   make_certificates(folder)
@@ -134,8 +139,9 @@ function proxy.new(world, upstream)
     binds[i] = ("  bind 127.0.0.1:%d ssl crt %s/%s.crt"):format(ports[i], folder, name)
   end
   local values = { DIRECTORY = folder, PORT = self.port, UPSTREAM = upstream, RULES = rule_lines(),
-    BACKENDS = table.concat(backends, "\n"), BINDS = table.concat(binds, "\n") }
-  assert(file.write(folder .. "/haproxy.cfg", (CONFIGURATION:gsub("%%(%u+)", values))))
+    BACKENDS = table.concat(backends, "\n"), BINDS = table.concat(binds, "\n"),
+    MORE = more.rules, BEYOND = more.backends }
+  assert(file.write(folder .. "/haproxy.cfg", (CONFIGURATION:gsub("%%(%u%u+)", values))))
   world:start("haproxy", { "haproxy", "-db", "-f", folder .. "/haproxy.cfg" })
   world.eventually(function() return file.stat(folder .. "/admin.sock") end, 5, "haproxy is up")
   return self

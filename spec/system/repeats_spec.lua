@@ -81,6 +81,23 @@ describe("an agent for which the same goes wrong at each pass", function()
     for event, count in pairs(troubles()) do assert.equal(1, count, event) end
   end)
 
+  it("says each time that data are old, or a weight is wrong, once it has said that it is over",
+    function()
+      local mesh = assert(file.read(sidecar.mesh_file))
+      start { ENVOY_BIN = "" }
+      sidecar:logged("event=published")
+      for _ = 1, 2 do
+        local from = sidecar:mark()
+        os.remove(sidecar.mesh_file)
+        sidecar:logged("event=stale", 5, from)
+        assert(file.write(sidecar.mesh_file, (mesh:gsub('"/web": *1', '"/web":"x"'))))
+        sidecar:logged("event=fresh", 5, from)
+        sidecar:logged("event=bad_weight", 5, from)
+        assert(file.write(sidecar.mesh_file, mesh))
+        sidecar:logged("event=resolved", 5, from)
+      end
+    end)
+
   it("says it again to somebody who asks for a pass", function()
     start { ENVOY_BIN = "", POLICY_DIR = world.directory .. "/none" }
     sidecar:logged("event=pass_failed")

@@ -54,6 +54,9 @@ function agent.new(settings)
   -- Envoy aborts without its inotify instances; the agent can do without.
   local function give_way() return self.outside:give_way() end
   self.supervisor.give_way, self.pass.inotify.give_way = give_way, give_way
+  -- What comes again after its end was told is told again.
+  local function ended(event) self:over(event) end
+  self.pass.ended, self.pass.warned.ended = ended, ended
   if settings.hook then
     self.hook = require("nightjar.agent.hook").attach(self.pass, settings)
     self.hook.succeeded = function() self:over("hook_failed") end

@@ -43,6 +43,7 @@ function pass.new(settings, state, supervisor)
     refused_at = sched.now(),
     counts = counts, warned = warned.new(counts),
     tell = function() end, -- of what becomes of generations; agent/agent.lua puts a hook here
+    ended = function() end, -- an event whose end was told; agent/agent.lua has the log forget it
   }, pass)
 end
 
@@ -57,6 +58,7 @@ function pass:staleness(snapshot)
     end
     log[line.level](line.event, line.fields)
     self.tell(line.event, line.fields)
+    if line.event == "fresh" then self.ended("stale") end
   end
   return self.stale and self.stale.services or 0
 end

@@ -9,7 +9,9 @@ warned.__index = warned
 ---@param counts { warnings: integer } of the pass: gets one more for each line
 ---@return table warned
 function warned.new(counts)
-  return setmetatable({ counts = counts, told = {} }, warned)
+  return setmetatable({ counts = counts, told = {},
+    ended = function() end, -- a code whose end was told; agent/agent.lua has the log forget it
+  }, warned)
 end
 
 ---Log each warning once, and once more when it is over; but one line says all of what is stale
@@ -30,6 +32,7 @@ function warned:look(list)
   for key, warning in pairs(self.told) do
     if not now[key] then
       log.info("resolved", warning)
+      self.ended(warning.code)
     end
   end
   self.told = now

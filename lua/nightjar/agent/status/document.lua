@@ -51,7 +51,8 @@ local function agent_of(facts)
     stopping = plain(facts.stopping),
     leaving_in_seconds = seconds(facts.leaving),
     cpu_seconds = seconds(facts.process.cpu_seconds),
-    resident_bytes = facts.process.resident_bytes, open_fds = facts.process.open_fds,
+    resident_bytes = facts.process.resident_bytes, heap_bytes = facts.process.heap_bytes,
+    open_fds = facts.process.open_fds,
   }
 end
 

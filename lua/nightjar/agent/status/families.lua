@@ -59,6 +59,8 @@ family("process_resident_memory_bytes", "gauge", nil, "Resident memory of the ag
   at("process", "resident_bytes"))
 family("process_virtual_memory_bytes", "gauge", nil, "Virtual memory of the agent, in bytes.",
   at("process", "virtual_bytes"))
+family("nightjar_heap_bytes", "gauge", nil,
+  "What Lua holds of the agent's memory, garbage included, in bytes.", at("process", "heap_bytes"))
 family("process_open_fds", "gauge", nil, "Open file descriptors of the agent.",
   at("process", "open_fds"))
 family("process_max_fds", "gauge", nil, "Most file descriptors that the agent may open.",

@@ -16,7 +16,8 @@ local function bytes(status, name)
 end
 
 ---@return { pid: integer?, cpu_seconds: number, resident_bytes: integer?, virtual_bytes: integer?,
----  open_fds: integer?, max_fds: integer? } facts without those that the kernel does not tell
+---  heap_bytes: integer, open_fds: integer?, max_fds: integer? } facts without those that the
+---  kernel does not tell
 function process.look()
   local status = file.read("/proc/self/status", MOST)
   local limits = file.read("/proc/self/limits", MOST)
@@ -24,6 +25,8 @@ function process.look()
   return {
     pid = field(status, "\nPid:%s*(%d+)"), cpu_seconds = os.clock(),
     resident_bytes = bytes(status, "VmRSS"), virtual_bytes = bytes(status, "VmSize"),
+    -- As it is: to collect what is garbage would cost more than to know.
+    heap_bytes = math.floor(collectgarbage("count") * 1024),
     -- One of them is the folder that is being listed.
     open_fds = fds and math.max(0, #fds - 1), max_fds = field(limits, "Max open files%s+(%d+)"),
   }
