@@ -30,6 +30,8 @@ BOTH_C  = host/error.c host/buf.c host/fd.c host/harden.c host/jsonprint.c host/
 ONLY_PLAN = host/plan.c host/sandbox.c host/bind/budget.c
 AGENT_C = $(filter-out $(ONLY_PLAN),$(wildcard host/*.c host/bind/*.c))
 PLAN_C  = $(BOTH_C) $(ONLY_PLAN)
+# What a build for measurements links into both; nothing else does.
+ALSO_C ?=
 AGENT_LIBS := $(shell pkg-config --libs lua5.4 libcurl libcrypto libcjson yaml-0.1 libmicrohttpd 2>/dev/null) -lm
 PLAN_LIBS  := $(shell pkg-config --libs lua5.4 libcjson yaml-0.1 libseccomp 2>/dev/null) -lm
 
@@ -49,10 +51,10 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(1)))
 all: build
 build: $(BUILD)/nightjar $(BUILD)/nightjar-plan ## Build both programs
 
-$(BUILD)/nightjar: $(call objects,$(AGENT_C)) $(BUILD)/obj/embedded-agent.o
+$(BUILD)/nightjar: $(call objects,$(AGENT_C) $(ALSO_C)) $(BUILD)/obj/embedded-agent.o
 	$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS)
 
-$(BUILD)/nightjar-plan: $(call objects,$(PLAN_C)) $(BUILD)/obj/embedded-plan.o
+$(BUILD)/nightjar-plan: $(call objects,$(PLAN_C) $(ALSO_C)) $(BUILD)/obj/embedded-plan.o
 	$(CC) $(LDFLAGS) -o $@ $^ $(PLAN_LIBS)
 
 $(BUILD)/obj/%.o: %.c
@@ -174,6 +176,19 @@ $(BUILD)/fuzz-lua: $(call objects,spec/fuzz/lua.c spec/fuzz/input.c) $(FUZZ_HOST
 $(addprefix $(BUILD)/fuzz-,$(FUZZ_C)): $(BUILD)/fuzz-%: $(BUILD)/obj/spec/fuzz/targets/%.o \
     $(BUILD)/obj/spec/fuzz/input.o $(FUZZ_HOST) $(BUILD)/obj/embedded-agent.o
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(AGENT_LIBS)
+
+coverage: ## Lines of C and Lua that the specs run, into build/coverage/ (SPEC=path for some specs)
+	@$(SETUP) run test
+	@$(MAKE) -s --no-print-directory build $(COVERAGE)
+	@$(PATHS) spec/coverage/run $(abspath $(TOOLS)/coverage) $(SPEC)
+# Without optimisation, so that a line of the source is one of the program; and so without
+# _FORTIFY_SOURCE, which needs some.
+COVERAGE = BUILD=$(abspath $(TOOLS)/coverage) OPTIMIZE="-O0 -g" HARDEN=-fPIE \
+           ALSO_C=spec/coverage/coverage.c \
+           SANITIZE="-DCOVERAGE_FOLDER='\"$(abspath $(TOOLS)/coverage)\"' -fprofile-arcs -ftest-coverage -fprofile-update=atomic -fdata-sections \
+             -fprofile-info-section=gcov_info -Wl,-T,spec/coverage/counters.ld \
+             -Wl,--wrap=lua_newstate,--wrap=lua_sethook"
+.PHONY: coverage
 
 .PHONY: bench-week
 bench-week: ## A week of passes with a moved clock: memory, descriptors, files (PASSES=20160)
