@@ -39,6 +39,14 @@ describe("nightjar", function()
     end
   end)
 
+  it("lets no name take hold of the terminal, or forge a line", function()
+    local got = cli.run { "explain", "--snapshot", folder .. "/\27[31m\nnightjar: ok" }
+    assert.equal("nightjar: explain: cannot read: " .. folder
+      .. "/\\x1b[31m\\nnightjar: ok: No such file or directory\n", got.stderr)
+    got = cli.run { "\27[2Jx" }
+    assert.equal("nightjar: \\x1b[2Jx: unknown command; `nightjar help` lists them\n", got.stderr)
+  end)
+
   it("names what it does not know, with the nearest known one", function()
     cli.write(folder .. "/nightjar.yaml", "servce_port: 1\n")
     local cases = {
