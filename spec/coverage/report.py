@@ -1,2 +1,134 @@
 #!/usr/bin/env python3
-print("later")
+"""Says which lines of C and Lua were run, by file, and which were not.
+
+Usage: report.py BUILD_FOLDER [--some]
+Reads what spec/coverage/run left there. Prints a table, writes uncovered.txt (each line that was not
+run) and lines.txt (the whole table) into the folder. Lines that spec/coverage/unreached.txt names,
+with why specs do not reach them, are counted as such; others, and names that are no longer needed,
+make the status 1, unless --some says that only some specs were run.
+"""
+import collections
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+
+PROGRAMS = ("nightjar", "nightjar-plan")
+NAMES = "spec/coverage/unreached.txt"
+# What stands alone on a line and ends something: its instruction returns, or makes the function.
+NO_STATEMENT = re.compile(r"^(end|else|[})\],;]|until true)+$")
+INSTRUCTION = re.compile(r"^\t\d+\t\[(\d+)\]\t(\w+)", re.M)
+
+
+def c_lines(folder):
+    """File → line → how often it was run, in both programs together."""
+    files = collections.defaultdict(collections.Counter)
+    for program in PROGRAMS:
+        base = f"{folder}/counted/{program}"
+        for path in sorted(glob.glob(f"{base}/host/**/*.gcda", recursive=True)):
+            text = subprocess.run(["gcov", "--json-format", "--stdout", path], check=True,
+                                  stdout=subprocess.PIPE).stdout
+            for file in json.loads(text)["files"]:
+                if file["file"].startswith("host/"):
+                    for line in file["lines"]:
+                        files[file["file"]][line["line_number"]] += line["count"]
+    return files
+
+
+def active(path):
+    """Lines of a Lua file that have an instruction of their own."""
+    with open(path, encoding="utf-8") as file:
+        source = file.read().split("\n")
+    listing = subprocess.run(["luac5.4", "-l", "-p", path], check=True, text=True,
+                             stdout=subprocess.PIPE).stdout
+    lines = {int(line) for line, code in INSTRUCTION.findall(listing) if code != "VARARGPREP"}
+    return {line for line in lines
+            if not NO_STATEMENT.match(re.sub(r"\s|--.*$", "", source[line - 1]))}
+
+
+def lua_lines(folder):
+    seen = set()
+    for program in PROGRAMS:
+        with open(f"{folder}/counted/{program}.lines", encoding="utf-8") as file:
+            seen.update(file.read().split("\n"))
+    files = {}
+    for path in sorted(glob.glob("lua/nightjar/**/*.lua", recursive=True)
+                       + glob.glob("policies/**/*.lua", recursive=True)):
+        if not path.endswith("_spec.lua") and "/meta/" not in path:
+            files[path] = {line: int(f"{path}:{line}" in seen) for line in active(path)}
+    return files
+
+
+def read_names():
+    """[reason, file, text, used] for each line of NAMES; a reason stands above those it is for."""
+    names, reason = [], ""
+    with open(NAMES, encoding="utf-8") as file:
+        for line in file.read().split("\n"):
+            if line.startswith("# "):
+                reason = line[2:]
+            elif line.strip():
+                path, _, text = line.partition(": ")
+                names.append([reason, path, text.strip(), False])
+    return names
+
+
+def missed_of(files, names):
+    """(path, line, text, reason or None) of each line that was not run."""
+    for path, lines in sorted(files.items()):
+        with open(path, encoding="utf-8") as file:
+            source = [""] + file.read().split("\n")
+        for line, count in sorted(lines.items()):
+            if count == 0:
+                text, reason = source[line].strip(), None
+                for name in names:
+                    if name[1] == path and name[2] == text:
+                        reason, name[3] = name[0], True
+                yield path, line, text, reason
+
+
+def table(files):
+    rows = []
+    for path, lines in sorted(files.items()):
+        run = sum(count > 0 for count in lines.values())
+        rows.append((100 * run / len(lines) if lines else 100, run, len(lines), path))
+    return rows
+
+
+def total(rows):
+    run, lines = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    return (100 * run / lines, run, lines)
+
+
+def main():
+    folder, some = sys.argv[1], "--some" in sys.argv
+    names, report, fault = read_names(), [], False
+    with open(f"{folder}/uncovered.txt", "w", encoding="utf-8") as out:
+        for language, files in (("C", c_lines(folder)), ("Lua", lua_lines(folder))):
+            rows, missed = table(files), list(missed_of(files, names))
+            for path, line, text, reason in missed:
+                out.write(f"{path}:{line}: {text}{'   # ' + reason if reason else ''}\n")
+            unnamed = [one for one in missed if one[3] is None]
+            report += [f"{percent:6.1f} %  {run:5} of {lines:5}  {path}" for percent, run, lines, path
+                       in rows]
+            percent, run, lines = total(rows)
+            report.append(f"{percent:6.2f} %  {run:5} of {lines:5}  {language}, in {len(rows)} files; "
+                          f"{len(missed)} lines not run, {len(unnamed)} of them without a reason\n")
+            for path, line, text, _ in unnamed:
+                fault = True
+                if not some:
+                    print(f"not run, and {NAMES} does not say why: {path}:{line}: {text}")
+    for reason, path, text, used in names:
+        if not used and not some:
+            fault = True
+            print(f"{NAMES} names what is run, or is not there: {path}: {text}")
+    with open(f"{folder}/lines.txt", "w", encoding="utf-8") as out:
+        out.write("\n".join(report))
+    print("\n".join(report))
+    print(f"each line that was not run: {os.path.relpath(folder)}/uncovered.txt")
+    return 1 if fault and not some else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
