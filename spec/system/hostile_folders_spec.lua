@@ -88,7 +88,8 @@ describe("a folder of templates or policies", function()
 
   local function restore()
     script.sh("cd %s && chmod -R u+rwX templates policies 2>/dev/null; "
-      .. "rm -rf templates policies t && cp -R good/templates good/policies good/aside .", directory)
+      .. "rm -rf templates policies t && cp -R good/templates good/policies good/aside .",
+      directory)
   end
 
   local function digest()
@@ -147,8 +148,8 @@ describe("a folder of templates or policies", function()
       assert.are.equal(published, digest())
       assert.is_nil(world:log(sidecar.agent):find("\nlevel=error event=forged", 1, true))
       table_rows:add { fault = "a folder of templates or policies with " .. case[1],
-        injected = (case[2]:gsub("%c", "\\n")), outcome = "told in one line; what was in force stays",
-        figures = "0 files changed" }
+        injected = (case[2]:gsub("%c", "\\n")), figures = "0 files changed",
+        outcome = "told in one line; what was in force stays" }
     end)
   end
 
