@@ -170,8 +170,9 @@ $(BUILD)/bench/limits: $(call objects,$(LIMITS_C))
 FUZZ_SETUP = .ci/setup $(TOOLS) build fuzz
 fuzz: ## Give targets mutated inputs, a minute each (TARGET=name for one, SECONDS=60)
 	@$(FUZZ_SETUP)
-	@$(MAKE) -s --no-print-directory $(FUZZ) fuzz-programs
-	@spec/fuzz/run $(TOOLS)/fuzz "$(or $(SECONDS),60)" $(TARGET)
+	@[ "$(TARGET)" = status ] || $(MAKE) -s --no-print-directory $(FUZZ) fuzz-programs
+	@[ -n "$(filter-out status,$(TARGET))" ] || $(MAKE) -s --no-print-directory build $(ASAN)
+	@AGENT=$(TOOLS)/asan/nightjar spec/fuzz/run $(TOOLS)/fuzz "$(or $(SECONDS),60)" $(TARGET)
 FUZZ = BUILD=$(TOOLS)/fuzz CC=clang OPTIMIZE="-O1 -g -fno-omit-frame-pointer" \
        SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
 
