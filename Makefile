@@ -149,7 +149,8 @@ C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch] bench/*.[ch] spec/fuzz/*.[ch] 
 # SC2034 is of no use here: some names are read by eval, or by who sources the file.
 SHELL_FILES = .ci/run .ci/setup packaging/install docker/build bench/build-go \
               $(filter-out %.jq,$(wildcard docker/stages/*)) \
-              $(filter-out %.lua,$(wildcard spec/images/*)) spec/run spec/fuzz/run bench/week
+              $(filter-out %.lua,$(wildcard spec/images/*)) spec/run spec/coverage/run spec/fuzz/run \
+              bench/week
 
 bench: ## Measure passes side by side with others' programs; nothing is asserted (BENCH=options)
 	@$(SETUP) run bench
