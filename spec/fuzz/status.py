@@ -25,8 +25,8 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
 import fuzz_http  # noqa: E402, it stands beside the specs that use it too
 
-PATHS = ["/", "/live", "/ready", "/status", "/metrics", "/snapshot", "/plan", "/history", "/explain",
-         "/explain?path=%2Fstock", "/explain?listener=private-8080&path=/", "/curve?path=/stock"]
+PATHS = ["/", "/live", "/ready", "/status", "/metrics", "/snapshot", "/plan", "/history",
+         "/explain", "/explain?path=%2Fstock", "/explain?listener=private-8080&path=/", "/curve?path=/stock"]
 fuzz_http.SEEDS += [f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for path in PATHS]
 # So many at a time: most wait for what does not come.
 THREADS = 12
@@ -46,7 +46,8 @@ def start(program, port, tmp):
         "PATH": os.environ["PATH"], "TMP_DIR": tmp, "DISCOVERY": "file", "ENVOY_BIN": "",
         "ENVOY_PID_FILE": f"{tmp}/envoy.pid", "TRIGGER_STOP_FILE": f"{tmp}/stop",
         "ENVOY_ADMIN_PORT": "1", "STATUS_ADDRESS": f"127.0.0.1:{port}", "REFRESH_TIME": "1",
-        "STOP_TIMEOUT": "2", "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+        "STOP_TIMEOUT": "2", "ASAN_OPTIONS": "detect_leaks=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1"}
     with open(f"{tmp}/log", "wb") as log:
         return subprocess.Popen([program, "run"], env=environment, stderr=log,
                                 stdout=subprocess.DEVNULL)

@@ -49,7 +49,7 @@ def read_all(pid):
 
 
 def peek(pid):
-    """In a process of its own that is that user, but no program, of which it may start none of ours."""
+    """In a process that is that user, but no program: it may be allowed to start none of ours."""
     there, here = os.pipe()
     child = os.fork()
     if child == 0:

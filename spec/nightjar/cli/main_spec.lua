@@ -92,6 +92,15 @@ describe("nightjar", function()
     assert.matches("NIGHTJAR_CONFIG (flag): " .. folder .. "/bad.yaml: ", got.stderr, 1, true)
   end)
 
+  it("refuses what makes no sense together, or is no text", function()
+    local got = cli.run { "discover", "--debug-http", "--discovery", "file" }
+    assert.equal("nightjar: discover: --debug-http: DISCOVERY=file makes no requests\n", got.stderr)
+    got = cli.run { "config", environment = { SERVICE_MEMBER = "a\nb" } }
+    assert.equal("nightjar: settings: SERVICE_MEMBER (environment): expected text without control "
+      .. 'characters, got "a\\nb"\n', got.stderr)
+    assert.equal(2, got.status)
+  end)
+
   it("takes flags before the command too", function()
     local got = cli.run { "--service-port", "81", "config" }
     assert.equal(0, got.status, got.stderr)
