@@ -145,7 +145,7 @@ lint: ## luacheck, the structure rules, formatting, shellcheck
 
 format: ## Format the C files
 	clang-format -i $(C_FILES)
-C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch] bench/*.[ch] spec/fuzz/*.[ch] spec/fuzz/targets/*.c)
+C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch] bench/*.[ch] spec/coverage/*.c spec/fuzz/*.[ch] spec/fuzz/targets/*.c)
 # SC2034 is of no use here: some names are read by eval, or by who sources the file.
 SHELL_FILES = .ci/run .ci/setup packaging/install docker/build bench/build-go \
               $(filter-out %.jq,$(wildcard docker/stages/*)) \
