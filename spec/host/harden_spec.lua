@@ -101,7 +101,7 @@ describe("the agent", function()
 
   it("shows its own user neither memory nor environment", function()
     if missing() then return pending(missing()) end
-    local other = peek("sleep 20")
+    local other = peek("sh -c 'touch ready; exec sleep 20'")
     assert.equal("read", other.read.environ)
     assert.equal("read", other.read.mem)
     assert.same(REFUSED, peek(RUN:format(program.directory)).read)
@@ -109,7 +109,7 @@ describe("the agent", function()
 
   it("leaves no core when it crashes", function()
     if missing() then return pending(missing()) end
-    local other = peek("sleep 20")
+    local other = peek("sh -c 'touch ready; exec sleep 20'")
     assert.equal(11, other.signal)
     if not other.dumped then
       return pending("no program leaves a core here: it takes CAP_SYS_RESOURCE, and a place for it")
