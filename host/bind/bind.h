@@ -65,9 +65,6 @@ void bind_options(lua_State *L, int index, const char *const names[]);
 /* An integer within [low, high]; `otherwise` when the option is not given. */
 lua_Integer bind_option_integer(lua_State *L, int index, const char *name,
     lua_Integer otherwise, lua_Integer low, lua_Integer high);
-/* A number of seconds, say, not below 0. */
-lua_Number bind_option_number(
-    lua_State *L, int index, const char *name, lua_Number otherwise);
 bool bind_option_boolean(
     lua_State *L, int index, const char *name, bool otherwise);
 /* Pushes a table; returns false and pushes nothing when it is not given. */

@@ -148,15 +148,6 @@ lua_Integer bind_option_integer(lua_State *L, int index, const char *name,
   return value;
 }
 
-lua_Number bind_option_number(
-    lua_State *L, int index, const char *name, lua_Number otherwise) {
-  if (!push_option(L, index, name))
-    return otherwise;
-  lua_Number value = bind_number_at(L, -1, name, otherwise);
-  lua_pop(L, 1);
-  return value;
-}
-
 bool bind_option_boolean(
     lua_State *L, int index, const char *name, bool otherwise) {
   if (!push_option(L, index, name))

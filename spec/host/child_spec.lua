@@ -473,4 +473,22 @@ describe("a process", function()
     end
     assert.error_matches(function() kept:pid() end, "handle is closed")
   end)
+
+  it("refuses to signal what has ended, and its group", function()
+    local process = assert(child.spawn { argv = { "sleep", "10" }, new_group = true })
+    assert(process:signal("KILL"))
+    finish(process, 0)
+    for _, name in ipairs { "signal", "signal_group" } do
+      local _, err, code = process[name](process, "TERM")
+      assert.equal("ESRCH", code, name)
+      assert.matches("^cannot signal: process %d+: No such process$", err)
+    end
+  end)
+
+  it("finds programs in the usual folders where there is no PATH", function()
+    local result = script.run([[
+      local process, err = require("host.child").spawn { argv = { "true" } }
+      say(process and "started" or err)]], "env -u PATH")
+    assert.same({ "started" }, result.said, result.err)
+  end)
 end)

@@ -14,6 +14,22 @@ for _, name in ipairs { %s } do
 end
 ]]
 
+-- Reads two names, which are good and bad in turn, until each has been both.
+local READ_SWAPPED = [[
+local folder = assert(require("host.file").folder(%q))
+local seen = {}
+for i = 1, 400000 do
+  for _, name in ipairs { "top", "way/x" } do
+    local text, _, code = folder:read(name, 100)
+    seen[name .. " " .. (text or code)] = true
+  end
+  local enough = (seen["top top"] and (seen["top EXDEV"] or seen["top ELOOP"]))
+    and seen["way/x inner"] and (seen["way/x EXDEV"] or seen["way/x ELOOP"])
+  if enough and i > 300 then break end
+end
+for what in pairs(seen) do say(what) end
+]]
+
 describe("a folder", function()
   local root, folder
 
@@ -126,6 +142,45 @@ describe("a folder", function()
     it("stays with the folder that was opened when its name moves on", function()
       script.sh("mv %s/t %s/moved && mkdir %s/t && printf other >%s/t/top", root, root, root, root)
       assert.equal("top", folder:read("top"))
+    end)
+  end)
+
+  describe("whose files become links that lead out, and files again, all the time,", function()
+    local swapper
+
+    -- `top` takes turns with a link to a secret, the folder `way` with one to where `x` is another.
+    before_each(function()
+      script.sh("cd %s && mkdir outside && printf secret >outside/x && cd t && rm way && mkdir way"
+        .. " && printf inner >way/x && ln -s ../outside off", root)
+      swapper = assert(io.popen(("cd '%s/t' && exec python3 %s/spec/support/swap.py top out way off"
+        .. " >../begun 2>&1"):format(root, os.getenv("PWD")), "w"))
+      for _ = 1, 100 do
+        if file.read(root .. "/begun") == "begun\n" then return end
+        os.execute("sleep 0.05")
+      end
+      error("nothing is swapped: " .. tostring(file.read(root .. "/begun")))
+    end)
+    after_each(function() swapper:close() end)
+
+    local function read(wrap, refusals)
+      local seen = script.run(READ_SWAPPED:format(root .. "/t"), wrap).said
+      local allowed = { ["top top"] = true, ["way/x inner"] = true }
+      for _, code in ipairs(refusals) do
+        allowed["top " .. code], allowed["way/x " .. code] = true, true
+      end
+      for _, what in ipairs(seen) do assert.is_true(allowed[what], what) end
+      assert.is_true(#seen >= 4, table.concat(seen, ", "))
+    end
+
+    it("gives what is inside, or refuses", function()
+      if os.getenv("VALGRIND") then return pending("valgrind knows no openat2") end
+      read("", { "EXDEV", "EAGAIN" })
+    end)
+
+    it("does so without the kernel's help", function()
+      if not script.can_trace() then return pending(script.NO_TRACE) end
+      read(script.trace("--seccomp-bpf -f -e trace=openat2 -e inject=openat2:error=ENOSYS"),
+        { "ELOOP", "ENOTDIR" })
     end)
   end)
 

@@ -1,5 +1,7 @@
 -- What both programs give up at their start, seen from outside (host/harden.h).
 local file = require "host.file"
+local json = require "host.json"
+local program = require "host.program"
 local cli = require "spec.support.cli"
 local plan = require "spec.support.plan"
 local script = require "spec.support.script"
@@ -65,5 +67,54 @@ describe("nightjar", function()
     assert.matches("nightjar: cannot harden: PR_SET_NO_NEW_PRIVS: Operation not permitted",
       result.err, 1, true)
     assert.matches("RLIMIT_CORE, {rlim_cur=0, rlim_max=0}", calls, 1, true)
+  end)
+end)
+
+-- What a user sees of a program of its own, as spec/support/peek.py tells.
+local function peek(command)
+  local folder = script.folder()
+  script.sh("chmod 755 %s", folder)
+  local pipe = assert(io.popen(("python3 spec/support/peek.py '%s' %s"):format(folder,
+    command:gsub("FOLDER", folder))))
+  local text = pipe:read("a")
+  assert(pipe:close(), "peek.py failed")
+  script.discard(folder)
+  return assert(json.decode(text))
+end
+
+describe("the agent", function()
+  local REFUSED = { environ = "Permission denied", mem = "Permission denied",
+    maps = "Permission denied", auxv = "Permission denied", fd = "Permission denied",
+    cwd = "Permission denied" }
+  -- It is beyond its start when it has left its process id.
+  local RUN = "sh -c 'ln -s nightjar-state/agent.pid ready; exec env TMP_DIR=FOLDER DISCOVERY=file "
+    .. "ENVOY_BIN= ENVOY_PID_FILE=FOLDER/envoy.pid TRIGGER_STOP_FILE=FOLDER/stop "
+    .. "AWS_SECRET_ACCESS_KEY=key \"$0\" run' '%s/nightjar'"
+
+  local function missing()
+    if os.getenv("ASAN_OPTIONS") then return "the sanitizers look at memory from outside" end
+    if not os.execute(("[ $(id -u) -ne 0 ] || setpriv --reuid=65534 test -x '%s/nightjar'")
+      :format(program.directory)) then
+      return "an ordinary user cannot start what is built here"
+    end
+  end
+
+  it("shows its own user neither memory nor environment", function()
+    if missing() then return pending(missing()) end
+    local other = peek("sh -c 'touch ready; exec sleep 20'")
+    assert.equal("read", other.read.environ)
+    assert.equal("read", other.read.mem)
+    assert.same(REFUSED, peek(RUN:format(program.directory)).read)
+  end)
+
+  it("leaves no core when it crashes", function()
+    if missing() then return pending(missing()) end
+    local other = peek("sh -c 'touch ready; exec sleep 20'")
+    assert.equal(11, other.signal)
+    if not other.dumped then
+      return pending("no program leaves a core here: it takes CAP_SYS_RESOURCE, and a place for it")
+    end
+    local seen = peek(RUN:format(program.directory))
+    assert.same({ 11, false, {} }, { seen.signal, seen.dumped, seen.cores })
   end)
 end)

@@ -558,3 +558,11 @@ open(sys.argv[1], \"w\"); time.sleep(120)" "$1/ready" & server=$!
       "32 name look-ups are still unanswered" }, result.said, result.err)
   end)
 end)
+
+describe("a request of more than a day", function()
+  it("is one of a day, and is cancelled as any other", function()
+    local id = assert(http.start { url = "http://localhost.:9/", timeout = 1e12 })
+    http.cancel(id)
+    assert.equal("cancelled", responses({ id })[id].error.kind)
+  end)
+end)

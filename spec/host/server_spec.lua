@@ -271,4 +271,12 @@ describe("host.server", function()
     assert.equal("EINVAL", code)
     assert.matches("example.com:1", err)
   end)
+
+  it("listens to an address of IPv6 too", function()
+    if (file.read("/proc/net/if_inet6") or "") == "" then return pending("no IPv6 here") end
+    local port = assert(host.open { host = "::1", port = 0 })
+    finally(host.close)
+    assert.is_true(port > 0)
+    assert.matches(":" .. ("%04X"):format(port) .. " ", file.read("/proc/net/tcp6", 1 << 20))
+  end)
 end)

@@ -1,5 +1,6 @@
 -- The images as a careful task definition runs them, and what they say of themselves.
 
+local binary = require("spec.support.binary")
 local file = require("host.file")
 local json = require("host.json")
 local podman = require("spec.support.podman")
@@ -67,6 +68,27 @@ for _, name in ipairs { "sidecar", "agent" } do
         assert.are_not.equal(0, (select(2, container:exec("touch", path))), path)
       end
       assert.are.equal(0, (select(2, container:exec("touch", folder .. "/x"))))
+    end)
+
+    it("holds programs that are hardened as they are in the tree", function()
+      local path = os.tmpname()
+      finally(function() os.remove(path) end)
+      for _, one in ipairs { "nightjar", "nightjar-plan" } do
+        copy(image, "/usr/local/bin/" .. one, path)
+        assert.are.same({}, binary.faults(path), one)
+      end
+    end)
+
+    it("adds no file that runs as another user, or that others may write, to its base", function()
+      local words = { "/", "-xdev", "-type", "f", "(", "-perm", "/6000", "-o", "-perm", "/0002",
+        ")", "-print" }
+      local function found(of)
+        return podman.must("run", "--rm", "--no-healthcheck", "--entrypoint=find", "--user=0", of,
+          table.unpack(words))
+      end
+      local base = found(BASE)
+      assert.matches("/usr/bin/passwd\n", base) -- it finds what there is
+      assert.are.equal(base, found(image))
     end)
 
     it("needs no shell to run, nor to be asked for its health", function()

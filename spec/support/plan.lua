@@ -36,7 +36,8 @@ end
 local function run_text(text, options)
   local folder = cli.folder()
   cli.write(folder .. "/in", text)
-  local words = { ("exec env %s'%s'"):format(options.environment or "", plan.executable) }
+  local words = { ("exec env %s%s '%s'"):format(options.environment or "", options.trace or "",
+    plan.executable) }
   words[2] = options.arguments or ("--max-memory-mib %d --max-instructions %d --max-seconds %d "
     .. "--max-cpu-ms %d"):format(options.memory or 64, options.instructions or 20000000,
     options.seconds or 60, options.milliseconds or 60000)

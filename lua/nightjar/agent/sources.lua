@@ -3,6 +3,7 @@
 -- stays beneath the folder: links that lead out and special files are refused.
 
 local file = require "host.file"
+local messages = require "nightjar.text"
 local shape = require "host.shape"
 local template_name = require "nightjar.template_name"
 
@@ -12,6 +13,7 @@ local sources = {}
 -- what a program reads: a database, a module.
 local MAX_FILES = 1000
 local MAX_TEXT = 4 * 1024 * 1024 -- bytes of a policy or template
+local MAX_NAME = 4096 -- bytes of a path below the folder
 local MAX_TOTAL = 64 * 1024 * 1024 -- bytes of one folder
 
 local function too_much(directory)
@@ -26,6 +28,10 @@ local function read_all(folder, directory, wanted, is_text)
   local list, total = {}, 0
   for _, name in ipairs(names) do
     if wanted(name) then
+      if not messages.is_name(name, MAX_NAME) then
+        return nil, ("%s/%s: expected a name of UTF-8 without control characters")
+          :format(directory, messages.clean(name))
+      end
       local text, problem = folder:read(name, is_text(name) and MAX_TEXT or MAX_TOTAL)
       if not text then return nil, problem end
       total = total + #text

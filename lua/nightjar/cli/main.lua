@@ -18,6 +18,7 @@
 
 local parser = require "nightjar.cli.args"
 local nearest = require "nightjar.nearest"
+local messages = require "nightjar.text"
 local output = require "nightjar.cli.output"
 
 local main = {}
@@ -35,8 +36,12 @@ local VERSION = { name = "version", about = "print the version" }
 -- Exit statuses: failure of what was asked for, and wrong use.
 local FAILURE, USAGE = 1, 2
 
+-- Longer than any of ours; a stage cuts what it takes over from others to less.
+local LONGEST = 64 * 1024 -- bytes
+
+-- Names of files and words of the command line are in it, which may hold anything.
 local function complain(...)
-  io.stderr:write("nightjar: ", table.concat({ ... }, ": "), "\n")
+  io.stderr:write("nightjar: ", messages.clean(table.concat({ ... }, ": "), LONGEST), "\n")
 end
 
 local function is_command(name)

@@ -79,6 +79,8 @@ describe("one static bootstrap", function()
         "rds/one.json: expected one resource, got 2" },
       { { ["rds/one.json"] = '{"resources":[{"name":"two"}]}' },
         "envoy-config.yaml: expects routes named one, got two" },
+      { { ["envoy-config.yaml"] = BOOTSTRAP:gsub("cds%.json", "cds.txt"), ["cds.txt"] = "" },
+        "cds.txt: expected a name that ends in .json, .yaml or .yml" },
       { { ["cds.json"] = '{"resources":[1]}' }, "cds.json: resources[1]: expected a mapping" },
     }
     for _, case in ipairs(cases) do

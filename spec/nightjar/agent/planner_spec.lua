@@ -49,6 +49,35 @@ describe("planner", function()
   end)
   after_each(function() cli.remove(folder) end)
 
+  it("says how nightjar-plan ended where that was no way to end", function()
+    local execute = sched.exec
+    finally(function() sched.exec = execute end)
+    local function ends(result, message)
+      sched.exec = function()
+        result.stdout = result.stdout or ""
+        return result
+      end
+      local response, err = plan()
+      assert.is_nil(response)
+      assert.equal("plan: " .. message, err)
+    end
+    ends({ signal = "SEGV" }, "nightjar-plan: ended by signal SEGV")
+    ends({ status = 70, stdout = "it\27[2J\n" }, "nightjar-plan: internal error: it\\x1b[2J")
+    ends({ status = 9, stdout = "x" }, "nightjar-plan: ended with status 9: x")
+    ends({ status = 3, stdout = "the request: needs more\n" }, "the request: needs more")
+    ends({ status = 0, stdout = "[1]" },
+      "nightjar-plan: unusable answer: expected an object with `ok`")
+    ends({ status = 0, stdout = '{"ok":true,"files":[{"path":5,"content":"x"}]}' },
+      "nightjar-plan: unusable answer: expected files with `path` and `content`")
+    ends({ status = 0, stdout = '{"ok":true,"files":[{"path":"../x","content":"x"}]}' },
+      'nightjar-plan: unusable answer: file "../x": expected a path below the output folder, got '
+      .. 'one with ".." in it')
+    ends({ status = 0, stdout = '{"ok":false,"error":{"stage":"view","policy":"one",'
+      .. '"field":"routes","message":"too many"}}' }, "view: one: routes: too many")
+    ends({ status = 0, stdout = '{"ok":false,"error":{"stage":"view","file":"x.yaml","line":3,'
+      .. '"field":"routes","message":"too many"}}' }, "view: x.yaml:3: routes: too many")
+  end)
+
   it("names the files of policies and templates in the folders that the operator gave", function()
     os.execute(("mv %s/policies %s/ours; mv %s/templates %s/pages"):format(folder, folder, folder,
       folder))

@@ -72,6 +72,26 @@ describe("sources", function()
     refused("^templates: " .. folder .. "/templates/b%.yaml%.mustache: byte 3: expected UTF%-8$")
   end)
 
+  it("refuses a file whose name cannot be shown, naming it as far as it can", function()
+    local names = { ["a\nb.yaml.mustache"] = "a\\nb.yaml.mustache",
+      ["\27[31m.html"] = "\\x1b[31m.html", ["\255.html"] = "\\xff.html" }
+    for name, shown in pairs(names) do
+      cli.write(folder .. "/templates/" .. name, "x")
+      local read, err = sources.read(settings)
+      assert.is_nil(read)
+      assert.equal("templates: " .. folder .. "/templates/" .. shown
+        .. ": expected a name of UTF-8 without control characters", err)
+      os.remove(folder .. "/templates/" .. name)
+    end
+    cli.write(folder .. "/policies/\255.lua", "return {}")
+    refused("^policies: " .. folder .. "/policies/\\xff%.lua: expected a name of UTF%-8")
+  end)
+
+  it("takes no notice of the names of files that it does not read", function()
+    cli.write(folder .. "/policies/\255.txt", "x")
+    assert(sources.read(settings))
+  end)
+
   it("refuses a file, and a number of files, beyond all reason", function()
     cli.write(folder .. "/templates/big", ("x"):rep(64 * 1024 * 1024 + 1))
     refused("^templates: .*big")

@@ -39,6 +39,14 @@ describe("nightjar", function()
     end
   end)
 
+  it("lets no name take hold of the terminal, or forge a line", function()
+    local got = cli.run { "explain", "--snapshot", folder .. "/\27[31m\nnightjar: ok" }
+    assert.equal("nightjar: explain: cannot read: " .. folder
+      .. "/\\x1b[31m\\nnightjar: ok: No such file or directory\n", got.stderr)
+    got = cli.run { "\27[2Jx" }
+    assert.equal("nightjar: \\x1b[2Jx: unknown command; `nightjar help` lists them\n", got.stderr)
+  end)
+
   it("names what it does not know, with the nearest known one", function()
     cli.write(folder .. "/nightjar.yaml", "servce_port: 1\n")
     local cases = {
@@ -82,6 +90,15 @@ describe("nightjar", function()
     got = cli.run { "config", "--config", folder .. "/bad.yaml" }
     assert.equal(2, got.status)
     assert.matches("NIGHTJAR_CONFIG (flag): " .. folder .. "/bad.yaml: ", got.stderr, 1, true)
+  end)
+
+  it("refuses what makes no sense together, or is no text", function()
+    local got = cli.run { "discover", "--debug-http", "--discovery", "file" }
+    assert.equal("nightjar: discover: --debug-http: DISCOVERY=file makes no requests\n", got.stderr)
+    got = cli.run { "config", environment = { SERVICE_MEMBER = "a\nb" } }
+    assert.equal("nightjar: settings: SERVICE_MEMBER (environment): expected text without control "
+      .. 'characters, got "a\\nb"\n', got.stderr)
+    assert.equal(2, got.status)
   end)
 
   it("takes flags before the command too", function()

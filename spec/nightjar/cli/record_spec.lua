@@ -251,6 +251,15 @@ return { about = "shows what was", apply = apply, settings = { word = { type = "
 
   it("names the field of a record that is wrong", function()
     assert.equal(0, run({ "record", "--discover", "--output", folder .. "/kept.json" }).status)
+    for _, case in ipairs {
+      { "settings", 5, "settings: expected an object, got 5" },
+      { "settings", { policies = 5 }, "settings.policies: expected an object, got 5" },
+    } do
+      local kept = assert(json.decode(cli.read(folder .. "/kept.json")))
+      kept[case[1]] = case[2]
+      local got = cli.run { "explain", "--snapshot", "-", input = assert(json.encode(kept)) }
+      assert.equal("nightjar: explain: standard input: " .. case[3] .. "\n", got.stderr)
+    end
     for field, case in pairs {
       format = { 2, "format: expected 1, got 2" },
       at = { "now", 'at: expected unix seconds, got "now"' },

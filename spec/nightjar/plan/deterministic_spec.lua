@@ -72,4 +72,15 @@ describe("functions that do not differ from run to run", function()
     deterministic.sort(words)
     assert.same({ "a", "b", "c" }, words)
   end)
+
+  it("raise about what they cannot take, at the caller's line", function()
+    for fn, message in pairs {
+      [function() deterministic.pairs(5) end] = "pairs: expected a table, got 5",
+      [function() deterministic.format(5) end] = "format: expected a string, got 5",
+    } do
+      local ok, err = pcall(fn)
+      assert.is_false(ok)
+      assert.matches("deterministic_spec%.lua:%d+: " .. message, err)
+    end
+  end)
 end)

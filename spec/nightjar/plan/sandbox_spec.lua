@@ -188,4 +188,12 @@ describe("require in a policy", function()
       ["lib/b.lua"] = 'local a = require("lib.a")\nreturn a' })
     assert.equal('policies/lib/b.lua:1: require: "lib.a" requires itself', message)
   end)
+
+  it("gives metatables to tables alone, and none but tables", function()
+    local _, message = run("local _ = setmetatable(5, {})")
+    assert.equal("policies/x.lua:1: setmetatable: expected a table, got 5", message)
+    _, message = run("local _ = setmetatable({}, 5)")
+    assert.equal("policies/x.lua:1: setmetatable: expected a table or nil as the metatable, got 5",
+      message)
+  end)
 end)

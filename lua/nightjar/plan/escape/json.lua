@@ -55,8 +55,6 @@ local function escape(text)
       return nil, "the value is not UTF-8, which JSON cannot hold"
     end
     return (text:gsub('[%c"\\]', escape_character))
-  elseif text:find('[\\"]') then
-    return (text:gsub('[\\"]', escapes))
   end
   return text
 end

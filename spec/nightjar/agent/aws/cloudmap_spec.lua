@@ -33,6 +33,33 @@ describe("an answer of Cloud Map", function()
     end
   end)
 
+  it("without the names that tell things apart is refused", function()
+    local cases = {
+      { api.get_service, '{"Service":{"Id":"srv-1","Name":"a"}}',
+        "Service with Id, Name and NamespaceId" },
+      { api.get_namespace, '{"Namespace":{"Id":"ns-1"}}', "Namespace with Id and Name" },
+      { api.find_namespaces, '{"Namespaces":[{"Name":"a"}]}', "Namespaces with Id and Name" },
+    }
+    for _, case in ipairs(cases) do
+      local value, problem = case[1](answering(case[2]), "a")
+      assert.is_nil(value, case[2])
+      assert.equal("UnexpectedResponse", problem.code)
+      assert.is_truthy(problem.message:find(case[3], 1, true), problem.message)
+    end
+  end)
+
+  it("of ever more pages ends too", function()
+    local count = 0
+    local client = { call = function()
+      count = count + 1
+      return { Services = json.array {}, NextToken = "t" .. count }
+    end }
+    local services, problem = api.list_services(client, "ns-1")
+    assert.is_nil(services)
+    assert.is_truthy(problem.message:find("pages", 1, true), problem.message)
+    assert.is_true(count < 100000)
+  end)
+
   it("that gives one page over and over ends", function()
     local _, problem = api.list_services(answering '{"Services":[],"NextToken":"t"}', "ns-1")
     assert.equal("UnexpectedResponse", problem.code)

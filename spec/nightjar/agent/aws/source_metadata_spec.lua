@@ -38,6 +38,27 @@ describe("keys", function()
     assert.equal(message, err)
   end
 
+  it("are not asked for with settings that cannot be meant", function()
+    local prefix = "AWS_EC2_METADATA_"
+    local cases = {
+      { { AWS_METADATA_SERVICE_TIMEOUT = "soon" },
+        'AWS_METADATA_SERVICE_TIMEOUT: expected a number above 0, got "soon"' },
+      { { AWS_METADATA_SERVICE_NUM_ATTEMPTS = "0" },
+        'AWS_METADATA_SERVICE_NUM_ATTEMPTS: expected a number above 0, got "0"' },
+      { { [prefix .. "SERVICE_ENDPOINT"] = "here" }, prefix .. "SERVICE_ENDPOINT: expected a URL" },
+      { { [prefix .. "SERVICE_ENDPOINT_MODE"] = "IPv5" },
+        prefix .. 'SERVICE_ENDPOINT_MODE: expected IPv4 or IPv6, got "ipv5"' },
+      { { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI = "keys", [prefix .. "DISABLED"] = "true" },
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: expected a path that begins with /" },
+    }
+    for _, case in ipairs(cases) do
+      case[1][prefix .. "DISABLED"] = case[1][prefix .. "DISABLED"] or "false"
+      local keys, err = sources.open(case[1]):at(0)
+      assert.is_nil(keys)
+      assert.is_truthy(err:find(case[2], 1, true), err)
+    end
+  end)
+
   describe("of a container", function()
     local function agent(seconds, fields)
       fields = fields or {}

@@ -51,4 +51,16 @@ describe("a value in JSON", function()
     "templates/x:2: {{v}}: the value is not UTF-8, which JSON cannot hold")
   fails("is refused when it is a list", "[{{v}}]", { v = { 1 } },
     "templates/x:1: {{v}}: is a list or an object: expected a single value")
+  fails("is refused as it is, too, when it is a list", "[{{{v}}}]", { v = { 1 } },
+    "templates/x:1: {{v}}: is a list or an object: expected a single value")
+  check({
+    { "of quotes alone is escaped without a look at each character", '["{{v}}"]', { v = 'a"b' },
+      '["a\\"b"]', { 'a"b' } },
+    { "is escaped behind a backslash of the value before it", '["{{{r}}}n{{v}}"]',
+      { r = "\\", v = '"' }, '["\\n\\""]', { '\n"' } },
+    { "keeps all digits that a number needs", "[{{v}}]", { v = 0.1 + 0.2 },
+      "[0.30000000000000004]" },
+  })
+  fails("is refused when the number is not finite", "[{{v}}]", { v = math.huge },
+    "templates/x:1: {{v}}: the number is not finite")
 end)
