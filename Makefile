@@ -109,12 +109,12 @@ image: ## Build the images (IMAGE=sidecar|agent|test, ENGINE=docker|podman|build
 
 asan: ## Run the specs that exercise C under AddressSanitizer and UBSan (SPEC=path for others)
 	@$(SETUP) run test
-	@$(MAKE) -s --no-print-directory build $(ASAN)
+	@$(MAKE) -s --no-print-directory build torture-programs $(ASAN)
 	@$(PATHS) $(ASAN_ENV) spec/run $(TOOLS)/asan/nightjar $(TOOLS)/asan/test $(or $(SPEC),$(ASAN_SPECS))
 ASAN = BUILD=$(TOOLS)/asan OPTIMIZE="-O1 -g -fno-omit-frame-pointer" \
        SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
 # The others are Lua's matter alone, about time, or take the same ways through C.
-ASAN_SPECS = spec/host spec/nightjar $(patsubst %,spec/system/%_spec.lua,aws_faults bootstrap \
+ASAN_SPECS = spec/host spec/nightjar spec/torture/boundaries_spec.lua $(patsubst %,spec/system/%_spec.lua,aws_faults bootstrap \
              deaths full_disk generations inotify killed_agent main_job own_files proxy \
              publication_faults readiness secrets supervision)
 ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
@@ -136,7 +136,8 @@ lint: ## luacheck, the structure rules, formatting, shellcheck
 
 format: ## Format the C files
 	clang-format -i $(C_FILES)
-C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch] bench/*.[ch] spec/fuzz/*.[ch] spec/fuzz/targets/*.c)
+C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch] bench/*.[ch] spec/fuzz/*.[ch] spec/fuzz/targets/*.c \
+            spec/torture/*.c spec/support/failing_memory.[ch])
 # SC2034 is of no use here: some names are read by eval, or by who sources the file.
 SHELL_FILES = .ci/run .ci/setup packaging/install docker/build bench/build-go \
               $(filter-out %.jq,$(wildcard docker/stages/*)) \
@@ -174,6 +175,15 @@ $(BUILD)/fuzz-lua: $(call objects,spec/fuzz/lua.c spec/fuzz/input.c) $(FUZZ_HOST
 $(addprefix $(BUILD)/fuzz-,$(FUZZ_C)): $(BUILD)/fuzz-%: $(BUILD)/obj/spec/fuzz/targets/%.o \
     $(BUILD)/obj/spec/fuzz/input.o $(FUZZ_HOST) $(BUILD)/obj/embedded-agent.o
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(AGENT_LIBS)
+
+.PHONY: torture-programs
+torture-programs: $(BUILD)/boundaries
+# Memory that runs out at the boundaries between C and Lua (spec/torture/), always with sanitizers.
+# Its malloc is called before AddressSanitizer is ready.
+$(BUILD)/obj/spec/support/failing_memory.o: override SANITIZE =
+$(BUILD)/boundaries: $(call objects,spec/torture/boundaries.c spec/support/failing_memory.c) \
+    $(FUZZ_HOST) $(BUILD)/obj/embedded-agent.o
+	$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS)
 
 .PHONY: bench-week
 bench-week: ## A week of passes with a moved clock: memory, descriptors, files (PASSES=20160)

@@ -1,6 +1,7 @@
 #include "http.h"
 
 #include "clock.h"
+#include "digest.h"
 #include "eight.h"
 #include "token.h"
 #include "transfer.h"
@@ -90,6 +91,9 @@ struct http *http_new(struct error *error) {
   if (http == NULL)
     goto no_memory;
   http->done_end = &http->done;
+  http->epoll_fd = -1;
+  if (!digest_usable()) /* TLS needs it, and libcurl does not look */
+    goto no_memory;
   http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (http->epoll_fd < 0) {
     error_errno(error, "cannot use the network", "epoll", errno);
