@@ -1,0 +1,284 @@
+-- Whole runs of both programs while memory runs out, at some places or at very many: the specs of
+-- spec/system and of spec/torture give how many.
+
+local failing_of = require("spec.support.failing_memory")
+local file = require("host.file")
+local json = require("host.json")
+local passes = require("spec.support.passes")
+local program = require("host.program")
+local rows_of = require("spec.support.reliability_rows")
+local script = require("spec.support.script")
+local sidecar_of = require("spec.support.sidecar")
+
+-- libseccomp 2.5.4 crashes, in nightjar-plan and before any script runs, when there is no memory to
+-- make the filter of: this many calls at most. It ends as any crash there does, in one line.
+local FILTER_CALLS = 150
+local PLAN_ARGUMENTS = { "--max-memory-mib", "128", "--max-instructions", "100000000" }
+
+---@class spec.lack_of_memory.Counts
+---@field command integer runs of each command
+---@field plan integer runs of nightjar-plan
+---@field once integer passes of `nightjar once`
+---@field passes integer passes of an agent that runs
+
+---Describes it.
+---@param _ENV table the environment of the spec file, which has busted's words
+---@param suite string of the rows of docs/reliability.md
+---@param counts spec.lack_of_memory.Counts
+local function lack_of_memory(_ENV, suite, counts)
+  local nightjar = program.directory .. "/nightjar"
+
+  describe("when memory runs out", function()
+    local s, folder, failing, environment
+    local rows = rows_of.of(suite)
+    local turn = 0
+
+    local function told(fault, injected, outcome, figures)
+      print("# " .. fault .. ": " .. figures)
+      rows:add { fault = fault, injected = injected, outcome = outcome, figures = figures }
+    end
+
+    -- The next generation's mesh; nothing in it was in one before.
+    local function change()
+      turn = turn + 1
+      local services = {}
+      for _, color in ipairs { "blue", "green" } do
+        services[#services + 1] = sidecar_of.service("web-" .. color,
+          { ["/web"] = color == "blue" and turn or 1 }, { 20000 + turn })
+      end
+      s:mesh(services)
+    end
+
+    local function is_new()
+      local text = file.read(("%s/rds/public-%d.json"):format(s.folder, s.port)) or ""
+      return ((text .. "\n"):gsub(",\n", "\n")):find('"weight": ' .. turn .. "\n", 1, true) ~= nil
+    end
+
+    setup(function()
+      folder = script.folder()
+      failing = failing_of.new(folder)
+      s = sidecar_of.new()
+      environment = { TMP_DIR = s.world.directory .. "/tmp", ENVOY_ADMIN_PORT = s.admin_port,
+        MESH_FILE = s.mesh_file, DISCOVERY = "file", LOG_LEVEL = "warn", ENVOY_BIN = "",
+        POLICY_DIR = program.data_directory() .. "/policies",
+        ENVOY_TEMPLATE_DIR = program.data_directory() .. "/templates" }
+      change()
+    end)
+
+    teardown(function()
+      assert.are.same({}, s.world:close())
+      script.discard(folder)
+    end)
+
+    -- How a run ended that had all memory, and what it did otherwise.
+    local function judge(wrong, first, result, whole)
+      if result.signal or not result.status or result.status >= 124 then
+        wrong("from %d: ended with %s: %s", first, result.signal or result.status, result.err)
+      elseif result.status == 0 then
+        if result.out ~= whole.out then wrong("from %d: another answer, and status 0", first) end
+      elseif not result.err:find("^nightjar: [^\n]*memory[^\n]*\n$") then
+        wrong("from %d: ended with %d and said: %s", first, result.status, result.err)
+      end
+    end
+
+    local function sweep(argv, count)
+      local faults, ended, whole = {}, {}, failing:run(argv, environment)
+      local function wrong(...) faults[#faults + 1] = string.format(...) end
+      assert.equal(0, whole.status, whole.err)
+      assert.equal(0, whole.refused)
+      local numbers = failing_of.spread(whole.calls, count)
+      for _, first in ipairs(numbers) do
+        local result = failing:run(argv, environment, first)
+        judge(wrong, first, result, whole)
+        ended[result.status or -1] = (ended[result.status or -1] or 0) + 1
+      end
+      return faults, ("%d runs over %d allocations: %d ended with an error, %d did their work")
+        :format(#numbers, whole.calls, #numbers - (ended[0] or 0), ended[0] or 0)
+    end
+
+    for _, words in ipairs { { "config" }, { "discover" }, { "render" }, { "explain", "/web" } } do
+      it(("`nightjar %s` ends with one line about it, or does its work"):format(words[1]),
+        function()
+          local argv = { nightjar, table.unpack(words) }
+          if words[1] == "render" or words[1] == "explain" then
+            local snapshot = failing:run({ nightjar, "discover" }, environment).out
+            assert(file.write(folder .. "/snapshot", snapshot))
+            argv[#argv + 1], argv[#argv + 2] = "--snapshot", folder .. "/snapshot"
+          end
+          local faults, figures = sweep(argv, counts.command)
+          assert.are.same({}, faults)
+          told(("memory runs out in `nightjar %s`"):format(words[1]),
+            "malloc, calloc and realloc fail from the Nth call on",
+            "one line with the cause and status 70, or the usual answer", figures)
+        end)
+    end
+
+    -- A request as the agent makes it: the pass's own, kept by what stands in nightjar-plan's place.
+    local function request()
+      script.sh("mkdir -p %s && cp %s %s", folder .. "/bin", nightjar, folder .. "/bin")
+      assert(file.write(folder .. "/bin/nightjar-plan", ("#!/bin/sh\ntee %s | %s \"$@\"\n"):format(
+        folder .. "/request", program.directory .. "/nightjar-plan"), { mode = 493 })) -- 0755
+      local result = failing:run({ folder .. "/bin/nightjar", "once" }, environment)
+      assert.equal(0, result.status, result.err)
+      return folder .. "/request"
+    end
+
+    it("nightjar-plan ends with one line about it, or gives its answer", function()
+      local input = { INPUT = request() }
+      local argv = { program.directory .. "/nightjar-plan", table.unpack(PLAN_ARGUMENTS) }
+      local whole = failing:run(argv, input)
+      assert.equal(0, whole.status)
+      local faults, crashed, ended = {}, {}, 0
+      local numbers = failing_of.spread(whole.calls, counts.plan)
+      for _, first in ipairs(numbers) do
+        local result = failing:run(argv, input, first)
+        local line = result.out:match("^([^\n]+)\n$") or ""
+        local decoded = result.status == 0 and json.decode(result.out) or {}
+        if result.status == 3 and line:find("^crashed with signal") then
+          crashed[#crashed + 1] = first
+        elseif not (result.status == 0 and result.out == whole.out
+          or result.status == 0 and tostring(decoded.error and decoded.error.message):find("memory")
+          or (result.status == 3 or result.status == 70) and line:find("out of memory", 1, true)) then
+          -- Without memory for a filter it goes on without one, and says which layers it has.
+          local layers = table.concat(decoded.layers or {}, " ")
+          if result.status ~= 0 or decoded.ok ~= true or layers:find("seccomp", 1, true) then
+            faults[#faults + 1] = ("from %d: %s %s"):format(first,
+              tostring(result.status or result.signal), result.out:sub(1, 200))
+          end
+        end
+        ended = ended + (result.status == 0 and 0 or 1)
+      end
+      assert.are.same({}, faults)
+      assert.is_true(#crashed == 0 or crashed[#crashed] - crashed[1] < FILTER_CALLS,
+        "crashed from " .. table.concat(crashed, ", "))
+      told("memory runs out in nightjar-plan",
+        "malloc, calloc and realloc fail from the Nth call on",
+        "one line with file and line where a script was at work; the agent goes on",
+        ("%d runs over %d allocations: %d ended with one line (of them %d within libseccomp)")
+          :format(#numbers, whole.calls, ended, #crashed))
+    end)
+
+    -- What is wrong with files after a pass that had too little: each is the old or the new one.
+    local function check_whole(wrong, first, old, struck)
+      for path, text in pairs(struck) do
+        if text ~= old[path] and not path:find("%.tmp$") then
+          local new = assert(passes.contents(s.folder))[path]
+          if text ~= new then wrong("from %d: %s is neither the old nor the new one", first, path) end
+        end
+      end
+      for path, text in pairs(passes.contents(s.state)) do
+        if path:find("%.json$") and not json.decode(text) then
+          wrong("from %d: state file %s is torn", first, path)
+        end
+      end
+      for path in pairs(passes.contents(s.folder)) do
+        if path:find("%.tmp$") then wrong("from %d: %s is left", first, path) end
+      end
+    end
+
+    for _, span in ipairs { { 1 << 40, "for good" }, { 3, "for three allocations" } } do
+      it("a pass leaves whole files, and the next one repairs: " .. span[2], function()
+        local argv, faults, failed = { nightjar, "once" }, {}, 0
+        local function wrong(...) faults[#faults + 1] = string.format(...) end
+        change()
+        local whole = failing:run(argv, environment)
+        assert.equal(0, whole.status, whole.err)
+        local numbers = failing_of.spread(whole.calls, counts.once)
+        for _, first in ipairs(numbers) do
+          local old = passes.contents(s.folder)
+          change()
+          local result = failing:run(argv, environment, first, span[1])
+          if result.signal or not result.status or result.status >= 124
+            or result.status ~= 0 and not result.err:find("memory", 1, true) then
+            wrong("from %d: ended with %s: %s", first, result.signal or result.status, result.err)
+          end
+          failed = failed + (result.status == 0 and 0 or 1)
+          local struck = passes.contents(s.folder)
+          local repaired = failing:run(argv, environment)
+          if repaired.status ~= 0 or not is_new() then
+            wrong("from %d: the next pass does not repair: %s", first, repaired.err)
+          end
+          check_whole(wrong, first, old, struck)
+        end
+        assert.are.same({}, faults)
+        told("memory runs out in a pass, " .. span[2],
+          "malloc, calloc and realloc fail from the Nth call on",
+          "each file whole, the last generation stays; the next pass publishes",
+          ("%d passes over %d allocations: %d failed, %d published all the same"):format(#numbers,
+            whole.calls, failed, #numbers - failed))
+      end)
+    end
+
+    -- An agent that has made its first pass. Its own process id stays, also when it restarts in place.
+    local function start_agent()
+      failing:reset()
+      local settings = failing:environment("nightjar")
+      for name, value in pairs(environment) do settings[name] = value end
+      settings.REFRESH_TIME, settings.LOG_LEVEL = 600, "debug"
+      s:start(settings)
+      s:logged("event=published", 20)
+    end
+
+    local ENDS = { "event=published", "event=unchanged", "event=pass_failed",
+      "event=internal_error" }
+
+    -- How the next pass ends; "ended": with the agent.
+    local function ask_for_pass(before)
+      local from = s:mark()
+      if before then before() end
+      s.world:signal(s.agent, "HUP")
+      return s.eventually(function()
+        local said = s.world:log(s.agent):sub(from)
+        for _, text in ipairs(ENDS) do
+          if said:find(text, 1, true) then return text end
+        end
+        return s.world:status(s.agent) and "ended"
+      end, 40, "a pass ends"), from
+    end
+
+    -- One pass that has too little memory, and those after it.
+    local function short_pass(first, span)
+      change()
+      local ended, from = ask_for_pass(function()
+        failing:from(failing:counts().calls + first, span)
+      end)
+      failing:from(nil)
+      local failed = ended ~= "event=published"
+      for _ = 1, 5 do
+        if ended == "event=published" or ended == "ended" then break end
+        ended = ask_for_pass()
+      end
+      return failed, (ended == "ended" or not is_new())
+        and ("%d calls from %d: %s"):format(span, first, s.world:log(s.agent):sub(from))
+    end
+
+    it("an agent goes on, and publishes when memory is back", function()
+      change()
+      start_agent()
+      local pid, faults, restarts, failed = s.agent.pid, {}, 0, 0
+      -- What a pass takes.
+      local before = failing:counts().calls
+      change()
+      assert.equal("event=published", ask_for_pass())
+      local calls = failing:counts().calls - before
+      local numbers = failing_of.spread(calls, counts.passes)
+      for i, first in ipairs(numbers) do
+        local short, wrong = short_pass(first, i % 2 == 0 and 3 or 40)
+        failed = failed + (short and 1 or 0)
+        faults[#faults + 1] = wrong or nil
+        if s.world:status(s.agent) then break end
+      end
+      assert.are.same({}, faults)
+      assert.equal(pid, s.agent.pid)
+      for _ in s.world:log(s.agent):gmatch("event=restarting") do restarts = restarts + 1 end
+      assert.equal(0, s.world:stop(s.agent))
+      told("memory runs out in an agent, for 3 or 40 allocations",
+        "malloc, calloc and realloc fail within a later pass",
+        "the agent goes on, or restarts in place; the next pass publishes",
+        ("%d passes of %d allocations: %d failed, %d restarts in place"):format(#numbers, calls,
+          failed, restarts))
+    end)
+  end)
+end
+
+return lack_of_memory
