@@ -103,7 +103,8 @@ describe("nightjar-plan: the memory budget ends", function()
 
   it("a policy for which the system has less than that, and says so", function()
     if os.getenv("ASAN_OPTIONS") then return pending("the sanitizers need address space") end
-    local result = plan.run(plan.request(policy("local t = {}\nfor i = 1, 1e9 do t[i] = { i } end")),
+    local greedy = policy("local t = {}\nfor i = 1, 1e9 do t[i] = { i } end")
+    local result = plan.run(plan.request(greedy),
       { environment = [[sh -c 'ulimit -v 60000; exec "$0" "$@"' ]], memory = 256 })
     assert.equal(3, result.status)
     assert.matches("^policies/bad%.lua:3: out of memory: the system gives no more than %d+ of 256 "

@@ -1,6 +1,6 @@
 -- Every system call of a pass failed once, with errors that its manual page allows: all of them in
--- spec/torture/, some in spec/system/. What publication_faults_spec.lua does to the calls on published
--- files this does to all, from the program's first one on.
+-- spec/torture/, some in spec/system/. What publication_faults_spec.lua does to the calls on
+-- published files this does to all, from the program's first one on.
 
 local file = require("host.file")
 local json = require("host.json")
@@ -11,8 +11,8 @@ local sidecar_of = require("spec.support.sidecar")
 local strace = require("spec.support.strace")
 local world_of = require("spec.support.world")
 
--- By the calls' names, as strace injects them. brk(2) as a system call returns the old break when it
--- fails.
+-- By the calls' names, as strace injects them. brk(2) as a system call returns the old break when
+-- it fails.
 local ERRORS = {
   access = { "error=EACCES", "error=EIO" }, bind = { "error=EADDRINUSE" }, brk = { "retval=0" },
   clone = { "error=EAGAIN" }, clone3 = { "error=EAGAIN" }, close = { "error=EIO", "error=EINTR" },
@@ -68,7 +68,7 @@ end
 ---@param _ENV table the environment of the spec file, which has busted's words
 ---@param suite string of the rows of docs/reliability.md
 ---@param every integer of how many cases one is tried
-local function failing_calls(_ENV, suite, every)
+local function failing_calls(_ENV, suite, every) -- luacheck: ignore 212
   local missing = world_of.missing() or (not script.can_trace() and script.NO_TRACE) or nil
   if missing then
     pending("system calls that fail: " .. missing)
@@ -163,7 +163,7 @@ local function failing_calls(_ENV, suite, every)
       local figures = ("%d calls, %d of %d cases, %d met: %d passes went on, %d ended with a cause")
         :format(#calls, cases, at, hits, well, cases - well)
       print("# " .. figures)
-      -- How often it reads and waits differs from run to run: the last ones of a kind may be missed.
+      -- How often it reads and waits differs from run to run: the last of a kind may be missed.
       assert.is_true(hits * 10 >= cases * 8, figures)
       rows:add { fault = "each system call of a pass fails once",
         injected = "strace makes the Nth call of its kind return errors of its manual page",

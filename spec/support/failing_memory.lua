@@ -33,7 +33,7 @@ function failing:reset()
   assert(out:close())
 end
 
----Fails calls from `first` on, counted from the reset; none if not given. Also while a program runs.
+---Fails calls from `first` on, counted from the reset; none if not given. Also while programs run.
 ---@param first integer?
 ---@param count integer? how many; all if not given
 function failing:from(first, count)

@@ -26,7 +26,7 @@ local PLAN_ARGUMENTS = { "--max-memory-mib", "128", "--max-instructions", "10000
 ---@param _ENV table the environment of the spec file, which has busted's words
 ---@param suite string of the rows of docs/reliability.md
 ---@param counts spec.lack_of_memory.Counts
-local function lack_of_memory(_ENV, suite, counts)
+local function lack_of_memory(_ENV, suite, counts) -- luacheck: ignore 212
   local nightjar = program.directory .. "/nightjar"
 
   local missing = world_of.missing()
@@ -46,17 +46,17 @@ local function lack_of_memory(_ENV, suite, counts)
     end
 
     -- The next generation's mesh; nothing in it was in one before.
-    local function change()
+    local function change(sidecar)
       turn = turn + 1
-      s:mesh {
-        sidecar_of.service("web-blue", { ["/web"] = turn }, { s.ports.blue }),
-        sidecar_of.service("web-green", { ["/web"] = 10 }, { s.ports.green }),
+      sidecar:mesh {
+        sidecar_of.service("web-blue", { ["/web"] = turn }, { sidecar.ports.blue }),
+        sidecar_of.service("web-green", { ["/web"] = 10 }, { sidecar.ports.green }),
         sidecar_of.service("spare-blue", { ["/spare"] = 1 }, { 20000 + turn }),
       }
     end
 
-    local function is_new()
-      local text = file.read(s.folder .. "/cds.json") or ""
+    local function is_new(sidecar)
+      local text = file.read(sidecar.folder .. "/cds.json") or ""
       return text:find('"port_value": ' .. 20000 + turn .. "\n", 1, true) ~= nil
     end
 
@@ -69,7 +69,7 @@ local function lack_of_memory(_ENV, suite, counts)
         MESH_FILE = s.mesh_file, DISCOVERY = "file", LOG_LEVEL = "warn", ENVOY_BIN = "",
         POLICY_DIR = program.data_directory() .. "/policies",
         ENVOY_TEMPLATE_DIR = program.data_directory() .. "/templates" }
-      change()
+      change(s)
       field:start()
     end)
 
@@ -131,6 +131,19 @@ local function lack_of_memory(_ENV, suite, counts)
       return folder .. "/request"
     end
 
+    local function is_well(result, decoded, line, whole)
+      if result.status == 3 or result.status == 70 then
+        return line:find("out of memory", 1, true)
+      elseif result.status ~= 0 then
+        return false
+      elseif decoded.error then
+        return tostring(decoded.error.message):find("memory", 1, true)
+      end
+      -- Without memory for a filter it goes on without one, and says which layers it has.
+      local layers = table.concat(decoded.layers or {}, " ")
+      return result.out == whole.out or decoded.ok and not layers:find("seccomp", 1, true)
+    end
+
     it("nightjar-plan ends with one line about it, or gives its answer", function()
       local input = { INPUT = request() }
       local argv = { program.directory .. "/nightjar-plan", table.unpack(PLAN_ARGUMENTS) }
@@ -144,15 +157,9 @@ local function lack_of_memory(_ENV, suite, counts)
         local decoded = result.status == 0 and json.decode(result.out) or {}
         if result.status == 3 and line:find("^crashed with signal") then
           crashed[#crashed + 1] = first
-        elseif not (result.status == 0 and result.out == whole.out
-          or result.status == 0 and tostring(decoded.error and decoded.error.message):find("memory")
-          or (result.status == 3 or result.status == 70) and line:find("out of memory", 1, true)) then
-          -- Without memory for a filter it goes on without one, and says which layers it has.
-          local layers = table.concat(decoded.layers or {}, " ")
-          if result.status ~= 0 or decoded.ok ~= true or layers:find("seccomp", 1, true) then
-            faults[#faults + 1] = ("from %d: %s %s"):format(first,
-              tostring(result.status or result.signal), result.out:sub(1, 200))
-          end
+        elseif not is_well(result, decoded, line, whole) then
+          faults[#faults + 1] = ("from %d: %s %s"):format(first,
+            tostring(result.status or result.signal), result.out:sub(1, 200))
         end
         ended = ended + (result.status == 0 and 0 or 1)
       end
@@ -166,12 +173,13 @@ local function lack_of_memory(_ENV, suite, counts)
           :format(#numbers, whole.calls, ended, #crashed))
     end)
 
-    -- What is wrong with files after a pass that had too little: each is the old or the new one.
+    -- What is wrong with files after a pass that had too little: each is the old or the new.
     local function check_whole(wrong, first, old, struck)
       for path, text in pairs(struck) do
         if text ~= old[path] and not path:find("%.tmp$") then
-          local new = assert(passes.contents(s.folder))[path]
-          if text ~= new then wrong("from %d: %s is neither the old nor the new one", first, path) end
+          if text ~= passes.contents(s.folder)[path] then
+            wrong("from %d: %s is neither the old nor the new one", first, path)
+          end
         end
       end
       for path, text in pairs(passes.contents(s.state)) do
@@ -188,13 +196,13 @@ local function lack_of_memory(_ENV, suite, counts)
       it("a pass leaves whole files, and the next one repairs: " .. span[2], function()
         local argv, faults, failed = { nightjar, "once" }, {}, 0
         local function wrong(...) faults[#faults + 1] = string.format(...) end
-        change()
+        change(s)
         local whole = failing:run(argv, environment)
         assert.equal(0, whole.status, whole.err)
         local numbers = failing_of.spread(whole.calls, counts.once)
         for _, first in ipairs(numbers) do
           local old = passes.contents(s.folder)
-          change()
+          change(s)
           local result = failing:run(argv, environment, first, span[1])
           if result.signal or not result.status or result.status >= 124
             or result.status ~= 0 and not result.err:find("memory", 1, true) then
@@ -203,7 +211,7 @@ local function lack_of_memory(_ENV, suite, counts)
           failed = failed + (result.status == 0 and 0 or 1)
           local struck = passes.contents(s.folder)
           local repaired = failing:run(argv, environment)
-          if repaired.status ~= 0 or not is_new() then
+          if repaired.status ~= 0 or not is_new(s) then
             wrong("from %d: the next pass does not repair: %s", first, repaired.err)
           end
           check_whole(wrong, first, old, struck)
@@ -217,82 +225,94 @@ local function lack_of_memory(_ENV, suite, counts)
       end)
     end
 
-    -- An agent that has made its first pass. Its own process id stays, also when it restarts in place.
-    local function start_agent()
-      failing:reset()
-      local settings = failing:environment("nightjar")
-      for name, value in pairs(environment) do settings[name] = value end
-      settings.REFRESH_TIME, settings.LOG_LEVEL = 600, "debug"
-      s:start(settings)
-      s:logged("event=published", 20)
-    end
-
     local ENDS = { "event=published", "event=unchanged", "event=pass_failed",
       "event=internal_error" }
 
-    -- How the next pass ends; "ended": with the agent.
-    local function ask_for_pass(before)
-      local from = s:mark()
+    -- How the next pass of an agent ends; "ended": with the agent.
+    local function ask_for_pass(lone, before)
+      local from = lone:mark()
       if before then before() end
-      s.world:signal(s.agent, "HUP")
-      return s.eventually(function()
-        local said = s.world:log(s.agent):sub(from)
+      lone.world:signal(lone.agent, "HUP")
+      return lone.eventually(function()
+        local said = lone.world:log(lone.agent):sub(from)
         for _, text in ipairs(ENDS) do
           if said:find(text, 1, true) then return text end
         end
-        return s.world:status(s.agent) and "ended"
+        return lone.world:status(lone.agent) and "ended"
       end, 40, "a pass ends"), from
     end
 
     -- One pass that has too little memory, and those after it.
-    local function short_pass(first, span)
-      change()
-      local ended, from = ask_for_pass(function()
+    local function short_pass(lone, first, span)
+      change(lone)
+      local ended, from = ask_for_pass(lone, function()
         failing:from(failing:counts().calls + first, span)
       end)
       failing:from(nil)
       local failed = ended ~= "event=published"
       for _ = 1, 5 do
         if ended == "event=published" or ended == "ended" then break end
-        ended = ask_for_pass()
+        ended = ask_for_pass(lone)
       end
-      return failed, (ended == "ended" or not is_new())
-        and ("%d calls from %d: %s"):format(span, first, s.world:log(s.agent):sub(from))
+      return failed, (ended == "ended" or not is_new(lone))
+        and ("%d calls from %d: %s"):format(span, first, lone.world:log(lone.agent):sub(from))
     end
 
-    it("an agent goes on, and publishes when memory is back", function()
-      change()
-      start_agent()
-      local pid, faults, restarts, failed = s.agent.pid, {}, 0, 0
-      -- What a pass takes.
+    -- An agent that has an Envoy and has made its first pass.
+    local function start_agent(lone)
+      failing:reset()
+      change(lone)
+      local settings = failing:environment("nightjar")
+      settings.REFRESH_TIME = 600
+      lone:start(settings)
+      lone:answers("/web", 200)
+      lone:logged("event=published", 20)
+    end
+
+    -- How many allocations a pass takes.
+    local function calls_of_pass(lone)
       local before = failing:counts().calls
-      change()
-      assert.equal("event=published", ask_for_pass())
-      local calls = failing:counts().calls - before
-      local numbers = failing_of.spread(calls, counts.passes)
-      for i, first in ipairs(numbers) do
-        local short, wrong = short_pass(first, i % 2 == 0 and 3 or 40)
-        failed = failed + (short and 1 or 0)
-        faults[#faults + 1] = wrong or nil
-        if s.world:status(s.agent) then break end
-      end
-      assert.are.same({}, faults)
-      assert.equal(pid, s.agent.pid)
-      for _ in s.world:log(s.agent):gmatch("event=restarting") do restarts = restarts + 1 end
-      assert.equal(0, s.world:stop(s.agent))
-      told("memory runs out in an agent, for 3 or 40 allocations",
-        "malloc, calloc and realloc fail within a later pass",
-        "the agent goes on, or restarts in place; the next pass publishes",
-        ("%d passes of %d allocations: %d failed, %d restarts in place"):format(#numbers, calls,
-          failed, restarts))
-    end)
+      change(lone)
+      assert.equal("event=published", ask_for_pass(lone))
+      return failing:counts().calls - before
+    end
+
+    it("an agent goes on, publishes when memory is back, and its Envoy serves all the time",
+      function()
+        local lone = sidecar_of.new("blue", "green")
+        finally(function() assert.are.same({}, lone.world:close()) end)
+        start_agent(lone)
+        local envoy, faults, restarts, failed = lone:envoy(), {}, 0, 0
+        local calls = calls_of_pass(lone)
+        local numbers = failing_of.spread(calls, counts.passes)
+        local load = lone.world:load(lone:url("/web"), 4, 100)
+        for i, first in ipairs(numbers) do
+          local short, wrong = short_pass(lone, first, i % 2 == 0 and 3 or 40)
+          failed = failed + (short and 1 or 0)
+          faults[#faults + 1] = wrong or nil
+          if lone.world:status(lone.agent) then break end
+        end
+        assert.are.same({}, faults)
+        local seen = lone.world:finish_load(load)
+        assert.equal(0, seen.failed, table.concat(seen.errors, "; "))
+        assert.equal(envoy, lone:envoy())
+        for _ in lone.world:log(lone.agent):gmatch("event=restarting") do
+          restarts = restarts + 1
+        end
+        assert.equal(0, lone.world:stop(lone.agent))
+        told("memory runs out in an agent, for 3 or 40 allocations",
+          "malloc, calloc and realloc fail within a later pass",
+          "the agent goes on, or restarts in place; its Envoy goes on; the next pass publishes",
+          ("%d passes of %d allocations: %d failed, %d restarts in place; %d requests, %d failed")
+            :format(#numbers, calls, failed, restarts, seen.requests, seen.failed))
+      end)
 
     it("no request fails of those that kept coming meanwhile", function()
       local seen = s.world:finish_load(field.load)
       assert.equal(0, seen.failed, table.concat(seen.errors, "; "))
       assert.is_true(seen.requests > 100)
-      told("memory runs out: the traffic meanwhile", "all of the above, under load", "no request failed",
-        ("%d requests, %d failed"):format(seen.requests, seen.failed))
+      told("memory runs out: the traffic meanwhile", "the passes above, under load",
+        "no request failed", ("%d requests, %d failed"):format(seen.requests, seen.failed))
     end)
   end)
 end

@@ -1,6 +1,6 @@
--- When an error reaches the agent's main loop, as when memory runs out outside of a pass: the process
--- becomes its own program anew, as for SIGUSR2, which gives all of its memory back. To end instead
--- would take Envoy along wherever the agent is the container's first process.
+-- When an error reaches the agent's main loop, as when memory runs out outside of a pass: the
+-- process becomes its own program anew, as for SIGUSR2, which gives all of its memory back. To end
+-- instead would take Envoy along wherever the agent is the container's first process.
 
 local child = require("host.child")
 local log = require("nightjar.log")
