@@ -2,6 +2,7 @@
 -- spec/torture/, some in spec/system/. What publication_faults_spec.lua does to the calls on
 -- published files this does to all, from the program's first one on.
 
+local errors_of = require("spec.support.call_errors")
 local file = require("host.file")
 local json = require("host.json")
 local passes_of = require("spec.support.passes")
@@ -10,48 +11,6 @@ local script = require("spec.support.script")
 local sidecar_of = require("spec.support.sidecar")
 local strace = require("spec.support.strace")
 local world_of = require("spec.support.world")
-
--- By the calls' names, as strace injects them. brk(2) as a system call returns the old break when
--- it fails.
-local ERRORS = {
-  access = { "error=EACCES", "error=EIO" }, bind = { "error=EADDRINUSE" }, brk = { "retval=0" },
-  clone = { "error=EAGAIN" }, clone3 = { "error=EAGAIN" }, close = { "error=EIO", "error=EINTR" },
-  close_range = { "error=ENOSYS" }, connect = { "error=ECONNREFUSED", "error=ENETUNREACH" },
-  dup = { "error=EMFILE" }, epoll_create1 = { "error=EMFILE", "error=ENOMEM" },
-  epoll_ctl = { "error=ENOMEM", "error=ENOSPC" }, epoll_wait = { "error=EINTR" },
-  fchmod = { "error=EIO", "error=EROFS" }, fcntl = { "error=EINVAL" },
-  flock = { "error=EINTR", "error=ENOLCK" }, fstat = { "error=ENOMEM" },
-  fsync = { "error=EIO", "error=ENOSPC" }, getdents64 = { "error=ENOENT" },
-  getpeername = { "error=ENOBUFS" }, getrandom = { "error=EINTR", "error=ENOSYS" },
-  getsockname = { "error=ENOBUFS" }, getsockopt = { "error=ENOPROTOOPT" },
-  inotify_add_watch = { "error=ENOSPC", "error=EACCES" }, inotify_init1 = { "error=EMFILE" },
-  ioctl = { "error=ENOTTY" }, kill = { "error=ESRCH" }, listen = { "error=EADDRINUSE" },
-  lseek = { "error=ESPIPE" }, madvise = { "error=EAGAIN", "error=EINVAL" },
-  mkdir = { "error=ENOSPC", "error=EROFS" }, mkdirat = { "error=ENOSPC", "error=EROFS" },
-  mmap = { "error=ENOMEM" }, mprotect = { "error=ENOMEM" }, mremap = { "error=ENOMEM" },
-  munmap = { "error=ENOMEM" }, newfstatat = { "error=ENOMEM", "error=EACCES" },
-  open = { "error=EMFILE", "error=EIO" }, openat = { "error=EMFILE", "error=EIO" },
-  openat2 = { "error=ENOSYS", "error=EMFILE" }, pidfd_open = { "error=ENOSYS", "error=EMFILE" },
-  pidfd_send_signal = { "error=ESRCH" }, pipe2 = { "error=EMFILE", "error=ENFILE" },
-  poll = { "error=EINTR", "error=ENOMEM" }, prctl = { "error=EINVAL", "error=EPERM" },
-  pread64 = { "error=EIO" }, prlimit64 = { "error=EPERM" },
-  read = { "error=EIO", "error=EINTR" }, readlink = { "error=EACCES", "error=ENOMEM" },
-  recvfrom = { "error=ECONNRESET", "error=EINTR" }, rename = { "error=EIO", "error=ENOSPC" },
-  renameat = { "error=EIO", "error=ENOSPC" }, sendto = { "error=ECONNRESET", "error=EPIPE" },
-  setsockopt = { "error=ENOPROTOOPT" }, signalfd4 = { "error=EMFILE", "error=ENOMEM" },
-  socket = { "error=EMFILE", "error=EACCES" }, socketpair = { "error=EMFILE" },
-  statx = { "error=ENOMEM" }, unlink = { "error=EIO", "error=EROFS" },
-  unlinkat = { "error=EIO", "error=EROFS" }, vfork = { "error=EAGAIN", "error=ENOMEM" },
-  wait4 = { "error=EINTR", "error=ECHILD" }, waitid = { "error=EINTR", "error=ECHILD" },
-  write = { "error=EIO", "error=ENOSPC" },
-}
-
--- They fail for a mistake of the caller's alone, or not at all; or have ended the program already.
-local NEVER = { arch_prctl = true, clock_gettime = true, execve = true, exit_group = true,
-  futex = true, getegid = true, geteuid = true, getgid = true, getpid = true, getppid = true,
-  gettid = true, getuid = true, rseq = true, rt_sigaction = true, rt_sigprocmask = true,
-  rt_sigreturn = true, sched_yield = true, set_robust_list = true, set_tid_address = true,
-  sigaltstack = true, sysinfo = true, umask = true, uname = true, tgkill = true }
 
 -- The calls that are the program's own: those before the first are the loader's, which has its own
 -- words for what it lacks.
@@ -139,7 +98,7 @@ local function failing_calls(_ENV, suite, every) -- luacheck: ignore 212
     it("is known with the errors of each of its calls", function()
       local unknown = {}
       for _, call in ipairs(calls) do
-        if not ERRORS[call.name] and not NEVER[call.name] then unknown[call.name] = call.line end
+        if not errors_of(call.name) then unknown[call.name] = call.line end
       end
       assert.are.same({}, unknown)
       assert.is_true(#calls > 300)
@@ -149,7 +108,7 @@ local function failing_calls(_ENV, suite, every) -- luacheck: ignore 212
       local kind = { prepare = prepare, repair = repair, check = check }
       local faults, cases, hits, at = {}, 0, 0, 0
       for _, call in ipairs(calls) do
-        for _, fault in ipairs(ERRORS[call.name] or {}) do
+        for _, fault in ipairs(errors_of(call.name)) do
           at = at + 1
           if at % every == 0 then
             local result, found = passes:strike(call, { fault = fault, name = fault }, kind)

@@ -121,7 +121,7 @@ local function lack_of_memory(_ENV, suite, counts) -- luacheck: ignore 212
         end)
     end
 
-    -- A request as the agent makes it: the pass's own, kept by what stands in nightjar-plan's place.
+    -- A request as the agent makes it, kept by what takes the place of nightjar-plan.
     local function request()
       script.sh("mkdir -p %s && cp %s %s", folder .. "/bin", nightjar, folder .. "/bin")
       assert(file.write(folder .. "/bin/nightjar-plan", ("#!/bin/sh\ntee %s | %s \"$@\"\n"):format(
