@@ -205,7 +205,7 @@ local function lack_of_memory(_ENV, suite, counts) -- luacheck: ignore 212
           change(s)
           local result = failing:run(argv, environment, first, span[1])
           if result.signal or not result.status or result.status >= 124
-            or result.status ~= 0 and not result.err:find("memory", 1, true) then
+            or result.status ~= 0 and not result.err:find("^[^\n]*memory[^\n]*\n$") then
             wrong("from %d: ended with %s: %s", first, result.signal or result.status, result.err)
           end
           failed = failed + (result.status == 0 and 0 or 1)
