@@ -1,5 +1,5 @@
--- Rows of docs/reliability.md: each suite leaves its own as lines of JSON, SUITE.jsonl in the folder
--- that RELIABILITY_ROWS names; nothing is written without it.
+-- Rows of docs/reliability.md: each suite leaves its own as lines of JSON, SUITE.jsonl in the
+-- folder that RELIABILITY_ROWS names; nothing is written without it.
 
 local json = require("host.json")
 

@@ -60,13 +60,13 @@ describe("an agent of whose system calls one fails", function()
     return ok and how or nil, s.world:log(s.agent):sub(from)
   end
 
-  -- Attaches strace, has a pass made, and lets go; returns how that ended, what was said, the trace.
+  -- Attaches strace, has a pass made, lets go; returns how that ended, what was said, the trace.
   local function traced_pass(options)
     local trace = s.world.directory .. "/trace"
     os.remove(trace)
     local argv = { "strace" }
     for word in (strace.options .. " " .. options):gmatch("%S+") do argv[#argv + 1] = word end
-    for _, word in ipairs { "-o", trace, "-p", tostring(s.agent.pid) } do argv[#argv + 1] = word end
+    table.move({ "-o", trace, "-p", tostring(s.agent.pid) }, 1, 4, #argv + 1, argv)
     local tracer = s.world:start("strace", argv)
     s.eventually(function() return s.world:log(tracer):find("attached", 1, true) end, 10,
       "strace is attached")
@@ -82,9 +82,9 @@ describe("an agent of whose system calls one fails", function()
     change()
     start()
     load = s.world:load(s:url("/web"), 4, 100)
-    local how
-    how, _, calls = traced_pass("")
-    assert.equal("event=published", how)
+    local how, said
+    how, said, calls = traced_pass("")
+    assert.equal("event=published", how, said)
   end)
 
   teardown(function()
@@ -135,8 +135,9 @@ describe("an agent of whose system calls one fails", function()
     end
     for _ in s.world:log(s.agent):gmatch("event=restarting") do restarts = restarts + 1 end
     local seen = s.world:finish_load(load)
-    local figures = ("%d calls, %d cases, %d met: %d passes failed, %d restarts in place; %d requests, "
-      .. "%d failed"):format(#calls, cases, met, failed, restarts, seen.requests, seen.failed)
+    local figures = ("%d calls, %d cases, %d met: %d passes failed, %d restarts in place; "
+      .. "%d requests, %d failed"):format(#calls, cases, met, failed, restarts, seen.requests,
+      seen.failed)
     print("# " .. figures)
     assert.are.same({}, faults)
     assert.equal(0, seen.failed, table.concat(seen.errors, "; "))
