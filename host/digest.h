@@ -15,7 +15,7 @@
 #define DIGEST_HEX_SIZE (2 * DIGEST_SIZE + 1) /* with the closing NUL */
 
 /* False for ever when OpenSSL could not set itself up; nothing of it, nor of
- * what uses it, may be called then. */
+ * what uses it, may be called then: libcurl does not look. */
 bool digest_usable(void);
 
 int digest_sha256(

@@ -83,17 +83,14 @@ static void set_callbacks(struct http *http) {
 /* ---- made and unmade ---- */
 
 struct http *http_new(struct error *error) {
-  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-    error_set(error, NULL, "cannot use the network", "", "libcurl refuses");
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !digest_usable()) {
+    error_errno(error, "cannot use the network", "", ENOMEM);
     return NULL;
   }
   struct http *http = calloc(1, sizeof *http);
   if (http == NULL)
     goto no_memory;
   http->done_end = &http->done;
-  http->epoll_fd = -1;
-  if (!digest_usable()) /* TLS needs it, and libcurl does not look */
-    goto no_memory;
   http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (http->epoll_fd < 0) {
     error_errno(error, "cannot use the network", "epoll", errno);

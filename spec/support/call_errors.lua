@@ -42,8 +42,11 @@ local NEVER = { arch_prctl = true, clock_gettime = true, execve = true, exit_gro
   rt_sigreturn = true, sched_yield = true, set_robust_list = true, set_tid_address = true,
   sigaltstack = true, sysinfo = true, umask = true, uname = true, tgkill = true }
 
----@param name string of a system call
+---@param call { name: string, line: string } see spec/support/strace.lua
 ---@return string[]? errors none for what cannot fail but by a mistake of the caller's; nil: unknown
-return function(name)
-  return ERRORS[name] or NEVER[name] and {} or nil
+return function(call)
+  -- strace fails a call by not making it: a pipe would stay open, which close(2) never leaves it,
+  -- and whoever reads from it would wait for ever.
+  if call.name == "close" and call.line:find("<pipe:", 1, true) then return {} end
+  return ERRORS[call.name] or NEVER[call.name] and {} or nil
 end

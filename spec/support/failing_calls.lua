@@ -98,7 +98,7 @@ local function failing_calls(_ENV, suite, every) -- luacheck: ignore 212
     it("is known with the errors of each of its calls", function()
       local unknown = {}
       for _, call in ipairs(calls) do
-        if not errors_of(call.name) then unknown[call.name] = call.line end
+        if not errors_of(call) then unknown[call.name] = call.line end
       end
       assert.are.same({}, unknown)
       assert.is_true(#calls > 300)
@@ -108,7 +108,7 @@ local function failing_calls(_ENV, suite, every) -- luacheck: ignore 212
       local kind = { prepare = prepare, repair = repair, check = check }
       local faults, cases, hits, at = {}, 0, 0, 0
       for _, call in ipairs(calls) do
-        for _, fault in ipairs(errors_of(call.name)) do
+        for _, fault in ipairs(errors_of(call)) do
           at = at + 1
           if at % every == 0 then
             local result, found = passes:strike(call, { fault = fault, name = fault }, kind)

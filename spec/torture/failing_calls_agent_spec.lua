@@ -124,7 +124,7 @@ describe("an agent of whose system calls one fails", function()
     local faults, cases, met, failed, at = {}, 0, 0, 0, 0
     local envoy = s:envoy()
     for _, call in ipairs(calls) do
-      for _, fault in ipairs(errors_of(call.name) or {}) do
+      for _, fault in ipairs(errors_of(call) or {}) do
         at = at + 1
         if at % EVERY == 0 then
           local struck, short = case(call, fault, faults)
