@@ -118,12 +118,12 @@ image: ## Build the images (IMAGE=sidecar|agent|test, ENGINE=docker|podman|build
 
 asan: ## Run the specs that exercise C under AddressSanitizer and UBSan (SPEC=path for others)
 	@$(SETUP) run test
-	@$(MAKE) -s --no-print-directory build $(ASAN)
+	@$(MAKE) -s --no-print-directory build torture-programs $(ASAN)
 	@$(PATHS) $(ASAN_ENV) spec/run $(TOOLS)/asan/nightjar $(TOOLS)/asan/test $(or $(SPEC),$(ASAN_SPECS))
 ASAN = BUILD=$(TOOLS)/asan OPTIMIZE="-O1 -g -fno-omit-frame-pointer" \
        SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
 # The others are Lua's matter alone, about time, or take the same ways through C.
-ASAN_SPECS = spec/host spec/nightjar $(patsubst %,spec/system/%_spec.lua,aws_faults bootstrap \
+ASAN_SPECS = spec/host spec/nightjar spec/torture/boundaries_spec.lua $(patsubst %,spec/system/%_spec.lua,aws_faults bootstrap \
              deaths full_disk generations inotify killed_agent main_job own_files proxy \
              publication_faults readiness secrets supervision)
 ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
@@ -145,7 +145,8 @@ lint: ## luacheck, the structure rules, formatting, shellcheck
 
 format: ## Format the C files
 	clang-format -i $(C_FILES)
-C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch] bench/*.[ch] spec/coverage/*.c spec/fuzz/*.[ch] spec/fuzz/targets/*.c)
+C_FILES = $(wildcard host/*.[ch] host/bind/*.[ch] bench/*.[ch] spec/coverage/*.c spec/fuzz/*.[ch] \
+            spec/fuzz/targets/*.c spec/torture/*.c spec/support/failing_memory.[ch])
 # SC2034 is of no use here: some names are read by eval, or by who sources the file.
 SHELL_FILES = .ci/run .ci/setup packaging/install docker/build bench/build-go \
               $(filter-out %.jq,$(wildcard docker/stages/*)) \
@@ -187,11 +188,12 @@ $(addprefix $(BUILD)/fuzz-,$(FUZZ_C)): $(BUILD)/fuzz-%: $(BUILD)/obj/spec/fuzz/t
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(AGENT_LIBS)
 
 .PHONY: torture soak
-torture: ## The fault matrix with real parts, all of it (ONLY=text for the faults that contain it)
+torture: ## Faults with real parts, all of them (ONLY=text: those of the matrix that contain it)
 	@$(SETUP) run test
 	@$(MAKE) -s --no-print-directory build
-	@$(PATHS) $(ROWS) TORTURE=all ONLY="$(ONLY)" \
-	  spec/run $(BUILD)/nightjar $(BUILD)/torture/run spec/system/torture_spec.lua
+	@$(PATHS) $(ROWS) TORTURE=all ONLY="$(ONLY)" EVERY="$(or $(EVERY),20)" SYSTEM_JOBS=1 JOBS=1 \
+	  spec/run $(BUILD)/nightjar $(BUILD)/torture/run spec/system/torture_spec.lua \
+	  $(if $(ONLY),,$(wildcard spec/torture/lack_of_memory*_spec.lua spec/torture/failing_calls*_spec.lua))
 
 soak: ## The same field for two hours, a random fault every few seconds (SECONDS=7200, SEED=)
 	@$(SETUP) run test
@@ -213,6 +215,15 @@ COVERAGE = BUILD=$(abspath $(TOOLS)/coverage) OPTIMIZE="-O0 -g" HARDEN=-fPIE \
              -fprofile-info-section=gcov_info -Wl,-T,spec/coverage/counters.ld \
              -Wl,--wrap=lua_newstate,--wrap=lua_sethook"
 .PHONY: coverage
+
+.PHONY: torture-programs
+torture-programs: $(BUILD)/boundaries
+# Memory that runs out at the boundaries between C and Lua (spec/torture/), by `make asan` alone.
+# Its malloc is called before AddressSanitizer is ready.
+$(BUILD)/obj/spec/support/failing_memory.o: override SANITIZE =
+$(BUILD)/boundaries: $(call objects,spec/torture/boundaries.c spec/support/failing_memory.c) \
+    $(FUZZ_HOST) $(BUILD)/obj/embedded-agent.o
+	$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS)
 
 .PHONY: bench-week
 bench-week: ## A week of passes with a moved clock: memory, descriptors, files (PASSES=20160)

@@ -5,15 +5,22 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+/* OpenSSL sets itself up at its first use, once for a process. Where it runs
+   out of memory in that, 3.0 goes on with locks that are NULL, and crashes at
+   the next call; only this one tells (OSSL_LIB_CTX(3)). */
+bool digest_usable(void) {
+  return OSSL_LIB_CTX_get0_global_default() != NULL;
+}
+
 /* Fetched once, and one context for all digests: OpenSSL looks for an
    algorithm at each use otherwise (crypto(7), "Performance"). They are kept
    for the life of the process. */
 static EVP_MD_CTX *sha256(void) {
   static EVP_MD_CTX *context;
   static EVP_MD *fetched;
-  if (fetched == NULL)
+  if (fetched == NULL && digest_usable())
     fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
-  if (context == NULL)
+  if (context == NULL && fetched != NULL)
     context = EVP_MD_CTX_new();
   if (fetched == NULL || context == NULL ||
       EVP_DigestInit_ex2(context, fetched, NULL) != 1)
@@ -34,7 +41,7 @@ int digest_sha256(
 
 static EVP_MAC *hmac(void) {
   static EVP_MAC *fetched;
-  if (fetched == NULL)
+  if (fetched == NULL && digest_usable())
     fetched = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
   return fetched;
 }

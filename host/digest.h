@@ -8,10 +8,15 @@
 #ifndef NIGHTJAR_DIGEST_H
 #define NIGHTJAR_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define DIGEST_SIZE 32
 #define DIGEST_HEX_SIZE (2 * DIGEST_SIZE + 1) /* with the closing NUL */
+
+/* False for ever when OpenSSL could not set itself up; nothing of it, nor of
+ * what uses it, may be called then: libcurl does not look. */
+bool digest_usable(void);
 
 int digest_sha256(
     const void *data, size_t size, unsigned char out[DIGEST_SIZE]);

@@ -1,6 +1,7 @@
 #include "http.h"
 
 #include "clock.h"
+#include "digest.h"
 #include "eight.h"
 #include "sockets.h"
 #include "token.h"
@@ -56,8 +57,8 @@ static void set_callbacks(struct http *http) {
 /* ---- made and unmade ---- */
 
 struct http *http_new(struct error *error) {
-  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-    error_set(error, NULL, "cannot use the network", "", "libcurl refuses");
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !digest_usable()) {
+    error_errno(error, "cannot use the network", "", ENOMEM);
     return NULL;
   }
   struct http *http = calloc(1, sizeof *http);

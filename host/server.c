@@ -178,6 +178,7 @@ struct server *server_new(
     free(server);
     return NULL;
   }
+  errno = 0;
   server->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME,
       0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET,
       server->socket.fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
@@ -193,8 +194,11 @@ struct server *server_new(
     server->epoll_fd = info->epoll_fd;
     return server;
   }
-  error_set(error, NULL, "cannot serve", server->socket.name,
-      "libmicrohttpd refuses");
+  if (errno != 0)
+    error_errno(error, "cannot serve", server->socket.name, errno);
+  else
+    error_set(error, NULL, "cannot serve", server->socket.name,
+        "libmicrohttpd refuses");
   server_free(server);
   return NULL;
 }

@@ -68,13 +68,20 @@ static int refuse(struct error *error, const char *url, const char *why) {
   return error_set(error, "url", "cannot request", url, "%s", why);
 }
 
-static bool is_http(CURLU *parts) {
+/* libcurl's refusal; it is no matter of the URL when memory has run out. */
+static int refuse_code(struct error *error, const char *url, CURLUcode code) {
+  return error_set(error, code == CURLUE_OUT_OF_MEMORY ? "ENOMEM" : "url",
+      "cannot request", url, "%s", curl_url_strerror(code));
+}
+
+static int check_scheme(CURLU *parts, const char *url, struct error *error) {
   char *scheme = NULL;
-  if (curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
-    return false;
+  CURLUcode code = curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0);
+  if (code != CURLUE_OK)
+    return refuse_code(error, url, code);
   bool good = strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0;
   curl_free(scheme);
-  return good;
+  return good ? 0 : refuse(error, url, "expected http:// or https://");
 }
 
 static int check_parts(CURLU *parts, const char *url, struct target *target,
@@ -82,13 +89,13 @@ static int check_parts(CURLU *parts, const char *url, struct target *target,
   CURLUcode code = curl_url_set(parts, CURLUPART_URL, url,
       CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER);
   if (code != CURLUE_OK)
-    return refuse(error, url, curl_url_strerror(code));
-  if (!is_http(parts))
-    return refuse(error, url, "expected http:// or https://");
+    return refuse_code(error, url, code);
+  if (check_scheme(parts, url, error) != 0)
+    return -1;
   char *host = NULL;
   code = curl_url_get(parts, CURLUPART_HOST, &host, 0);
   if (code != CURLUE_OK)
-    return refuse(error, url, curl_url_strerror(code));
+    return refuse_code(error, url, code);
   *target = target_of_host(host);
   curl_free(host);
   return 0;
@@ -100,7 +107,7 @@ int target_check(const char *url, struct target *target, struct error *error) {
       return refuse(error, url, "there is a space or control character in it");
   CURLU *parts = curl_url();
   if (parts == NULL)
-    return refuse(error, url, "Cannot allocate memory");
+    return refuse_code(error, url, CURLUE_OUT_OF_MEMORY);
   int result = check_parts(parts, url, target, error);
   curl_url_cleanup(parts);
   return result;

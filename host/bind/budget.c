@@ -89,9 +89,14 @@ static _Noreturn void end(
 }
 
 static _Noreturn void end_memory(struct budget *budget) {
-  char what[64];
-  snprintf(what, sizeof what, "needs more than %zu MiB",
-      budget->memory_limit >> 20);
+  char what[96];
+  if (budget->refused_by_system)
+    snprintf(what, sizeof what,
+        "out of memory: the system gives no more than %zu of %zu MiB",
+        budget->memory_used >> 20, budget->memory_limit >> 20);
+  else
+    snprintf(what, sizeof what, "needs more than %zu MiB",
+        budget->memory_limit >> 20);
   end(budget->output, &budget->refused_at, what);
 }
 
@@ -122,11 +127,12 @@ static void *grow(
   if (budget->refused_size != 0 &&
       (budget->refused_old != old || budget->refused_size != size))
     end_memory(budget);
-  void *memory = NULL;
-  if (size - old_size <= budget->memory_limit - budget->memory_used)
-    memory = realloc(old, size);
-  if (memory == NULL)
+  size_t left = budget->memory_limit - budget->memory_used;
+  void *memory = size - old_size <= left ? realloc(old, size) : NULL;
+  if (memory == NULL) {
+    budget->refused_by_system = size - old_size <= left;
     return refuse(budget, old, size);
+  }
   budget->refused_size = 0;
   budget->memory_used += size - old_size;
   return memory;

@@ -17,7 +17,8 @@
  *
  * From then on the process may end by itself with status BUDGET_STATUS and one
  * line on `output`, "FILE:LINE: used more than N instructions" or
- * "FILE:LINE: needs more than N MiB". FILE:LINE is that of the innermost
+ * "FILE:LINE: needs more than N MiB", or "FILE:LINE: out of memory: the system
+ * gives no more than M of N MiB". FILE:LINE is that of the innermost
  * function of a policy (chunk name "@policies/..."); else what the position
  * table says, {file = "templates/x", line = 3, begin = a function, trim = one
  * that gives free memory back to the system}, whose file and line a renderer
@@ -56,6 +57,7 @@ struct budget {
   size_t memory_used;
   const void *refused_old; /* the request that was refused last: */
   size_t refused_size;     /* 0 when none is pending */
+  bool refused_by_system;  /* not by the limit */
   struct budget_place refused_at;
   long long instruction_limit; /* of one turn */
   long long instructions_used; /* in this turn */

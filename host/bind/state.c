@@ -49,8 +49,11 @@ static int search_embedded(lua_State *L) {
     lua_pushfstring(L, "no embedded module '%s'", name);
     return 1;
   }
-  if (luaL_loadbufferx(L, module->code, module->size, module->chunk, "b") !=
-      LUA_OK)
+  int status =
+      luaL_loadbufferx(L, module->code, module->size, module->chunk, "b");
+  if (status == LUA_ERRMEM)
+    return lua_error(L);
+  if (status != LUA_OK)
     return luaL_error(L,
         "%s; was it built with another Lua than it runs with?",
         lua_tostring(L, -1));

@@ -101,6 +101,16 @@ describe("nightjar-plan: the memory budget ends", function()
     end)
   end
 
+  it("a policy for which the system has less than that, and says so", function()
+    if os.getenv("ASAN_OPTIONS") then return pending("the sanitizers need address space") end
+    local greedy = policy("local t = {}\nfor i = 1, 1e9 do t[i] = { i } end")
+    local result = plan.run(plan.request(greedy),
+      { environment = [[sh -c 'ulimit -v 60000; exec "$0" "$@"' ]], memory = 256 })
+    assert.equal(3, result.status)
+    assert.matches("^policies/bad%.lua:3: out of memory: the system gives no more than %d+ of 256 "
+      .. "MiB\n$", result.output)
+  end)
+
   it("not a script that makes much garbage", function()
     local result = run('for i = 1, 100000 do local s = ("x"):rep(10000) .. i end\nreturn mesh')
     assert.equal(0, result.status, result.output)

@@ -34,7 +34,7 @@ function strace.parse(text, folder)
   return calls
 end
 
----Run a command under strace.
+---Run a command under strace, for two minutes at most: then its status is 124.
 ---@param command string for the shell
 ---@param folder string whose calls are of interest
 ---@param log string where the trace goes
@@ -43,7 +43,7 @@ end
 ---  calls: `name`, `number` among its kind, `nth` among those of its kind on the folder (nil: on
 ---  something else), `line`, `struck`: strace made it fail
 function strace.run(command, folder, log, options)
-  local _, kind, number = os.execute(("exec %s %s"):format(
+  local _, kind, number = os.execute(("exec timeout -k 5 120 %s %s"):format(
     script.trace(strace.options .. " " .. (options or ""), log), command))
   local result = { calls = strace.parse(assert(file.read(log, MAX_TRACE)), folder) }
   result[kind == "signal" and "signal" or "status"] = number

@@ -345,7 +345,8 @@ function pass:finish(record, started)
     seconds = ("%.3f"):format(sched.now() - started),
     pinned = record.held and record.held.generation,
   }
-  if #done.changed > 0 or #done.removed > 0 then
+  -- One whose files a pass before has put in place, and then failed, comes into force without any.
+  if #done.changed > 0 or #done.removed > 0 or new then
     fields.changed = table.concat(done.changed, " ")
     if new then
       fields.cause, fields.difference = new.cause, table.concat(new.difference, "; ")

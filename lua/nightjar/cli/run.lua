@@ -33,6 +33,37 @@ local function forget_settings()
   end
 end
 
+-- What follows the agent's end, with what that returned. One that has made a pass serves, and is
+-- worth more than an error; one that is about to stop, or fails from its start, ends with it. Takes
+-- no memory of its own: there may be none.
+local function after(last_resort, one, ok, ...)
+  if not ok and one and one.tally.last and not one.stopping then
+    last_resort.run((...))
+  end
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+local function live(settings)
+  local agent = require("nightjar.agent.agent")
+  local last_resort = require("nightjar.agent.last_resort") -- while there is memory for it
+  local sched = require("nightjar.agent.sched")
+  local one, err
+  local function begin()
+    one, err = agent.new(settings)
+    if not one then
+      return nil, err
+    end
+    return one:run()
+  end
+  local function ended(...)
+    return after(last_resort, one, ...)
+  end
+  return ended(pcall(sched.run, begin))
+end
+
 local function run(settings)
   local usable, wrong = check_hook(settings)
   if usable then
@@ -42,15 +73,7 @@ local function run(settings)
     return 2, wrong
   end
   forget_settings()
-  local agent = require("nightjar.agent.agent")
-  local sched = require("nightjar.agent.sched")
-  return sched.run(function()
-    local one, err = agent.new(settings)
-    if not one then
-      return nil, err
-    end
-    return one:run()
-  end)
+  return live(settings)
 end
 
 return {

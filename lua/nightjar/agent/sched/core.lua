@@ -116,13 +116,21 @@ local function fail(err)
   if running.failure == nil then running.failure = err end
 end
 
+-- Lua's own words; raised again they are that error again. Where in the code it was says nothing,
+-- and a traceback would need more of what there is not.
+local NO_MEMORY = "not enough memory"
+
+local function traced(thread, err)
+  if type(err) ~= "string" or err == NO_MEMORY then return err end
+  return debug.traceback(thread, err)
+end
+
 -- What follows a resume, with what that returned.
 local function after_step(self, ok, ...)
   running.current = nil
   if ok and self.resting then return end
   if not ok then
-    local err = ...
-    fail(type(err) == "string" and debug.traceback(self.thread, err) or err)
+    fail(traced(self.thread, (...)))
     coroutine.close(self.thread) -- an error alone runs no <close>
   end
   finish(self, table.pack(...))
