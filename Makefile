@@ -88,6 +88,7 @@ $(BUILD)/embedded-plan.c: $(PLAN_LUA) host/embed.lua $(BUILD)/modules
 
 # Targets for people. The ones that install what they need do that first and
 # build in a second make, which then sees the new packages.
+CPUS  := $(shell nproc)
 SETUP = .ci/setup $(TOOLS) build
 PATHS = PATH="$(abspath $(TOOLS))/venv/bin:$$PATH"
 
@@ -97,12 +98,12 @@ FORCE:
 
 run: ## Show the main job live: real Envoys, an example mesh, the measured split
 	@$(SETUP) run
-	@$(MAKE) -s --no-print-directory build
+	@$(MAKE) -s --no-print-directory -j$(CPUS) build
 	@$(PATHS) examples/demo/demo.py --build $(BUILD) $(if $(SECONDS),--seconds $(SECONDS))
 
 test: ## Run all specs (SPEC=path for some of them)
 	@$(SETUP) run test
-	@$(MAKE) -s --no-print-directory build
+	@$(MAKE) -s --no-print-directory -j$(CPUS) build
 	@$(PATHS) spec/run $(BUILD)/nightjar $(BUILD)/test $(SPEC)
 
 test-%: ## Run one folder of specs: test-host, test-nightjar, test-policies, test-system
@@ -110,7 +111,7 @@ test-%: ## Run one folder of specs: test-host, test-nightjar, test-policies, tes
 
 test-images: ## Build the images and run the specs of spec/images/ in them (as root, on Debian)
 	@$(SETUP) run test images
-	@$(MAKE) -s --no-print-directory build
+	@$(MAKE) -s --no-print-directory -j$(CPUS) build
 	@$(PATHS) spec/images/run $(abspath $(TOOLS)/images) $(BUILD)/nightjar $(BUILD)/test-images $(SPEC)
 
 image: ## Build the images (IMAGE=sidecar|agent|test, ENGINE=docker|podman|buildah, PLATFORM=…)
@@ -118,7 +119,7 @@ image: ## Build the images (IMAGE=sidecar|agent|test, ENGINE=docker|podman|build
 
 asan: ## Run the specs that exercise C under AddressSanitizer and UBSan (SPEC=path for others)
 	@$(SETUP) run test
-	@$(MAKE) -s --no-print-directory build torture-programs $(ASAN)
+	@$(MAKE) -s --no-print-directory -j$(CPUS) build torture-programs $(ASAN)
 	@$(PATHS) $(ASAN_ENV) spec/run $(TOOLS)/asan/nightjar $(TOOLS)/asan/test $(or $(SPEC),$(ASAN_SPECS))
 ASAN = BUILD=$(TOOLS)/asan OPTIMIZE="-O1 -g -fno-omit-frame-pointer" \
        SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
@@ -130,7 +131,7 @@ ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stac
 
 valgrind: ## Run the specs of host/ under valgrind, which takes a minute (SPEC=path for others)
 	@$(SETUP) run test
-	@$(MAKE) -s --no-print-directory build
+	@$(MAKE) -s --no-print-directory -j$(CPUS) build
 	@$(PATHS) NIGHTJAR=$(BUILD)/nightjar spec/run spec/valgrind $(BUILD)/valgrind $(or $(SPEC),spec/host)
 
 check: build ## Check the shipped policies and templates with `nightjar check`
@@ -155,7 +156,7 @@ SHELL_FILES = .ci/run .ci/setup packaging/install docker/build bench/build-go \
 
 bench: ## Measure passes side by side with others' programs; nothing is asserted (BENCH=options)
 	@$(SETUP) run bench
-	@$(MAKE) -s --no-print-directory build bench-programs
+	@$(MAKE) -s --no-print-directory -j$(CPUS) build bench-programs
 	@$(PATHS) bench/run $(BUILD)/nightjar $(BENCH)
 
 # What the bench needs of its own. Without a Go that knows the SDK's modules it measures the rest.
@@ -169,8 +170,8 @@ $(BUILD)/bench/limits: $(call objects,$(LIMITS_C))
 FUZZ_SETUP = .ci/setup $(TOOLS) build fuzz
 fuzz: ## Give targets mutated inputs, a minute each (TARGET=name for one, SECONDS=60)
 	@$(FUZZ_SETUP)
-	@[ "$(TARGET)" = status ] || $(MAKE) -s --no-print-directory $(FUZZ) fuzz-programs
-	@[ -n "$(filter-out status,$(TARGET))" ] || $(MAKE) -s --no-print-directory build $(ASAN)
+	@[ "$(TARGET)" = status ] || $(MAKE) -s --no-print-directory -j$(CPUS) $(FUZZ) fuzz-programs
+	@[ -n "$(filter-out status,$(TARGET))" ] || $(MAKE) -s --no-print-directory -j$(CPUS) build $(ASAN)
 	@AGENT=$(TOOLS)/asan/nightjar spec/fuzz/run $(TOOLS)/fuzz "$(or $(SECONDS),60)" $(TARGET)
 FUZZ = BUILD=$(TOOLS)/fuzz CC=clang OPTIMIZE="-O1 -g -fno-omit-frame-pointer" \
        SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
@@ -190,14 +191,14 @@ $(addprefix $(BUILD)/fuzz-,$(FUZZ_C)): $(BUILD)/fuzz-%: $(BUILD)/obj/spec/fuzz/t
 .PHONY: torture soak
 torture: ## Faults with real parts, all of them (ONLY=text: those of the matrix that contain it)
 	@$(SETUP) run test
-	@$(MAKE) -s --no-print-directory build
+	@$(MAKE) -s --no-print-directory -j$(CPUS) build
 	@$(PATHS) $(ROWS) TORTURE=all ONLY="$(ONLY)" EVERY="$(or $(EVERY),20)" SYSTEM_JOBS=1 JOBS=1 \
 	  spec/run $(BUILD)/nightjar $(BUILD)/torture/run spec/system/torture_spec.lua \
 	  $(if $(ONLY),,$(wildcard spec/torture/lack_of_memory*_spec.lua spec/torture/failing_calls*_spec.lua))
 
 soak: ## The same field for two hours, a random fault every few seconds (SECONDS=7200, SEED=)
 	@$(SETUP) run test
-	@$(MAKE) -s --no-print-directory build
+	@$(MAKE) -s --no-print-directory -j$(CPUS) build
 	@$(PATHS) $(ROWS) SOAK_SECONDS="$(or $(SECONDS),7200)" SEED="$(SEED)" \
 	  $(BUILD)/nightjar test -o TAP spec/torture/soak.lua
 # What docs/reliability.lua makes the tables of docs/reliability.md from.
@@ -205,7 +206,7 @@ ROWS = RELIABILITY_ROWS=$(BUILD)/torture
 
 coverage: ## Lines of C and Lua that the specs run, into build/coverage/ (SPEC=path for some specs)
 	@$(SETUP) run test
-	@$(MAKE) -s --no-print-directory build $(COVERAGE)
+	@$(MAKE) -s --no-print-directory -j$(CPUS) build $(COVERAGE)
 	@$(PATHS) spec/coverage/run $(abspath $(TOOLS)/coverage) $(SPEC)
 # Without optimisation, so that a line of the source is one of the program; and so without
 # _FORTIFY_SOURCE, which needs some.
@@ -228,7 +229,7 @@ $(BUILD)/boundaries: $(call objects,spec/torture/boundaries.c spec/support/faili
 .PHONY: bench-week
 bench-week: ## A week of passes with a moved clock: memory, descriptors, files (PASSES=20160)
 	@$(SETUP) run test
-	@$(MAKE) -s --no-print-directory build
+	@$(MAKE) -s --no-print-directory -j$(CPUS) build
 	@bench/build-go $(BUILD)/bench
 	@$(PATHS) bench/week $(BUILD)/nightjar $(BUILD)/bench/server $(PASSES)
 

@@ -166,8 +166,12 @@ static int enter(struct walk *walk, int fd, const char *name, size_t depth) {
   int inner = openat(fd, name, OPEN_FOLDER | O_NOFOLLOW);
   if (inner < 0 && errno == ENOENT) /* it went while we looked */
     return 0;
-  if (inner < 0)
-    return error_errno(walk->error, "cannot list", walk->path, errno);
+  if (inner < 0) {
+    int reason = errno;
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", walk->folder->path, walk->path);
+    return error_errno(walk->error, "cannot list", path, reason);
+  }
   int result = list_level(walk, inner, depth - 1);
   close(inner);
   return result;

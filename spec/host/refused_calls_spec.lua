@@ -44,7 +44,7 @@ local CASES = {
   { SERVE, "socket:error=EMFILE", "cannot listen: FOLDER/s: Too many open files" },
   { SERVE, "listen:error=EOPNOTSUPP", "cannot listen: FOLDER/s: Operation not supported" },
   { SERVE, "epoll_ctl:error=ENOMEM:when=2+",
-    "cannot serve: FOLDER/s: libmicrohttpd refuses" },
+    "cannot serve: FOLDER/s: Cannot allocate memory" },
   { SERVE, "epoll_ctl:error=ENOMEM:when=3", "cannot serve: epoll: Cannot allocate memory" },
   { SPAWN, "pipe2:error=EMFILE:when=1", "cannot make a pipe: Too many open files" },
   { SPAWN, "pipe2:error=EMFILE:when=2", "cannot make a pipe: Too many open files" },

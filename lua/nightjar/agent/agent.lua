@@ -57,6 +57,7 @@ function agent.new(settings)
   -- What comes again after its end was told is told again.
   local function ended(event) self:over(event) end
   self.pass.ended, self.pass.warned.ended = ended, ended
+  self.supervisor.ended, self.pass.task_bootstrap.ended = ended, ended
   if settings.hook then
     self.hook = require("nightjar.agent.hook").attach(self.pass, settings)
     self.hook.succeeded = function() self:over("hook_failed") end

@@ -267,6 +267,8 @@ end
 function deeds.tell_answers(self)
   self.busy_told = false
   log.info("envoy_answers", {})
+  self.ended("envoy_silent")
+  self.ended("envoy_busy")
 end
 
 function deeds.tell_cold(_, reason)

@@ -69,6 +69,7 @@ function supervise.new(settings, times)
     publishing = false,  -- what is on disk is not accepted yet (agent/pass.lua)
     before_start = function() end, -- of a start after a death (agent/pass.lua)
     give_way = function() end,     -- what the agent holds of inotify (agent/outside.lua)
+    ended = function() end,        -- an event whose end was told (agent/agent.lua)
     stop_deadline = nil, -- when the end must have come
   }, supervisor)
 end

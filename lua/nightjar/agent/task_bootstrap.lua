@@ -22,6 +22,7 @@ function task_bootstrap.new(settings)
     requests = nil, -- that the Envoy had had that was asked then
     tries = 0,
     told = nil,     -- the warning that holds
+    ended = function() end, -- an event whose end was told (agent/agent.lua)
   }, task_bootstrap)
 end
 
@@ -64,6 +65,7 @@ function task_bootstrap:tell(list)
     log.warn("bootstrap_differs", warning)
   elseif before and not warning then
     log.info("resolved", { code = "bootstrap_differs", fields = before.fields })
+    self.ended("bootstrap_differs")
   end
   self.told = warning
 end

@@ -45,8 +45,11 @@ describe("the bootstrap of a task", function()
     assert.same({}, logged())
     look(file("flags_path: /c"))
     assert.same({ 'bootstrap_differs flags_path: expected "/c", got "/a"' }, logged())
+    local over
+    one.ended = function(event) over = event end
     look(file("flags_path: /a"))
     assert.same({ "resolved" }, logged())
+    assert.equal("bootstrap_differs", over) -- so that the next one is told at once
     look(file("flags_path: /a # as before"))
     assert.same({}, logged())
   end)
