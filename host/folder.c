@@ -168,7 +168,7 @@ static int enter(struct walk *walk, int fd, const char *name, size_t depth) {
     return 0;
   if (inner < 0) {
     int reason = errno;
-    char path[PATH_MAX];
+    char path[2 * PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", walk->folder->path, walk->path);
     return error_errno(walk->error, "cannot list", path, reason);
   }
