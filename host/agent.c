@@ -19,23 +19,6 @@
 /* EX_SOFTWARE of sysexits.h: the program itself is at fault. */
 enum { EXIT_INTERNAL = 70 };
 
-static const struct state_module modules[] = {
-    {"host.child", luaopen_host_child},
-    {"host.clock", luaopen_host_clock},
-    {"host.file", luaopen_host_file},
-    {"host.http", luaopen_host_http},
-    {"host.inotify", luaopen_host_inotify},
-    {"host.json", luaopen_host_json},
-    {"host.log", luaopen_host_log},
-    {"host.loop", luaopen_host_loop},
-    {"host.program", luaopen_host_program},
-    {"host.server", luaopen_host_server},
-    {"host.shape", luaopen_host_shape},
-    {"host.sigv4", luaopen_host_sigv4},
-    {"host.yaml", luaopen_host_yaml},
-    {NULL, NULL},
-};
-
 static int complain(const struct error *error) {
   char text[ERROR_TEXT_SIZE];
   fprintf(stderr, "nightjar: %s\n", error_text(error, text, sizeof text));
@@ -109,7 +92,7 @@ int main(int argc, char **argv) {
   if (harden_process(false, &error) != 0)
     complain(&error);
   keep_little();
-  struct state_options options = {.modules = modules, .files = true};
+  struct state_options options = {.modules = agent_modules, .files = true};
   struct lua_State *state = state_new(&options, &error);
   if (state == NULL)
     return complain(&error);

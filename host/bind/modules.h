@@ -6,7 +6,12 @@
 #ifndef NIGHTJAR_MODULES_H
 #define NIGHTJAR_MODULES_H
 
+#include "bind/state.h"
+
 struct lua_State;
+
+/* All of them: those of `nightjar`. */
+extern const struct state_module agent_modules[];
 
 int luaopen_host_child(struct lua_State *L);
 int luaopen_host_clock(struct lua_State *L);

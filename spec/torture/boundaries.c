@@ -36,23 +36,6 @@ struct trial {
   long refused; /* of them */
 };
 
-static const struct state_module modules[] = {
-    {"host.child", luaopen_host_child},
-    {"host.clock", luaopen_host_clock},
-    {"host.file", luaopen_host_file},
-    {"host.http", luaopen_host_http},
-    {"host.inotify", luaopen_host_inotify},
-    {"host.json", luaopen_host_json},
-    {"host.log", luaopen_host_log},
-    {"host.loop", luaopen_host_loop},
-    {"host.program", luaopen_host_program},
-    {"host.server", luaopen_host_server},
-    {"host.shape", luaopen_host_shape},
-    {"host.sigv4", luaopen_host_sigv4},
-    {"host.yaml", luaopen_host_yaml},
-    {NULL, NULL},
-};
-
 static void *allocate(
     void *context, void *old, size_t old_size, size_t new_size) {
   struct trial *trial = context;
@@ -95,7 +78,7 @@ static long fail_no_more(struct trial *trial) {
 
 static struct lua_State *start(struct trial *trial) {
   struct error error;
-  struct state_options options = {.modules = modules,
+  struct state_options options = {.modules = agent_modules,
       .files = true,
       .allocate = allocate,
       .context = trial};
