@@ -159,7 +159,8 @@ function ordeal.endure(field, fault)
   assert(holds, why)
   assert(kept, moved)
   local lines = check_lines(field, fault, agent, from)
-  field:answers("/web", 200, 40)
+  -- The longest pause before a start is half a minute (agent/backoff.lua).
+  field:answers("/web", 200, 60)
   local outage = fault.explains and clock.monotonic() - began or 0
   -- From here on no request fails, whatever the fault was.
   local served = field:tally()
