@@ -49,6 +49,8 @@ local function survives(fault)
   return not fault.ends_agent and not fault.restarts_in_place
 end
 
+local function ends_no_envoy(fault) return not fault.alone end
+
 -- Files and their KiB below a folder.
 local function size_of(folder)
   local pipe = assert(io.popen(("find %s -type f -printf '%%s\\n' 2>/dev/null"):format(folder)))
@@ -163,14 +165,22 @@ describe(TITLE, function()
     return true
   end
 
+  -- The agent and the Envoy that live through the rest.
+  local function begin_anew()
+    local before = field:tally()
+    field:renew()
+    explained = explained + field:since(before).failed
+  end
+
   local function live()
     local began = clock.monotonic()
     for _ = 1, WARM_UP do
       field:turn()
       field.eventually(function() return field:turned() end, 30, "a change takes effect")
     end
-    local function all() return true end
-    if part(drawer(all), began + SECONDS * ENDING) then
+    -- An agent knows how an Envoy died only if it has started it.
+    if part(drawer(ends_no_envoy), began + SECONDS * ENDING) then
+      begin_anew()
       part(drawer(survives), began + SECONDS, true)
     end
   end
