@@ -35,7 +35,7 @@ end
 
 local function table_of(path)
   local lines = { ("Run of %s, on %s processors, Linux %s:"):format(
-    first_line("date -u -r '" .. path .. "' +%F"), first_line("nproc"), first_line("uname -r")), "",
+    first_line("date -u -r '" .. path .. "' +%F"), first_line("nproc"), first_line("uname -r"):match("^%d+%.%d+")), "",
     "| " .. table.concat(COLUMNS, " | ") .. " |", ("|---"):rep(#COLUMNS) .. "|" }
   for line in io.lines(path) do
     local row, cells = decoded(line), {}
@@ -48,7 +48,7 @@ end
 local page = assert(io.open(PAGE, "rb"))
 local text = page:read("a")
 page:close()
-return (text:gsub("(<!%-%- rows of ([%w-]+) %-%->\n)(.-)(<!%-%- end of rows %-%->)",
+return (text:gsub("(<!%-%- rows of ([%w_-]+) %-%->\n)(.-)(<!%-%- end of rows %-%->)",
   function(first, suite, old, last)
     local path = FOLDER .. "/" .. suite .. ".jsonl"
     local rows = io.open(path)

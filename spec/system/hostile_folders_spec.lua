@@ -147,7 +147,7 @@ describe("a folder of templates or policies", function()
       sidecar:logged("event=unchanged", 10, from)
       assert.are.equal(published, digest())
       assert.is_nil(world:log(sidecar.agent):find("\nlevel=error event=forged", 1, true))
-      table_rows:add { fault = "a folder of templates or policies with " .. case[1],
+      table_rows:add { fault = "a folder with " .. case[1],
         injected = (case[2]:gsub("%c", "\\n")), figures = "0 files changed",
         outcome = "told in one line; what was in force stays" }
     end)
