@@ -124,9 +124,9 @@ asan: ## Run the specs that exercise C under AddressSanitizer and UBSan (SPEC=pa
 ASAN = BUILD=$(TOOLS)/asan OPTIMIZE="-O1 -g -fno-omit-frame-pointer" \
        SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
 # The others are Lua's matter alone, about time, or take the same ways through C.
-ASAN_SPECS = spec/host spec/nightjar spec/torture/boundaries_spec.lua $(patsubst %,spec/system/%_spec.lua,aws_faults bootstrap \
-             deaths full_disk generations inotify killed_agent main_job own_files proxy \
-             publication_faults readiness secrets supervision)
+ASAN_SPECS = spec/host spec/nightjar spec/torture/boundaries_spec.lua \
+             $(patsubst %,spec/system/%_spec.lua,aws_faults bootstrap deaths full_disk inotify \
+             killed_agent main_job own_files proxy publication_faults readiness secrets)
 ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
 
 valgrind: ## Run the specs of host/ under valgrind, which takes a minute (SPEC=path for others)
