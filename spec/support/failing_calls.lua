@@ -4,12 +4,11 @@
 
 local errors_of = require("spec.support.call_errors")
 local file = require("host.file")
-local json = require("host.json")
 local passes_of = require("spec.support.passes")
 local rows_of = require("spec.support.reliability_rows")
 local script = require("spec.support.script")
-local sidecar_of = require("spec.support.sidecar")
 local strace = require("spec.support.strace")
+local turn_of = require("spec.support.turn")
 local world_of = require("spec.support.world")
 
 -- The calls that are the program's own: those before the first are the loader's, which has its own
@@ -40,11 +39,7 @@ local function failing_calls(_ENV, suite, every) -- luacheck: ignore 212
 
     local function prepare()
       turn = turn + 1
-      s:mesh {
-        sidecar_of.service("web-blue", { ["/web"] = turn }, { s.ports.blue }),
-        sidecar_of.service("web-green", { ["/web"] = 10 }, { s.ports.green }),
-        sidecar_of.service("spare-blue", { ["/spare"] = 1 }, { 20000 + turn }),
-      }
+      s:mesh(turn_of.services(s, turn))
     end
 
     local function repair(wrong)
@@ -55,7 +50,7 @@ local function failing_calls(_ENV, suite, every) -- luacheck: ignore 212
 
     local function check(wrong)
       local new = passes.contents(s.folder)
-      if not new["cds.json"]:find('"port_value": ' .. 20000 + turn .. "\n", 1, true) then
+      if not new["cds.json"]:find(turn_of.mark(turn), 1, true) then
         wrong("the next pass has not published")
       end
       for path in pairs(new) do
@@ -138,9 +133,7 @@ local function failing_calls(_ENV, suite, every) -- luacheck: ignore 212
     end)
 
     it("leaves a state that can be read", function()
-      for path, text in pairs(passes.contents(s.state)) do
-        assert.is_true(not path:find("%.json$") or json.decode(text) ~= nil, path)
-      end
+      passes_of.check_state(function(...) error(string.format(...)) end, s.state)
     end)
   end)
 end

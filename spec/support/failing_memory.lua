@@ -19,9 +19,9 @@ end
 ---@param folder string
 ---@return table failing
 function failing.new(folder)
-  local self = setmetatable({ folder = folder, library = folder .. "/failing_memory.so",
+  local self = setmetatable({ folder = folder, preloaded = folder .. "/failing_memory.so",
     control = folder .. "/failing_memory" }, failing)
-  script.sh("cc -shared -fPIC -O1 -o %s spec/support/failing_memory.c", self.library)
+  script.sh("cc -shared -fPIC -O1 -o %s spec/support/failing_memory.c", self.preloaded)
   self:reset()
   return self
 end
@@ -52,7 +52,7 @@ end
 ---@param program string the name of its file; what it starts is spared
 ---@return table<string, string>
 function failing:environment(program)
-  return { LD_PRELOAD = self.library, FAILING_MEMORY = self.control, FAILING_PROGRAM = program,
+  return { LD_PRELOAD = self.preloaded, FAILING_MEMORY = self.control, FAILING_PROGRAM = program,
     AWS_EC2_METADATA_DISABLED = "true", PATH = os.getenv("PATH"),
     -- The sanitizers' library need not come first: ours hands on to theirs.
     ASAN_OPTIONS = (os.getenv("ASAN_OPTIONS") or "") .. ":verify_asan_link_order=0" }

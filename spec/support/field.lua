@@ -144,8 +144,8 @@ local function build(self)
   start_name_server(self)
   make_envoy(self)
   make_disk(self)
-  self.library = self.world.directory .. "/skew.so"
-  script.sh("cc -shared -fPIC -o %s spec/support/skew.c", self.library)
+  self.preloaded = self.world.directory .. "/skew.so"
+  script.sh("cc -shared -fPIC -o %s spec/support/skew.c", self.preloaded)
   self:jump(0)
 end
 
@@ -209,7 +209,7 @@ function field:start()
     AWS_ENDPOINT_URL = ("https://%s:%d"):format(proxy_of.NAME, self.proxy.port),
     AWS_ACCESS_KEY_ID = self.aws.users.agent.id, HOME = "/nonexistent",
     AWS_SECRET_ACCESS_KEY = self.aws.users.agent.secret, AWS_EC2_METADATA_DISABLED = "true",
-    LD_PRELOAD = self.library, CLOCK_SKEW_FILE = world.directory .. "/skew",
+    LD_PRELOAD = self.preloaded, CLOCK_SKEW_FILE = world.directory .. "/skew",
   }, { "unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
     ENCLOSED, "sh", world.directory .. "/resolv.conf", sidecar_of.program, "run" })
 end

@@ -9,6 +9,7 @@ local program = require("host.program")
 local rows_of = require("spec.support.reliability_rows")
 local script = require("spec.support.script")
 local sidecar_of = require("spec.support.sidecar")
+local turn_of = require("spec.support.turn")
 local world_of = require("spec.support.world")
 
 -- libseccomp 2.5.4 crashes, in nightjar-plan and before any script runs, when there is no memory to
@@ -48,16 +49,11 @@ local function lack_of_memory(_ENV, suite, counts) -- luacheck: ignore 212
     -- The next generation's mesh; nothing in it was in one before.
     local function change(sidecar)
       turn = turn + 1
-      sidecar:mesh {
-        sidecar_of.service("web-blue", { ["/web"] = turn }, { sidecar.ports.blue }),
-        sidecar_of.service("web-green", { ["/web"] = 10 }, { sidecar.ports.green }),
-        sidecar_of.service("spare-blue", { ["/spare"] = 1 }, { 20000 + turn }),
-      }
+      sidecar:mesh(turn_of.services(sidecar, turn))
     end
 
     local function is_new(sidecar)
-      local text = file.read(sidecar.folder .. "/cds.json") or ""
-      return text:find('"port_value": ' .. 20000 + turn .. "\n", 1, true) ~= nil
+      return turn_of.is_published(sidecar, turn)
     end
 
     setup(function()
@@ -182,11 +178,7 @@ local function lack_of_memory(_ENV, suite, counts) -- luacheck: ignore 212
           end
         end
       end
-      for path, text in pairs(passes.contents(s.state)) do
-        if path:find("%.json$") and not json.decode(text) then
-          wrong("from %d: state file %s is torn", first, path)
-        end
-      end
+      passes.check_state(function(text, ...) wrong("from %d: " .. text, first, ...) end, s.state)
       for path in pairs(passes.contents(s.folder)) do
         if path:find("%.tmp$") then wrong("from %d: %s is left", first, path) end
       end

@@ -120,7 +120,14 @@ function passes:check_struck(wrong, fault, result)
   if status ~= 200 then
     wrong("Envoy answers %s", tostring(status))
   end
-  for path, text in pairs(self.contents(self.sidecar.state)) do
+  passes.check_state(wrong, self.sidecar.state)
+end
+
+---What is wrong with the files of a state folder: JSON that is none, history that is another.
+---@param wrong fun(format: string, ...: any)
+---@param folder string
+function passes.check_state(wrong, folder)
+  for path, text in pairs(passes.contents(folder)) do
     local hash = path:match("^history/(%x+)$")
     if hash and json.hash(text) ~= hash or path:find("%.json$") and not json.decode(text) then
       wrong("state file %s is torn", path)

@@ -4,9 +4,8 @@
 local file = require("host.file")
 local json = require("host.json")
 local sidecar_of = require("spec.support.sidecar")
+local turn_of = require("spec.support.turn")
 local world_of = require("spec.support.world")
-
-local service = sidecar_of.service
 
 -- Mounting needs the right to: root in a container often has not.
 local function mounts()
@@ -51,11 +50,8 @@ describe("a disk", function()
   -- A mesh that changes clusters and routes, and adds a listener or removes it.
   local function change()
     turn = turn + 1
-    sidecar:mesh({
-      service("web-blue", { ["/web"] = turn }, { sidecar.ports.blue }),
-      service("web-green", { ["/web"] = 10 }, { sidecar.ports.green }),
-      service("spare-blue", { ["/spare"] = 1 }, { 20000 + turn }),
-    }, turn % 2 == 0 and { ["other.local"] = other } or nil)
+    local services = turn_of.services(sidecar, turn)
+    sidecar:mesh(services, turn % 2 == 0 and { ["other.local"] = other } or nil)
   end
 
   -- The log line of the pass after this mark that publishes, or fails.

@@ -8,9 +8,8 @@ local sched = require("nightjar.agent.sched")
 local script = require("spec.support.script")
 local sidecar_of = require("spec.support.sidecar")
 local strace = require("spec.support.strace")
+local turn_of = require("spec.support.turn")
 local world_of = require("spec.support.world")
-
-local service = sidecar_of.service
 
 local missing = world_of.missing() or (not script.can_trace() and script.NO_TRACE) or nil
 if missing then
@@ -33,11 +32,7 @@ describe("an agent", function()
 
   local function change()
     turn = turn + 1
-    sidecar:mesh({
-      service("web-blue", { ["/web"] = turn }, { sidecar.ports.blue }),
-      service("web-green", { ["/web"] = 10 }, { sidecar.ports.green }),
-      service("spare-blue", { ["/spare"] = 1 }, { 20000 + turn }),
-    }, { ["other.local"] = ports[turn % PORTS + 1] })
+    sidecar:mesh(turn_of.services(sidecar, turn), { ["other.local"] = ports[turn % PORTS + 1] })
   end
 
   local function start(...)

@@ -6,7 +6,7 @@ local file = require("host.file")
 local json = require("host.json")
 local passes_of = require("spec.support.passes")
 local script = require("spec.support.script")
-local service = require("spec.support.sidecar").service
+local turn_of = require("spec.support.turn")
 local world_of = require("spec.support.world")
 
 local missing = world_of.missing() or (not script.can_trace() and script.NO_TRACE) or nil
@@ -29,11 +29,8 @@ describe("a pass", function()
   -- Makes the next generation's mesh; nothing in it was in one before.
   local function prepare()
     turn = turn + 1
-    sidecar:mesh({
-      service("web-blue", { ["/web"] = turn }, { sidecar.ports.blue }),
-      service("web-green", { ["/web"] = 10 }, { sidecar.ports.green }),
-      service("spare-blue", { ["/spare"] = 1 }, { 20000 + turn }),
-    }, { ["other.local"] = passes.ports[turn % PORTS + 1] })
+    local services = turn_of.services(sidecar, turn)
+    sidecar:mesh(services, { ["other.local"] = passes.ports[turn % PORTS + 1] })
   end
 
   local function repair(wrong)
@@ -45,7 +42,7 @@ describe("a pass", function()
   -- What is wrong with the published files: only those of the new generation, and all of it.
   local function check_published(wrong)
     local other = passes.ports[turn % PORTS + 1]
-    local expected = { ["cds.json"] = '"port_value": ' .. 20000 + turn .. "\n",
+    local expected = { ["cds.json"] = turn_of.mark(turn),
       [("rds/public-%d.json"):format(sidecar.port)] = '"weight": ' .. turn .. "\n",
       ["lds.json"] = ('"public-%d"'):format(other), ["input.json"] = "",
       ["envoy-config.yaml"] = "", [("rds/public-%d.json"):format(other)] = "" }

@@ -7,7 +7,7 @@ local file = require("host.file")
 local json = require("host.json")
 local passes_of = require("spec.support.passes")
 local script = require("spec.support.script")
-local service = require("spec.support.sidecar").service
+local turn_of = require("spec.support.turn")
 local world_of = require("spec.support.world")
 
 local missing = world_of.missing() or (not script.can_trace() and script.NO_TRACE) or nil
@@ -27,11 +27,8 @@ describe("a pass that is refused", function()
   -- Makes another generation that Envoy refuses.
   local function prepare()
     turn = turn + 1
-    sidecar:mesh({
-      service("web-blue", { ["/web"] = turn }, { sidecar.ports.blue }),
-      service("web-green", { ["/web"] = 10 }, { sidecar.ports.green }),
-      service("spare-blue", { ["/spare"] = 1 }, { 20000 + turn }),
-    }, turn > 1 and { ["other.local"] = passes.ports[1] } or nil)
+    local services = turn_of.services(sidecar, turn)
+    sidecar:mesh(services, turn > 1 and { ["other.local"] = passes.ports[1] } or nil)
   end
 
   local function repair(wrong)

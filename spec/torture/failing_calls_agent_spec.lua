@@ -3,12 +3,12 @@
 
 local errors_of = require("spec.support.call_errors")
 local file = require("host.file")
-local json = require("host.json")
 local passes_of = require("spec.support.passes")
 local rows_of = require("spec.support.reliability_rows")
 local script = require("spec.support.script")
 local sidecar_of = require("spec.support.sidecar")
 local strace = require("spec.support.strace")
+local turn_of = require("spec.support.turn")
 local world_of = require("spec.support.world")
 
 local missing = world_of.missing() or (not script.can_trace() and script.NO_TRACE) or nil
@@ -27,16 +27,11 @@ describe("an agent of whose system calls one fails", function()
 
   local function change()
     turn = turn + 1
-    s:mesh {
-      sidecar_of.service("web-blue", { ["/web"] = turn }, { s.ports.blue }),
-      sidecar_of.service("web-green", { ["/web"] = 10 }, { s.ports.green }),
-      sidecar_of.service("spare-blue", { ["/spare"] = 1 }, { 20000 + turn }),
-    }
+    s:mesh(turn_of.services(s, turn))
   end
 
   local function is_new()
-    local text = file.read(s.folder .. "/cds.json") or ""
-    return text:find('"port_value": ' .. 20000 + turn .. "\n", 1, true) ~= nil
+    return turn_of.is_published(s, turn)
   end
 
   local function start()
@@ -114,9 +109,7 @@ describe("an agent of whose system calls one fails", function()
       wrong("never published: %s", said:sub(-600))
     end
     if (s.world:get(s:url("/web"))) ~= 200 then wrong("Envoy does not answer") end
-    for path, text in pairs(passes_of.contents(s.state)) do
-      if path:find("%.json$") and not json.decode(text) then wrong("%s is torn", path) end
-    end
+    passes_of.check_state(wrong, s.state)
     return struck, how ~= "event=published"
   end
 

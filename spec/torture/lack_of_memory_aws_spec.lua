@@ -3,7 +3,6 @@
 
 local failing_of = require("spec.support.failing_memory")
 local file = require("host.file")
-local json = require("host.json")
 local moto = require("spec.support.moto")
 local passes_of = require("spec.support.passes")
 local program = require("host.program")
@@ -98,9 +97,7 @@ describe("a pass over Cloud Map that runs out of memory", function()
             wrong("from %d: the next pass does not repair: %s, after %s", first, repaired.err,
               result.err)
           end
-          for path, text in pairs(passes_of.contents(s.state)) do
-            if path:find("%.json$") and not json.decode(text) then wrong("%s is torn", path) end
-          end
+          passes_of.check_state(wrong, s.state)
         end
         assert.are.same({}, faults)
         local seen = s.world:finish_load(load)

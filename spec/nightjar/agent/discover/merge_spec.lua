@@ -67,6 +67,33 @@ describe("merge", function()
     assert.equal(130, blue.instances[1].health_since)
   end)
 
+  -- What discovery says of a service whose answer it has seen.
+  local function unchanged(name)
+    return { id = "srv-" .. name, name = name, same = true, fingerprint = name .. "1" }
+  end
+
+  it("keeps a service in which nothing is new as it is, read just now", function()
+    local one = merge.run(nil, reading(100, colors()))
+    local before = one.meshes[1].services[1]
+    local two = merge.run(one, reading(130, { unchanged("green"), unchanged("blue") }))
+    local blue = two.meshes[1].services[1]
+    assert.equal(before, blue) -- the very table: it need not be compared
+    assert.equal(130, blue.read_at)
+    assert.same({ ["/"] = 100 }, blue.since)
+    assert.equal(2, #two.meshes[1].services)
+  end)
+
+  it("ends the staleness of a service that says what it said before", function()
+    local broken = { id = "srv-blue", name = "blue", error = "x" }
+    local one = merge.run(nil, reading(100, colors()))
+    local two = merge.run(one, reading(130, { colors()[1], broken }))
+    local three = merge.run(two, reading(160, { unchanged("green"), unchanged("blue") }))
+    local stale, blue = two.meshes[1].services[1], three.meshes[1].services[1]
+    assert.same({ nil, nil, 160 }, { blue.stale, blue.error, blue.read_at })
+    assert.same({ true, 100 }, { stale.stale, stale.read_at })
+    assert.same({ ["/"] = 100 }, blue.since)
+  end)
+
   it("drops attributes and services that are gone (defect 15)", function()
     local given = colors()
     given[2].attributes.HTTP2 = "yes"
