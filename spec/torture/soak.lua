@@ -167,9 +167,12 @@ describe(TITLE, function()
 
   -- The agent and the Envoy that live through the rest.
   local function begin_anew()
-    local before = field:tally()
+    local before, from = field:tally(), clock.monotonic()
     field:renew()
-    explained = explained + field:since(before).failed
+    local failed = field:since(before).failed
+    explained = explained + failed
+    note("(the agent and its Envoy begin anew)",
+      { failed = failed, seconds = clock.monotonic() - from })
   end
 
   local function live()
