@@ -7,8 +7,8 @@
 --   event, says           the line that tells its cause: its event and a pattern in it
 --   lines                 most warnings and errors in all (2: a pass may see the fault half made)
 --   twice                 the line may come twice
---   patience              seconds until the line is there (20; 60 where there is no Envoy meanwhile:
---                         one that died often is started after up to half a minute alone)
+--   patience              seconds until the line is there (20; 60 where requests fail: an Envoy
+--                         that has died often is started after up to half a minute alone)
 --   during(field, from)   what holds beside all that while it lasts
 --   after(field)          what holds beside all that at its end
 --   slow                  passes do not end while it lasts

@@ -44,6 +44,8 @@ for _, call in ipairs { "openat", "fchmod", "fsync", "renameat" } do
     "Input/output error",
     function(field) return field:inject(call, "error=EIO") end,
     function(field, held) field.world:stop(held) end)
+  -- A pass that has begun meets it at another file than the next one.
+  list[#list].twice = call == "openat"
 end
 
 -- A step of a publication at which the agent is killed; the next one begins at once.
