@@ -1,6 +1,6 @@
 -- The field under load for a time, with a fault every few seconds, each lifted again: no request
--- fails that the fault does not explain, and at the end the agent holds no more than before. For two
--- hours it is `make soak`, for less than a minute it is in `make test`.
+-- fails that the fault does not explain, and at the end the agent holds no more than before. `make
+-- soak` is two hours of it; less than a minute is in `make test`.
 --
 -- Faults come in random order, each before any comes twice. Those after which the agent is another
 -- process come in the first part alone, so that one and the same agent lives through the rest; by
