@@ -6,7 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_SIGNALS = 32 };
+enum {
+  MAX_SIGNALS = 32,
+  USUAL_EVENTS = 4 /* of one wait; more are no error */
+};
 
 static const char loop_type[] = "host.loop";
 static const char registry_key = 'l';
@@ -148,7 +151,7 @@ static int f_wait(lua_State *L) {
   struct event event;
   if (loop_wait(loop, seconds, &error) != 0)
     return bind_fail(L, &error);
-  lua_newtable(L);
+  lua_createtable(L, USUAL_EVENTS, 0);
   for (lua_Integer i = 1; loop_event(loop, &event); i++) {
     push_event(L, &event);
     lua_rawseti(L, -2, i);

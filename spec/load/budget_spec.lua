@@ -21,6 +21,7 @@ end
 
 -- Passes beyond the first two, of which the second has a few things to do for the last time.
 local UNCHANGED, CHANGED = 6, 3
+local TRIES = 3
 
 -- As the agent calls it, but without limits on time.
 local PLAN = "%s/nightjar-plan --max-memory-mib 256 --max-instructions 100000000 "
@@ -62,6 +63,24 @@ describe("the budget of", function()
     return text
   end
 
+  local function is_within(counts, bounds)
+    for what, most in pairs(bounds) do
+      if counts[what] > most then return false end
+    end
+    return true
+  end
+
+  -- The first of some counts that is within its bounds: on a busy machine answers come one by one,
+  -- and each wait that this takes adds to a pass. What a regression adds is in all of them.
+  local function one_of(name, count)
+    local counts
+    for _ = 1, TRIES do
+      counts = count()
+      if is_within(counts, budget[name]) then break end
+    end
+    return counts
+  end
+
   local function check(name, counts)
     local within = {}
     for what, most in pairs(budget[name]) do
@@ -100,7 +119,11 @@ describe("the budget of", function()
     return each
   end
 
-  it("a pass in which nothing has changed", function() check("unchanged", beyond(UNCHANGED)) end)
+  it("a pass in which nothing has changed", function()
+    check("unchanged", one_of("unchanged", function() return beyond(UNCHANGED) end))
+  end)
 
-  it("a pass with a change", function() check("changed", beyond(CHANGED, true)) end)
+  it("a pass with a change", function()
+    check("changed", one_of("changed", function() return beyond(CHANGED, true) end))
+  end)
 end)

@@ -73,16 +73,17 @@ end }
 ---@return {status: integer, headers: table<string, string>, body: string}? response
 ---@return {kind: string, message: string}? err
 function sched.http(request)
-  local waiting = core.here()
+  local waiting, scheduler = core.here()
   local id, message, code = http.start(request)
   if not id then return nil, { kind = code or "request", message = message } end
-  local transfers = core.scheduler().transfers
+  local transfers = scheduler.transfers
   local place <close> = setmetatable({ task = waiting, id = id, transfers = transfers,
     event = nil }, PLACE)
   transfers[id] = place
   core.pause(waiting)
-  if place.event.error then return nil, place.event.error end
-  return place.event
+  local event = place.event
+  if event.error then return nil, event.error end
+  return event
 end
 
 ---Waits until a process of host.child has ended.

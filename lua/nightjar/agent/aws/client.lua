@@ -73,26 +73,24 @@ end
 function client:now() return self.context.now() + self.context.clock.skew end
 
 function client:exchange(call, request)
-  local service = self.service
-  call.signed_skew, call.attempts = self.context.clock.skew, call.attempts + 1
-  self.calls[call.operation] = (self.calls[call.operation] or 0) + 1
-  local response, err = self.context.http(request,
-    self.context.is_traced and self.requests:note(call) or nil)
-  if not response then return nil, failure.of_transport(call.operation, err) end
-  local accepts = service.protocol.accepts
-  if response.status == 200 or accepts and accepts[response.status] then
-    local output, detail = service.protocol.read(call.operation, response, call.options.known)
+  local context, protocol, operation = self.context, self.service.protocol, call.operation
+  call.signed_skew, call.attempts = context.clock.skew, call.attempts + 1
+  self.calls[operation] = (self.calls[operation] or 0) + 1
+  local response, err =
+    context.http(request, context.is_traced and self.requests:note(call) or nil)
+  if not response then return nil, failure.of_transport(operation, err) end
+  local status, accepts = response.status, protocol.accepts
+  if status == 200 or accepts and accepts[status] then
+    local output, detail = protocol.read(operation, response, call.options.known)
     if output then return output, detail end
     return nil, detail, response.headers
   end
   local secrets = self.requests.secrets_of(call)
-  return nil, failure.of_response(call.operation, response, secrets), response.headers
+  return nil, failure.of_response(operation, response, secrets), response.headers
 end
 
--- Waits for the operation's own rate; nil and why when that would take too long.
-function client:pace(call)
-  local wait = self.limiter:take(call.operation)
-  if wait == 0 then return true end
+-- Waits the time that the operation's own rate asks for; nil and why when that would be too long.
+function client:pace(call, wait)
   if call.options.deadline and self.context.monotonic() + wait >= call.options.deadline then
     self.limiter:give_back(call.operation)
     return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
@@ -106,8 +104,11 @@ end
 -- One try: waits for its rate, then for a place (not the other way round: an operation that is
 -- throttled would hold all places), signs, sends.
 function client:attempt(call)
-  local paced, late = self:pace(call)
-  if not paced then return nil, late end
+  local wait = self.limiter:take(call.operation)
+  if wait > 0 then
+    local paced, late = self:pace(call, wait)
+    if not paced then return nil, late end
+  end
   local place <close> = self.gate:enter() -- luacheck: ignore place
   local request, err = self.requests:make(call)
   if not request then
@@ -200,8 +201,9 @@ function client:take_keys(call)
 end
 
 function client:run(call)
+  local deadline = call.options.deadline
   while true do
-    if call.options.deadline and self.context.monotonic() >= call.options.deadline then
+    if deadline and self.context.monotonic() >= deadline then
       return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
         message = "no time left in this pass", attempts = call.attempts }
     end

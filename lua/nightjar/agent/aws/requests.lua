@@ -106,12 +106,12 @@ end
 
 -- Signed by host.http, or at once for whoever wants to see the whole request.
 function requests:sign(call, request)
-  local time = math.floor(self.context.now() + self.context.clock.skew)
-  if not self.context.is_traced then
-    local err
-    request.signer, err = self:signer(call.held)
-    request.time, request.payload_hash = time, call.prepared.payload_hash
-    return request.signer, err
+  local context = self.context
+  local time = (context.now() + context.clock.skew) // 1 | 0
+  if not context.is_traced then
+    local signer, err = self:signer(call.held)
+    request.signer, request.time, request.payload_hash = signer, time, call.prepared.payload_hash
+    return signer, err
   end
   local whole = self:identity(call.held)
   whole.method, whole.url, whole.headers = request.method, request.url, request.headers
@@ -169,17 +169,22 @@ end
 -- pass makes thousands, of one operation. Who traces requests may keep them, and gets new ones.
 function requests:refill(call, prefix)
   local options, prepared, kept = call.options, call.prepared, self.kept
-  local request, given = kept.request, prepared.headers
   if self.context.is_traced or prepared.target or options.timeout or options.connect_timeout
     or options.max_body then
     return self:build(call, prefix)
-  elseif kept.given ~= given or kept.prefix ~= prefix then
+  end
+  local request, given = kept.request, prepared.headers
+  local usual = call.attempts == 0 and not options.max_attempts
+  if kept.given ~= given or kept.prefix ~= prefix then
     request = self:build(call, prefix)
-    kept.request, kept.prefix, kept.given = request, prefix, given
+    kept.request, kept.prefix, kept.given, kept.usual = request, prefix, given, usual
     return request
   end
   local headers = request.headers
-  headers[ATTEMPT] = attempt_header(call.attempts + 1, self:most_attempts(call))
+  if not (usual and kept.usual) then
+    headers[ATTEMPT] = attempt_header(call.attempts + 1, self:most_attempts(call))
+    kept.usual = usual
+  end
   headers[ID][2], request.body = call.id, prepared.body
   return request
 end

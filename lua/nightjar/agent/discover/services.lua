@@ -118,15 +118,14 @@ end
 -- A service that has attributes of its own is asked for them at each pass, since they may hold its
 -- weights; one that has none only now and then.
 local function own_attributes(pass, identity, service)
-  local seldom = pass.session.seldom
-  local none = pass.session.without_attributes
-  local found, problem = NONE, nil
-  if has_own(pass, service) or not none[service.id] or seldom:due("attributes", service.id) then
+  local session, id = pass.session, service.id
+  local none, found, problem = session.without_attributes, NONE, nil
+  if has_own(pass, service) or not none[id] or session.seldom:due("attributes", id) then
     found, problem = ask_for_attributes(pass, service, identity.by_arn)
     if found then
-      none[service.id] = next(found) == nil or nil
-      seldom:done("attributes", service.id, attribute_time(pass, identity))
-    elseif none[service.id] and problem.code ~= "ServiceNotFound" then
+      none[id] = next(found) == nil or nil
+      session.seldom:done("attributes", id, attribute_time(pass, identity))
+    elseif none[id] and problem.code ~= "ServiceNotFound" then
       -- That there were none is the last good data.
       warn_once(pass, "service_attributes_unread",
         "services without service-level attributes cannot be asked whether they have any now: "
@@ -134,14 +133,13 @@ local function own_attributes(pass, identity, service)
       return {}
     end
   end
-  local refusal = pass.session.refusals[service.id]
+  local refusal = session.refusals[id]
   if refusal then warn_once(pass, refusal.code, refusal.message) end
   return found, problem
 end
 
 local function shared_by(identity)
-  local parsed = identity.by_arn and identity.namespace.arn
-    and arn.parse(identity.namespace.arn)
+  local parsed = identity.namespace.arn and arn.parse(identity.namespace.arn)
   return parsed and parsed.account ~= "" and parsed.account or nil
 end
 
@@ -172,8 +170,8 @@ local function failed(pass, identity, service, problem)
 end
 
 -- The call that reads a service: it is the same from pass to pass.
-local function discovery_of(pass, identity, service)
-  local session, owner = pass.session, shared_by(identity)
+local function discovery_of(session, identity, service)
+  local owner = identity.by_arn and shared_by(identity) or nil
   local kept = session.discoveries[service.id]
   local namespace = identity.namespace.http_name
   if kept and kept.namespace == namespace and kept.service == service.name
@@ -189,9 +187,10 @@ end
 
 -- Its instances, or KNOWN: see aws/cloudmap.lua.
 local function instances_of(pass, identity, service, known)
-  local call, problem = discovery_of(pass, identity, service)
+  local session = pass.session
+  local call, problem = discovery_of(session, identity, service)
   if not call then return nil, problem end
-  return api.discover_instances(pass.session.client, call, pass.options, known)
+  return api.discover_instances(session.client, call, pass.options, known)
 end
 
 -- One service: its reading, with `error` and an entry in the pass's `problems` when it failed;

@@ -7,6 +7,8 @@ local server = require("host.server")
 
 local core = {}
 
+local resume, running_thread, yield = coroutine.resume, coroutine.running, coroutine.yield
+
 ---What core.run is running at the moment; nil outside. There is one loop for each Lua state, hence
 ---one scheduler.
 ---@class Scheduler
@@ -57,12 +59,13 @@ end
 
 ---The running task, about to wait.
 ---@return Task
+---@return Scheduler
 function core.here()
-  local self = core.scheduler().current
-  if not self or coroutine.running() ~= self.thread then
+  local self = (running or core.scheduler()).current
+  if not self or running_thread() ~= self.thread then
     error("sched: cannot wait outside of a task, nor in a coroutine inside of one", 3)
   end
-  return self
+  return self, running
 end
 
 local function set_timer(self, at)
@@ -103,7 +106,7 @@ end
 ---@param self Task the running one, as `here` said
 function core.pause(self)
   self.resting = true
-  coroutine.yield()
+  yield()
 end
 
 local function finish(self, results)
@@ -138,7 +141,7 @@ end
 
 local function step(self)
   running.current = self
-  after_step(self, coroutine.resume(self.thread))
+  after_step(self, resume(self.thread))
 end
 
 ---Starts a task beside the running one, when that next waits.
