@@ -90,6 +90,16 @@ describe("repeats", function()
       end]])
   end)
 
+  it("takes lines that differ in the id of a request or of a session for the same", function()
+    assert.same({ "0 failed reason=\"role/f0-00000000-0000-4000-8000-000000000001: no\"",
+      "60 failed reason=\"role/f0-00000000-0000-4000-8000-00000000000a: no\" repeated=2 since=…" },
+      lines_of [[
+        at(0) fail { reason = "role/f0-00000000-0000-4000-8000-000000000001: no" }
+        at(30) fail { reason = "role/f0-00000000-0000-4000-8000-00000000000B: no" }
+        at(60) fail { reason = "role/f0-00000000-0000-4000-8000-00000000000a: no" }
+      ]])
+  end)
+
   it("leaves lines that are no warnings alone, and the reminder that a pin holds", function()
     assert.equal(3, #lines_of [[for _ = 1, 3 do log.info("published", {}) end]])
     local lines = lines_of [[
