@@ -143,9 +143,14 @@ static int read_report(
   while (size < 0 && errno == EINTR);
   if (size == 0)
     return 0;
-  /* It is ending and nobody else has heard of it. */
+  int number = errno;
+  /* Nobody else has heard of it. It is ending; or it is the program, which
+     may wait for us, where only reading has failed. */
+  kill(pid, SIGKILL);
   while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
     continue;
+  if (size < 0)
+    return error_errno(error, "cannot start", plan->path, number);
   if (size != (ssize_t)sizeof report)
     return error_set(error, NULL, "cannot start", plan->path,
         "the new process ended before the program began");

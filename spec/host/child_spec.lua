@@ -308,6 +308,29 @@ describe("a process", function()
     assert.same({ "TERM" }, result.said, result.err)
   end)
 
+  it("is no more if it could not be told whether it has begun", function()
+    if not script.can_trace() then return pending("needs strace and the right to trace") end
+    local text = [[
+      local process, err = require("host.child").spawn { argv = { "cat" }, stdin = "pipe" }
+      local children = io.open("/proc/thread-self/children"):read("a")
+      say((process and "started" or err) .. (children == "" and ", no child" or ", a child"))
+    ]]
+    local log = os.tmpname()
+    finally(function() os.remove(log) end)
+    assert.same({ "started, a child" }, script.run(text,
+      script.trace("-e trace=vfork,read", log)).said)
+    local reads, divided = 0, false
+    for line in io.lines(log) do
+      divided = divided or line:find("^vfork") ~= nil
+      reads = reads + (line:find("^read") and 1 or 0)
+      if divided and line:find("^read") then break end
+    end
+    local result = script.run(text, "timeout -s KILL 20 "
+      .. script.trace(("-e trace=read -e inject=read:error=EIO:when=%d"):format(reads)))
+    assert.equal(1, #result.said, result.err)
+    assert.matches("^cannot start: .*/cat: Input/output error, no child$", result.said[1])
+  end)
+
   it("gets signals with its group, if it leads one", function()
     local process = assert(child.spawn { argv = shell "sleep 60 & echo $!; wait",
       stdout = "pipe", new_group = true })
