@@ -43,12 +43,12 @@ def in_turn(count, span):
         turn = int(text) if text.isdigit() else random.randrange(span)
         sockets = []
         for _ in range(span):
+            if len(sockets) == count:
+                break
             turn = (turn + 1) % span
             one = bound(FIRST + turn)
             if one:
                 sockets.append(one)
-            if len(sockets) == count:
-                break
         shared.seek(0)
         shared.truncate()
         shared.write(str(turn))
