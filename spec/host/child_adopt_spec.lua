@@ -61,6 +61,9 @@ describe("child.adopt", function()
       if not file.stat("/proc/" .. pid) then break end
       loop.wait(0.01)
     end
+    if file.stat("/proc/" .. pid) then
+      return pending("process 1 here does not ask for the ends of processes that it inherits")
+    end
     local process, err, code = child.adopt(pid)
     assert.is_nil(process)
     assert.equal("ESRCH", code)

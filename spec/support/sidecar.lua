@@ -8,6 +8,8 @@ local world_of = require("spec.support.world")
 local sidecar = { program = program.directory .. "/nightjar" }
 sidecar.__index = sidecar
 
+local TOLD = 3000 -- bytes of a log, to tell why something has not come
+
 ---A world with backends and a free port for the listener; the agent is not started yet.
 ---@param ... string names of backends
 ---@return table sidecar `world`, `ports` of the backends by name, `port` of the listener
@@ -100,9 +102,13 @@ end
 
 ---Wait until the log of the agent holds a text beyond what it held at `from`.
 function sidecar:logged(text, seconds, from)
-  return self.eventually(function()
-    return self.world:log(self.agent):find(text, from or 1, true)
+  local log
+  local ok, found = pcall(self.eventually, function()
+    log = self.world:log(self.agent)
+    return log:find(text, from or 1, true)
   end, seconds or 10, "in the log: " .. text)
+  if ok then return found end
+  error(found .. "\nbut:\n" .. log:sub(from or 1):sub(-TOLD), 2)
 end
 
 ---Where the agent's log ends now.

@@ -301,7 +301,9 @@ end
 ---@return table? refusal
 function work:fail(step, err, code, refused)
   local where = "publish: generation " .. self.generation .. ": "
-  if code ~= "refused" and code ~= "died" then
+  -- An Envoy that was shown nothing new has died of something else.
+  local shown = #self.changed > 0 or self.undo:pending()
+  if code ~= "refused" and not (code == "died" and shown) then
     return nil, where .. err
   end
   local refusal = { generation = self.generation, files = {}, reason = err, died = true,

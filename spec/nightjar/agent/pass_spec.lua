@@ -166,6 +166,22 @@ describe("pass", function()
     assert.matches("refused it before; .*: Envoy died while it took", err)
   end)
 
+  it("blames no generation for Envoy's death of which Envoy was shown nothing", function()
+    assert.is_true(run())
+    local reachable = one.supervisor.reachable
+    one.supervisor.running = function() return false end
+    one.supervisor.reachable = function()
+      return { subscriptions = function() return nil, "connection reset" end }
+    end
+    for _ = 1, 3 do
+      local _, err = run()
+      assert.matches("^publish: generation %x+: connection reset$", err)
+      assert.is_nil(kept.refused)
+    end
+    one.supervisor.reachable = reachable
+    assert.is_true(run())
+  end)
+
   it("puts nothing before an Envoy that is silent, and goes on with what is in force", function()
     assert.is_true(run())
     local good = file.read(settings.config_dir .. "/cds.json")
