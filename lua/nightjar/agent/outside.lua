@@ -25,24 +25,24 @@ end
 
 local function is_folder(path)
   local stat = file.stat(path)
-  return stat ~= nil and stat.type == "directory"
+  return stat ~= nil and stat.type == "folder"
 end
 
 -- Watches a path, or the first folder on the way to it that is missing.
 local function nearest(one, reasons)
-  local path, below = one.path, nil
+  local path = one.path
   for _ = 1, TRIES do
     local id, err, code = sched.watch(path, reasons,
       { removal = path == one.path and one.removal or nil })
     if not id and not (NO_FOLDER[code] and parent(path)) then
       return nil, err
     elseif not id then
-      path, below = parent(path), path
-    elseif not below or not is_folder(below) then
+      path = parent(path)
+    elseif path == one.path or not is_folder(path) then
       return id
-    else -- it was made meanwhile
+    else -- it was made before the kernel would have told of it
       sched.unwatch(id)
-      path, below = one.path, nil
+      path = one.path
     end
   end
   return nil, one.path .. ": its folder comes and goes"

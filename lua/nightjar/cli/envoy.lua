@@ -8,7 +8,7 @@ local envoy = {}
 
 local function is_program(path)
   local stat = file.stat(path)
-  return stat and stat.type ~= "directory" and stat.mode and stat.mode & 73 ~= 0 -- 0111: executable
+  return stat and stat.type ~= "folder" and stat.mode and stat.mode & 73 ~= 0 -- 0111: executable
 end
 
 ---The Envoy that the settings name.

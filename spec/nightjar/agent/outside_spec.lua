@@ -72,6 +72,25 @@ describe("agent.outside", function()
     end)
   end)
 
+  it("misses no folder that is made while it looks for the one that is missing", function()
+    local watch = sched.watch
+    finally(function() sched.watch = watch end)
+    sched.watch = function(path, ...)
+      -- Just before the kernel tells of it.
+      if path == folder .. "/a/b" and file.stat(folder .. "/a") then
+        assert(file.mkdir(folder .. "/a/b"))
+      end
+      return watch(path, ...)
+    end
+    with({ { path = folder .. "/a/b/stop" } }, function(_, looks)
+      assert(file.mkdir(folder .. "/a"))
+      local seen = looks()
+      assert.is_true(seen > 0)
+      touch("a/b/stop")
+      assert.is_true(looks() > seen)
+    end)
+  end)
+
   it("follows a folder that is removed and made anew, or another one in its place", function()
     assert(file.mkdir(folder .. "/a"))
     with({ { path = folder .. "/a/stop" } }, function(_, looks)

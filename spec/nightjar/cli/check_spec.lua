@@ -82,6 +82,8 @@ describe("nightjar check", function()
     assert.matches("envoy: not validated: ENVOY_BIN is empty\n", got.stdout, 1, true)
     got = run { ENVOY_BIN = folder .. "/none" }
     assert.matches("envoy: not validated: .*/none is no program", got.stdout)
+    got = run { ENVOY_BIN = folder .. "/." }
+    assert.matches("envoy: not validated: .*/%. is no program", got.stdout)
   end)
 
   it("tells warnings about settings, without failing", function()
