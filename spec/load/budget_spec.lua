@@ -70,17 +70,6 @@ describe("the budget of", function()
     return true
   end
 
-  -- The first of some counts that is within its bounds: on a busy machine answers come one by one,
-  -- and each wait that this takes adds to a pass. What a regression adds is in all of them.
-  local function one_of(name, count)
-    local counts
-    for _ = 1, TRIES do
-      counts = count()
-      if is_within(counts, budget[name]) then break end
-    end
-    return counts
-  end
-
   local function check(name, counts)
     local within = {}
     for what, most in pairs(budget[name]) do
@@ -112,18 +101,30 @@ describe("the budget of", function()
     return counts
   end
 
-  -- What each pass takes beyond the fifth, from which on nothing is left to settle.
-  local function beyond(count, changes)
-    local five, all, each = passes(5, changes), passes(5 + count, changes), {}
-    for what, number in pairs(all) do each[what] = (number - five[what]) // count end
+  local function least(one, other)
+    local counts = {}
+    for what, number in pairs(one) do
+      counts[what] = math.min(number, other and other[what] or number)
+    end
+    return counts
+  end
+
+  -- What each pass takes beyond the fifth, from which on nothing is left to settle. On a busy
+  -- machine answers come one by one, and each wait adds to what is executed, so that what is beyond
+  -- its bound is counted again: the least count of a run is the one that was disturbed least.
+  local function beyond(name, count, changes)
+    local five, all, each
+    for _ = 1, TRIES do
+      five, all, each = least(passes(5, changes), five), least(passes(5 + count, changes), all), {}
+      for what, number in pairs(all) do each[what] = (number - five[what]) // count end
+      if is_within(each, budget[name]) then break end
+    end
     return each
   end
 
   it("a pass in which nothing has changed", function()
-    check("unchanged", one_of("unchanged", function() return beyond(UNCHANGED) end))
+    check("unchanged", beyond("unchanged", UNCHANGED))
   end)
 
-  it("a pass with a change", function()
-    check("changed", one_of("changed", function() return beyond(CHANGED, true) end))
-  end)
+  it("a pass with a change", function() check("changed", beyond("changed", CHANGED, true)) end)
 end)

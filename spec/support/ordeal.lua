@@ -7,8 +7,7 @@
 --   event, says           the line that tells its cause: its event and a pattern in it
 --   lines                 most warnings and errors in all (2: a pass may see the fault half made)
 --   twice                 the line may come twice
---   patience              seconds until the line is there (20; 60 where requests fail: an Envoy
---                         that has died often is started after up to half a minute alone)
+--   patience              seconds until the line is there (20)
 --   during(field, from)   what holds beside all that while it lasts
 --   after(field)          what holds beside all that at its end
 --   slow                  passes do not end while it lasts
@@ -93,7 +92,7 @@ end
 -- Waits for what must come while the fault lasts.
 local function hold(field, fault, agent, from)
   local told = pcall(field.eventually, function() return has_cause(field, fault, agent, from) end,
-    fault.patience or fault.explains and 60 or 20, "the cause is told")
+    fault.patience or 20, "the cause is told")
   assert(told, ("the log does not tell event=%s with %s but:\n%s"):format(fault.event,
     fault.says or "", field.world:log(agent):sub(from):sub(-2000)))
   if not fault.slow then field:end_of_pass() end

@@ -17,6 +17,7 @@ local ENDING = 0.15         -- of the time: faults that end the agent
 local WARM_UP = 12          -- changes: by then the history is full
 local PAUSE = { 0.5, 3 }    -- seconds between two faults, at random
 local PATIENCE = 90         -- seconds until a field on which something went wrong serves again
+local LONGEST_PAUSE = 30    -- seconds before an Envoy is started that has died often
 local LONG = 600            -- seconds from which on memory is judged as closely as it can be
 
 -- What may be more in the last quarter than in the first. The heap is as it is between two
@@ -44,6 +45,13 @@ local function survives(fault)
 end
 
 local function ends_no_envoy(fault) return not fault.alone end
+
+-- The agent lives on with what it knows of Envoy's deaths, so that the next start, and what that
+-- tells, may come after the longest pause (agent/backoff.lua).
+local function in_time(fault)
+  if not fault.alone then return fault end
+  return setmetatable({ patience = (fault.patience or 20) + LONGEST_PAUSE }, { __index = fault })
+end
 
 -- Files and their KiB below a folder.
 local function size_of(folder)
@@ -127,7 +135,7 @@ local function soak(_ENV, suite, seconds, seed, is_tried) -- luacheck: ignore 21
       -- Who asks for a pass is told everything as if for the first time.
       field.world:signal(field.agent, "HUP")
       local before = field:tally()
-      local ok, figures = pcall(ordeal.endure, field, fault)
+      local ok, figures = pcall(ordeal.endure, field, in_time(fault))
       if ok then
         if fault.explains then explained = explained + figures.failed end
         note(name, figures)

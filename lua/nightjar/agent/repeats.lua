@@ -32,7 +32,7 @@ end
 local UUID = ("%x"):rep(8) .. ("%-" .. ("%x"):rep(4)):rep(3) .. "%-" .. ("%x"):rep(12)
 
 -- How long something took differs each time, and so does the id of who tried.
-local function timeless(text)
+local function lasting(text)
   text = text:gsub("%d[%d.]* ?m?s%f[%A]", "s"):gsub("%d+ milliseconds", "s")
   return (text:gsub(UUID, "id"))
 end
@@ -42,7 +42,7 @@ local function identity(event, fields)
   local parts = {}
   for key, value in pairs(fields) do
     if not BESIDE[key] and (type(value) ~= "number" or TELLING[key]) then
-      parts[#parts + 1] = key .. "\1" .. timeless(tostring(value))
+      parts[#parts + 1] = key .. "\1" .. lasting(tostring(value))
     end
   end
   table.sort(parts)

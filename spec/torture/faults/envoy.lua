@@ -109,6 +109,6 @@ add("finds no inotify instances", "a limit of 0 in its user namespace; SIGKILL",
     limit(field, 0)
     signal(field, "KILL")
   end,
-  function(field) limit(field, 1024) end, { explains = GONE, slow = true })
+  function(field) limit(field, 1024) end, { explains = GONE, patience = 30, slow = true })
 
 return list
