@@ -3,9 +3,8 @@
 -- A bound is raised deliberately: with the reason and the date behind it. Where it becomes much
 -- less, lower it.
 --
--- instructions  of the processor, x86-64, built with -O2: between two runs they differ by 2 % in the
---               passes (how answers fall together; by up to a tenth on a busy machine), by 0.1 %
---               in the plan
+-- instructions  of the processor, x86-64, built with -O2: two runs differ by 2 % in the passes (how
+--               answers fall together; by up to a tenth on a busy machine), by 0.1 % in the plan
 -- allocations   calls of malloc, calloc and realloc: by 0.5 %, or a few percent there
 -- calls         of AWS: by none
 
