@@ -87,7 +87,7 @@ static int check_scheme(CURLU *parts, const char *url, struct error *error) {
 static int check_parts(CURLU *parts, const char *url, struct target *target,
     struct error *error) {
   CURLUcode code = curl_url_set(parts, CURLUPART_URL, url,
-      CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER);
+      CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER | CURLU_PATH_AS_IS);
   if (code != CURLUE_OK)
     return refuse_code(error, url, code);
   if (check_scheme(parts, url, error) != 0)
@@ -101,14 +101,18 @@ static int check_parts(CURLU *parts, const char *url, struct target *target,
   return 0;
 }
 
-int target_check(const char *url, struct target *target, struct error *error) {
+CURLU *target_parse(
+    const char *url, struct target *target, struct error *error) {
   for (const char *p = url; *p != '\0'; p++)
-    if ((unsigned char)*p <= ' ' || *p == 0x7f)
-      return refuse(error, url, "there is a space or control character in it");
+    if ((unsigned char)*p <= ' ' || *p == 0x7f) {
+      refuse(error, url, "there is a space or control character in it");
+      return NULL;
+    }
   CURLU *parts = curl_url();
   if (parts == NULL)
-    return refuse_code(error, url, CURLUE_OUT_OF_MEMORY);
-  int result = check_parts(parts, url, target, error);
+    refuse_code(error, url, CURLUE_OUT_OF_MEMORY);
+  else if (check_parts(parts, url, target, error) == 0)
+    return parts;
   curl_url_cleanup(parts);
-  return result;
+  return NULL;
 }

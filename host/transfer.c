@@ -274,6 +274,7 @@ void transfer_rest(struct transfer *transfer) {
 
 void transfer_free(struct transfer *transfer) {
   curl_easy_cleanup(transfer->easy);
+  curl_url_cleanup(transfer->parts);
   free(transfer->list);
   buf_release(&transfer->made_for);
   buf_release(&transfer->lines);

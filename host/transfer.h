@@ -17,6 +17,7 @@
 struct transfer {
   struct transfer *next;
   CURL *easy;
+  CURLU *parts;            /* of the URL that `easy` is set up for, or NULL */
   struct buf made_for;     /* what `easy` is set up for; empty: nothing */
   unsigned uses;           /* since then */
   struct buf lines;        /* the request's headers, NUL behind each */

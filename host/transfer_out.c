@@ -72,8 +72,6 @@ static void set_rules(struct transfer *transfer, bool local,
   set_long(transfer, CURLOPT_QUICK_EXIT, 1);
   set_long(transfer, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   set_long(transfer, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1);
-  /* A signature covers the path as it is given. */
-  set_long(transfer, CURLOPT_PATH_AS_IS, 1);
   if (request->ca_file != NULL) {
     set_text(transfer, CURLOPT_CAINFO, request->ca_file);
     set_text(transfer, CURLOPT_CAPATH, NULL);
@@ -229,17 +227,21 @@ bool transfer_fits(
 static int set_up_handle(struct transfer *transfer,
     const struct http_request *request, struct error *error) {
   struct target target;
-  if (target_check(request->url, &target, error) != 0) {
+  CURLU *parts = target_parse(request->url, &target, error);
+  if (parts == NULL) {
     snprintf(error->on, sizeof error->on, "%s", transfer->url);
     return -1;
   }
   buf_clear(&transfer->made_for);
   transfer->uses = 0;
   curl_easy_reset(transfer->easy);
+  curl_url_cleanup(transfer->parts); /* libcurl has let go of it */
+  transfer->parts = parts;
   transfer->limits_set[0] = transfer->limits_set[1] = -1;
   transfer->max_body_set = 0; /* as it is with libcurl */
   transfer->by_name = !target.numeric && request->unix_socket == NULL;
-  set_text(transfer, CURLOPT_URL, request->url);
+  /* Of a URL alone libcurl would find the parts anew for each request. */
+  set_pointer(transfer, CURLOPT_CURLU, parts);
   set_method(transfer, request);
   set_rules(transfer, target.local, request);
   transfer_set_callbacks(transfer);
