@@ -40,6 +40,7 @@
 
 #include "buf.h"
 #include "error.h"
+#include "jsonprint.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,6 +65,7 @@ struct http_request {
   double timeout;          /* seconds to the last byte of the body */
   double stall_timeout;    /* seconds without a byte from there; 0: no limit */
   size_t max_body;         /* bytes of the response's body */
+  const struct jsonprint *known; /* of a body that says nothing new; or NULL */
   const char *ca_file;     /* PEM; replaces the system's; NULL: the system's */
   const char *proxy;       /* NULL: as above */
   const char *unix_socket; /* connect to this socket instead of the host */
@@ -76,6 +78,8 @@ struct http_response {
                        "read" (cut, reset, not HTTP), "cancelled" */
   char message[ERROR_TEXT_SIZE]; /* with `kind`: "GET http://h/p: ..." */
   int status;                    /* 200 */
+  bool known; /* of status 200, and its body says what the request's `known`
+                 does: there are no headers */
   struct buf headers; /* name NUL value NUL ...; names in lower case, each
                          once; values that came apart joined by ", " */
   struct buf body;

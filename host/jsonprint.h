@@ -21,6 +21,10 @@ struct jsonprint {
   uint64_t a, b;
 };
 
+static inline bool jsonprint_equal(struct jsonprint one, struct jsonprint two) {
+  return one.a == two.a && one.b == two.b;
+}
+
 /*
  * The text must have passed jsontext_check(), which bounds the depth to which
  * this recurses too. Duplicate keys are not noticed.

@@ -158,9 +158,24 @@ void transfer_fail(
   response->kind = kind;
 }
 
+/* Whether the body says, for certain, what is known. */
+static bool is_known(const struct transfer *transfer) {
+  const struct buf *body = &transfer->response.body;
+  struct jsonprint print;
+  return transfer->has_known && transfer->response.status == 200 &&
+         jsonprint_plain(body->data, body->size, &print) &&
+         jsonprint_equal(print, transfer->known);
+}
+
 void transfer_finish(struct transfer *transfer, CURLcode code) {
+  struct http_response *response = &transfer->response;
   long status = 0;
   struct error error;
+  curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+  response->status = (int)status;
+  response->known = code == CURLE_OK && is_known(transfer);
+  if (response->known)
+    return; /* nobody will look at its headers */
   if (code == CURLE_OK && keep_headers(transfer, &error) != 0) {
     transfer_fail(transfer, "too_large", error.why);
   } else if (code != CURLE_OK) {
@@ -171,9 +186,6 @@ void transfer_finish(struct transfer *transfer, CURLcode code) {
                 ? "the response's headers are longer than allowed"
                 : "the response's body is longer than allowed";
     transfer_fail(transfer, kind_of(transfer, code), why);
-  } else {
-    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    transfer->response.status = (int)status;
   }
 }
 
@@ -220,6 +232,9 @@ struct transfer *transfer_new(const struct http_request *request,
   memcpy(transfer->url, request->url, shown);
   transfer->url[shown] = '\0';
   transfer->response.body.limit = request->max_body;
+  transfer->has_known = request->known != NULL;
+  if (request->known != NULL)
+    transfer->known = *request->known;
   if (transfer_set_up(transfer, request, error) == 0)
     return transfer;
   transfer_free(transfer);
@@ -265,6 +280,7 @@ void transfer_rest(struct transfer *transfer) {
   response->kind = NULL;
   response->message[0] = '\0';
   response->status = 0;
+  response->known = false;
   transfer->next = NULL;
   transfer->setup = CURLE_OK;
   transfer->header_bytes = 0;

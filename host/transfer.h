@@ -29,6 +29,8 @@ struct transfer {
   CURLcode setup;          /* the first option that libcurl refused */
   size_t header_bytes;
   bool too_large;
+  bool has_known;
+  struct jsonprint known; /* of a body that says nothing new */
   bool by_name;      /* its host is a name that must be looked up */
   uint64_t begins;   /* http.c's: the perform that it begins in */
   int64_t stall_ns;  /* longest time between two bytes; 0: any */

@@ -79,6 +79,11 @@ void bind_set_response(lua_State *L, const struct http_response *response) {
   }
   lua_pushinteger(L, response->status);
   lua_setfield(L, -2, "status");
+  if (response->known) {
+    lua_pushboolean(L, true);
+    lua_setfield(L, -2, "known");
+    return;
+  }
   set_lazy_headers(L, response);
   lua_pushlstring(L, response->body.data, response->body.size);
   lua_setfield(L, -2, "body");
@@ -99,11 +104,12 @@ enum {
   SIGNER,
   TIME,
   PAYLOAD_HASH,
+  KNOWN,
 };
 
 static const char *const names[] = {"method", "url", "headers", "body",
     "connect_timeout", "timeout", "stall_timeout", "max_body", "ca_file",
-    "proxy", "unix_socket", "signer", "time", "payload_hash", NULL};
+    "proxy", "unix_socket", "signer", "time", "payload_hash", "known", NULL};
 
 static const char *text_of(lua_State *L, int base, int option) {
   return bind_text_at(L, base + option, names[option], NULL, NULL);
@@ -137,6 +143,19 @@ static void read_request(
   request->ca_file = text_of(L, base, CA_FILE);
   request->proxy = text_of(L, base, PROXY);
   request->unix_socket = text_of(L, base, UNIX_SOCKET);
+}
+
+/* What host.json's fingerprint() gave; NULL: nothing. */
+static const struct jsonprint *read_known(
+    lua_State *L, int base, struct jsonprint *known) {
+  size_t size;
+  const char *bytes = bind_text_at(L, base + KNOWN, names[KNOWN], NULL, &size);
+  if (bytes == NULL)
+    return NULL;
+  if (size != sizeof *known)
+    luaL_error(L, "option 'known': expected a fingerprint of host.json");
+  memcpy(known, bytes, sizeof *known);
+  return known;
 }
 
 static int add_headers(struct buf *lines, const struct header *headers,
@@ -177,11 +196,13 @@ static int sign(lua_State *L, int base, const struct http_request *request,
 static int f_start(lua_State *L) {
   struct header headers[CANONICAL_MAX_HEADERS];
   struct http_request request;
+  struct jsonprint known;
   struct error error;
   uint64_t id;
   struct buf *lines = lua_touserdata(L, lua_upvalueindex(1));
   int base = bind_read_options(L, 1, names);
   read_request(L, base, &request);
+  request.known = read_known(L, base, &known);
   size_t count = bind_headers(L, base + HEADERS, headers);
   struct http *http = loop_http(bind_loop(L));
   request.headers = lines;

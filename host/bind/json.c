@@ -199,10 +199,13 @@ static bool is_known(lua_State *L) {
   size_t size;
   size_t known_size;
   struct jsonprint print;
+  struct jsonprint known;
   const char *text = luaL_checklstring(L, 1, &size);
-  const char *known = luaL_optlstring(L, 3, "", &known_size);
-  return known_size == sizeof print && jsonprint_plain(text, size, &print) &&
-         memcmp(known, &print, sizeof print) == 0;
+  const char *bytes = luaL_optlstring(L, 3, "", &known_size);
+  if (known_size != sizeof known)
+    return false;
+  memcpy(&known, bytes, sizeof known);
+  return jsonprint_plain(text, size, &print) && jsonprint_equal(print, known);
 }
 
 static int f_fingerprint(lua_State *L) {

@@ -166,6 +166,55 @@ describe("host.http", function()
     end)
   end)
 
+  describe("a response of which the caller knows what it says", function()
+    local KNOWN = assert(json.fingerprint('{"b":[1,"x"],"a":2}'))
+
+    local function say(body, status, known)
+      return request { method = "POST", body = body, url = base .. "/say?" .. (status or 200),
+        known = known or KNOWN }
+    end
+
+    it("comes without headers and body, in whatever order it says that", function()
+      for _, text in ipairs { '{"b":[1,"x"],"a":2}', ' {"a": 2, "b": ["x", 1]}\n' } do
+        local event = say(text)
+        assert.same({ type = "http", id = event.id, status = 200, known = true }, event)
+      end
+    end)
+
+    it("comes whole where it says something else, or is no JSON", function()
+      for _, text in ipairs { '{"b":[1,"x"],"a":3}', '{"b":[1,"x"],"a":2', "", "[]", "2" } do
+        local event = say(text)
+        assert.is_nil(event.known)
+        assert.equal(text, event.body)
+        assert.equal("1", event.headers["x-said"])
+      end
+    end)
+
+    it("comes whole with every status but 200", function()
+      for _, status in ipairs { 201, 400, 503 } do
+        local event = say('{"b":[1,"x"],"a":2}', status)
+        assert.same({ status, '{"b":[1,"x"],"a":2}' }, { event.status, event.body })
+        assert.is_nil(event.known)
+      end
+    end)
+
+    it("is not taken for known by the next request, which knows nothing", function()
+      for _ = 1, 3 do
+        assert.is_true(say('{"b":[1,"x"],"a":2}').known)
+        local event = request { method = "POST", body = '{"b":[1,"x"],"a":2}',
+          url = base .. "/say?200" }
+        assert.equal('{"b":[1,"x"],"a":2}', event.body)
+        assert.equal("1", event.headers["x-said"])
+        assert.is_nil(event.known)
+      end
+    end)
+
+    it("is refused a fingerprint that is none", function()
+      assert.error_matches(function() say("{}", 200, "short") end,
+        "option 'known': expected a fingerprint of host.json")
+    end)
+  end)
+
   describe("connections", function()
     it("are kept for the next request", function()
       local first = echo().connection

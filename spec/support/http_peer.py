@@ -75,6 +75,8 @@ def serve(peer, number, method, target, headers, body):
         said = {"method": method, "target": target, "headers": headers,
                 "body": body.decode("latin-1"), "connection": number}
         peer.sendall(answer(json.dumps(said).encode()))
+    elif path == "/say":  # the request's body, with the query's status
+        peer.sendall(answer(body, [("X-Said", "1")], (query or "200") + " Whatever"))
     elif path == "/note":  # keeps the body, for /notes
         with lock:
             notes.append(body.decode("latin-1"))

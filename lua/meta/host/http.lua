@@ -19,6 +19,9 @@ local http = {}
 ---@field signer? host.sigv4.Signer signs the request for AWS: its headers follow the others
 ---@field time? integer seconds since 1970, of the signature
 ---@field payload_hash? string instead of the body's own: see host.sigv4
+---@field known? string host.json's fingerprint of a body: a response of status 200 that says the
+--- same has `known` and neither headers nor body. (With escapes, or numbers that are not whole, it
+--- comes whole.)
 
 ---@class HttpFailure
 ---@field kind "resolve"|"connect"|"tls"|"timeout"|"too_large"|"read"|"cancelled"

@@ -40,13 +40,14 @@ local loop = {}
 ---@field id integer what `watch` returned
 ---@field lost true? nothing more will be told: the folder is gone, was moved or unmounted
 
----A request is over: `status`, `headers` and `body`, or `error`.
+---A request is over: `status`, `headers` and `body`; or `status` and `known`; or `error`.
 ---@class HttpEvent
 ---@field type "http"
 ---@field id integer
 ---@field status integer?
 ---@field headers table<string, string>? names in lower case; values that came apart joined by ", "
 ---@field body string?
+---@field known true? the body says what the request's `known` does
 ---@field error HttpFailure?
 
 ---@alias Event SignalEvent|DataEvent|WrittenEvent|ExitEvent|WatchEvent|HttpEvent

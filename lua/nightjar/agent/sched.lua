@@ -70,7 +70,7 @@ end }
 
 ---Makes an HTTP request and waits for its response.
 ---@param request HttpRequest see lua/meta/host/http.lua
----@return {status: integer, headers: table<string, string>, body: string}? response
+---@return {status: integer, headers: table<string, string>?, body: string?, known: true?}? response
 ---@return {kind: string, message: string}? err
 function sched.http(request)
   local waiting, scheduler = core.here()

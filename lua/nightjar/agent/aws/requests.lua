@@ -162,7 +162,9 @@ function requests:build(call, prefix)
     connect_timeout = options.connect_timeout or CONNECT_TIMEOUT,
     timeout = options.timeout or TIMEOUT, stall_timeout = STALL_TIMEOUT,
     max_body = options.max_body or MAX_ANSWER,
-    proxy = self.options.http_proxy and url:find("^http:") and self.options.http_proxy or nil }
+    proxy = self.options.http_proxy and url:find("^http:") and self.options.http_proxy or nil,
+    -- A trace shows whole answers.
+    known = not self.context.is_traced and options.known or nil }
 end
 
 -- Most requests differ from the one before in their body, their id and their signature alone: a
@@ -185,7 +187,7 @@ function requests:refill(call, prefix)
     headers[ATTEMPT] = attempt_header(call.attempts + 1, self:most_attempts(call))
     kept.usual = usual
   end
-  headers[ID][2], request.body = call.id, prepared.body
+  headers[ID][2], request.body, request.known = call.id, prepared.body, options.known or nil
   return request
 end
 

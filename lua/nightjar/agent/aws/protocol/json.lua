@@ -45,8 +45,10 @@ function protocol.new(prefix)
     return body, headers_of(operation)
   end
 
-  -- What a 200 holds, or why it cannot be used: a proxy's page, or half of an answer.
+  -- What a 200 holds, or why it cannot be used: a proxy's page, or half of an answer. Most answers
+  -- are known, and host.http has seen that before they came here.
   function self.read(operation, response, known)
+    if response.known then return protocol.KNOWN, known end
     local fingerprint
     if known ~= nil then
       fingerprint = json.fingerprint(response.body, LIMITS, known or nil)
