@@ -61,10 +61,10 @@ struct http_request {
   const struct buf *headers; /* by http_header_add(); NULL: none */
   const char *body;          /* copied; NULL: none */
   size_t body_size;
-  double connect_timeout;  /* seconds to the end of the TLS handshake */
-  double timeout;          /* seconds to the last byte of the body */
-  double stall_timeout;    /* seconds without a byte from there; 0: no limit */
-  size_t max_body;         /* bytes of the response's body */
+  double connect_timeout; /* seconds to the end of the TLS handshake */
+  double timeout;         /* seconds to the last byte of the body */
+  double stall_timeout;   /* seconds without a byte from there; 0: no limit */
+  size_t max_body;        /* bytes of the response's body */
   const struct jsonprint *known; /* of a body that says nothing new; or NULL */
   const char *ca_file;     /* PEM; replaces the system's; NULL: the system's */
   const char *proxy;       /* NULL: as above */

@@ -21,7 +21,8 @@ struct jsonprint {
   uint64_t a, b;
 };
 
-static inline bool jsonprint_equal(struct jsonprint one, struct jsonprint two) {
+static inline bool jsonprint_equal(
+    struct jsonprint one, struct jsonprint two) {
   return one.a == two.a && one.b == two.b;
 }
 

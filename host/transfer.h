@@ -31,11 +31,11 @@ struct transfer {
   bool too_large;
   bool has_known;
   struct jsonprint known; /* of a body that says nothing new */
-  bool by_name;      /* its host is a name that must be looked up */
-  uint64_t begins;   /* http.c's: the perform that it begins in */
-  int64_t stall_ns;  /* longest time between two bytes; 0: any */
-  int64_t last_byte; /* monotonic time of the last one, or of the start */
-  bool heard;        /* one has come since `last_byte` was set */
+  bool by_name;           /* its host is a name that must be looked up */
+  uint64_t begins;        /* http.c's: the perform that it begins in */
+  int64_t stall_ns;       /* longest time between two bytes; 0: any */
+  int64_t last_byte;      /* monotonic time of the last one, or of the start */
+  bool heard;             /* one has come since `last_byte` was set */
   char url[sizeof((struct error *)0)->on]; /* no query: it may hold secrets */
   char method[32];
   char detail[CURL_ERROR_SIZE];
