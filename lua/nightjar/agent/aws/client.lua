@@ -89,9 +89,16 @@ function client:exchange(call, request)
   return nil, failure.of_response(operation, response, secrets), response.headers
 end
 
+-- Whether the next try would begin too late if it began so many seconds from now.
+function client:is_late(call, wait)
+  local options = call.options
+  local latest = call.attempts == 0 and options.first_by or options.deadline
+  return latest and self.context.monotonic() + wait >= latest
+end
+
 -- Waits the time that the operation's own rate asks for; nil and why when that would be too long.
 function client:pace(call, wait)
-  if call.options.deadline and self.context.monotonic() + wait >= call.options.deadline then
+  if self:is_late(call, wait) then
     self.limiter:give_back(call.operation)
     return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
       message = (self.limiter:is_throttled(call.operation) and "AWS has throttled it, and " or "")
@@ -150,8 +157,7 @@ function client:again(problem, headers, call)
   if class == "final" or call.attempts >= self.requests:most_attempts(call) then return false end
   local delay = retry.delay(class, call.retries or 0, self.context.random(),
     headers and headers["x-amz-retry-after"])
-  local deadline = call.options.deadline
-  if deadline and self.context.monotonic() + delay >= deadline then return false end
+  if self:is_late(call, delay) then return false end
   call.cost = self.quota:take(class)
   if not call.cost then return false end
   call.retries, self.retries = (call.retries or 0) + 1, self.retries + 1
@@ -201,9 +207,8 @@ function client:take_keys(call)
 end
 
 function client:run(call)
-  local deadline = call.options.deadline
   while true do
-    if deadline and self.context.monotonic() >= deadline then
+    if self:is_late(call, 0) then
       return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
         message = "no time left in this pass", attempts = call.attempts }
     end
@@ -223,6 +228,7 @@ end
 ---@class CallOptions
 ---@field host_prefix string?  goes in front of the host
 ---@field deadline number?  monotonic seconds; no try begins after it
+---@field first_by number?  monotonic seconds; the first try may begin until then
 ---@field secrets string[]?  of the input: taken out of every message
 ---@field max_attempts integer?  the settings' if nil
 ---@field connect_timeout number?  seconds

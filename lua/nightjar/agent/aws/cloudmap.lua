@@ -57,6 +57,7 @@ local MAX_PAGES = 200
 -- The default is 100, and there are no pages: a service may hold 1,000.
 local MAX_INSTANCES = 1000
 local PREFIX = "data-"
+local NONE = {}
 
 local function unexpected(operation, what)
   return failure.new { operation = operation, status = 200, code = "UnexpectedResponse",
@@ -212,14 +213,15 @@ end
 --- Every instance of a service with its health. Of an id given twice the later one counts.
 ---@param client AwsClient
 ---@param discovery PreparedCall  see cloudmap.discovery
----@param options CallOptions?  its deadline
+---@param options CallOptions?  its times
 ---@param known string|false|nil  fingerprint of the answer that the caller has; false: it has none
 ---@return {id: string, health: string, attributes: table<string, string>}[]?  sorted by id;
 ---  cloudmap.KNOWN when the answer says what the caller has
 ---@return Failure|string|nil  or the answer's fingerprint
 function cloudmap.discover_instances(client, discovery, options, known)
-  local output, problem = client:send(discovery,
-    { host_prefix = PREFIX, deadline = options and options.deadline, known = known })
+  options = options or NONE
+  local output, problem = client:send(discovery, { host_prefix = PREFIX,
+    deadline = options.deadline, first_by = options.first_by, known = known })
   if not output or output == cloudmap.KNOWN then return output, problem end
   local records = list_of(output, "Instances")
   local left_out = output.Instances == nil and type(output.InstancesRevision) == "number"

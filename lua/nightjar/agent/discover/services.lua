@@ -93,14 +93,19 @@ local function attribute_time(pass, identity)
   return times.attributes(pass.times, #pass.session.lists[identity.namespace.id])
 end
 
+-- Of the calls for a service: those for a mesh that was never read may wait longer for their rate.
+local function options_of(pass, identity)
+  return pass.meshes[identity.namespace.id] and pass.options or pass.first_options
+end
+
 -- Service-level attributes, or none where the endpoint or the policy has them not. Where they
 -- were part of the last good data a refusal is a failed read: it must not move a weight.
-local function ask_for_attributes(pass, service, by_arn)
+local function ask_for_attributes(pass, identity, service)
   local session, problem = pass.session, pass.session.unsupported
   if not problem then
     local found
     found, problem = api.get_service_attributes(session.client,
-      by_arn and service.arn or service.id, pass.options)
+      identity.by_arn and service.arn or service.id, options_of(pass, identity))
     if found then
       session.refusals[service.id] = nil
       return found
@@ -121,7 +126,7 @@ local function own_attributes(pass, identity, service)
   local session, id = pass.session, service.id
   local none, found, problem = session.without_attributes, NONE, nil
   if has_own(pass, service) or not none[id] or session.seldom:due("attributes", id) then
-    found, problem = ask_for_attributes(pass, service, identity.by_arn)
+    found, problem = ask_for_attributes(pass, identity, service)
     if found then
       none[id] = next(found) == nil or nil
       session.seldom:done("attributes", id, attribute_time(pass, identity))
@@ -190,7 +195,7 @@ local function instances_of(pass, identity, service, known)
   local session = pass.session
   local call, problem = discovery_of(session, identity, service)
   if not call then return nil, problem end
-  return api.discover_instances(session.client, call, pass.options, known)
+  return api.discover_instances(session.client, call, options_of(pass, identity), known)
 end
 
 -- One service: its reading, with `error` and an entry in the pass's `problems` when it failed;

@@ -2,6 +2,14 @@
 
 local times = {}
 
+--- Seconds within which the first tries for a mesh that was never read may begin. What has no last
+--- good data would be left out of the first generation, and others get its share: in a large mesh
+--- for no other reason than the agent's own rate, which lets it ask for the attributes of some 5,000
+--- services in that time.
+times.FIRST_READING = 120
+-- A pass that takes longer than its time would only delay the next one; but it has that much.
+local LEAST = 10
+
 -- Passes from one look to the next, where the settings name no time: for what there is, and for
 -- service-level attributes of a service that had none. The second grows with the square of the
 -- number of services, so that a small mesh is quick, and looks at half a service a pass in one of
@@ -15,6 +23,13 @@ function times.of(settings)
   local pass = settings.refresh_time or 30
   return { pass = pass, list = settings.list_time or LIST_PASSES * pass,
     attributes = settings.attributes_time }
+end
+
+--- Seconds that a pass may begin to read in, where there are last good data.
+---@param settings table
+---@return number
+function times.reading(settings)
+  return math.max(settings.refresh_time or 30, LEAST)
 end
 
 --- Seconds between two looks whether a service has attributes of its own by now.

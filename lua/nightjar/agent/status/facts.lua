@@ -11,6 +11,7 @@ local lifecycle = require("nightjar.agent.lifecycle")
 local log = require("nightjar.log")
 local process = require("nightjar.agent.status.process")
 local program = require("host.program")
+local times = require("nightjar.agent.discover.times")
 
 local facts = {}
 
@@ -21,7 +22,8 @@ local LAST_CALL, ENVOY = 30, 180
 
 -- Seconds that a pass takes at most; a second list of policies is planned as well.
 local function longest_pass(settings)
-  return math.max(settings.refresh_time, 10) + LAST_CALL + 2 * settings.plan_deadline + ENVOY
+  local reading = math.max(times.reading(settings), times.FIRST_READING)
+  return reading + LAST_CALL + 2 * settings.plan_deadline + ENVOY
 end
 
 local function pass_of(agent)

@@ -326,6 +326,22 @@ describe("the client", function()
     assert.equal("DeadlineExceeded", problem.code)
   end)
 
+  it("lets a first try wait for its rate beyond the deadline where it may, but no other", function()
+    answers = { OK }
+    local client = open()
+    sched.run(function()
+      for _ = 1, 50 do assert(client:call("ListServices", {})) end
+    end)
+    local now = elapsed
+    assert(call(client, { deadline = now, first_by = now + 1 }))
+    assert.near(now + 0.1, elapsed, 1e-9)
+    local _, problem = call(client, { deadline = now, first_by = now + 0.2 })
+    assert.equal("DeadlineExceeded", problem.code)
+    answers, asked = { BUSY }, {}
+    _, problem = call(client, { deadline = elapsed, first_by = elapsed + 1 })
+    assert.same({ "HTTP503", 1 }, { problem.code, #asked })
+  end)
+
   it("lets no more calls through at a time than settings.api_concurrency", function()
     local inside, most = 0, 0
     answers = { function()

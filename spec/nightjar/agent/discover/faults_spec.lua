@@ -119,6 +119,30 @@ describe("discovery under faults", function()
       find(snapshot, "blue").instances[2].id })
   end)
 
+  -- More services than the agent's own rate for attributes lets it ask for within REFRESH_TIME; the
+  -- clock goes by what is waited for.
+  it("leaves no service out of a first reading for its rate, and delays no later one", function()
+    local state, elapsed = world(), 0
+    state.page_size, state.services = 100, {}
+    for i = 1, 700 do
+      state.services[i] = service("srv-" .. i, "s" .. i, "ns-1",
+        { Instances = { instance("a", 9000) } })
+    end
+    endpoint:state(state)
+    given.service_member, given.namespaces, given.refresh_time = "srv-1", {}, 10
+    given.api_concurrency = 1
+    session = assert(cloudmap.session(given, { monotonic = function() return elapsed end,
+      sleep = function(seconds) elapsed = elapsed + seconds end }))
+    local first = assert(pass())
+    assert.same({}, first.warnings)
+    assert.equal(700, #first.meshes[1].services)
+    assert.is_true(elapsed > 12, elapsed)
+    elapsed = 1000
+    local second = assert(pass(first))
+    assert.same(traffic(first), traffic(second))
+    assert.is_true(elapsed <= 1010, elapsed)
+  end)
+
   it("asks for all instances whatever their health", function()
     pass()
     for _, asked in ipairs(endpoint:asked().requests) do
