@@ -65,7 +65,7 @@ class Line:
     """One line of the agent's log, with its counters at the moment it came."""
 
     def __init__(self, text, pid, envoy):
-        self.at = time.monotonic()
+        self.at, self.date = time.monotonic(), time.time()
         self.event = field(text, "event")
         self.text = text
         self.cpu = proc.cpu(pid)
@@ -190,6 +190,7 @@ def changed(agent, endpoint):
         before, rest, line = rest, line, agent.next()
     return {
         "cpu": line.cpu - rest.cpu, "wall": line.seconds(),
+        "answered": line.date - endpoint.told_at(),
         "written": line.written - rest.written if line.written else None,
         "envoy": max(0, line.envoy - rest.envoy - (rest.envoy - before.envoy)),
     }

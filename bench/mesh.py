@@ -59,6 +59,10 @@ class Endpoint:
     def change(self):
         return self.ask("POST", "/_bench/change")
 
+    def told_at(self):
+        """When somebody was first told of the last change, in seconds since 1970."""
+        return self.ask("GET", "/_bench/told")["at"]
+
     def latency(self, ms):
         self.ask("POST", f"/_bench/latency?ms={ms}")
 

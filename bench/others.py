@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import mesh
 import proc
@@ -53,7 +54,9 @@ class GoPeer:
         self.process.wait(30)
         self.process.stdout.close()
 
-    def make(self):
+    def make(self, rest=0):
+        """One pass, after a rest of so many seconds."""
+        time.sleep(rest)
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()

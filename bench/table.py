@@ -167,6 +167,7 @@ def envoy_table(result, names, markdown):
               "envoy_generation", ms),
              ("start to the first answer through Envoy, ms", "envoy_serves", ms),
              ("changed pass, from its first request to in force, ms", "in_force", ms),
+             ("of which from the answer that tells of the change, ms", "answered", ms),
              ("Envoy's CPU for one changed endpoint, ms", "envoy_cpu", ms),
              ("admin requests for each unchanged pass", "admin", lambda one: number(one, 2)))
     return layout("With a real Envoy", ["", *names],

@@ -6,6 +6,7 @@
 //	GET  /_bench/counts         calls by operation, bytes and connections since the last reset
 //	POST /_bench/reset          counts from nought
 //	POST /_bench/change         moves one instance; answers which and where to
+//	GET  /_bench/told           when somebody was first told of it, in seconds since 1970
 //	POST /_bench/latency?ms=N   time that passes before each answer from now on
 //
 // The standard library is all it needs, and what Debian 12's Go (1.19) knows of it.
@@ -105,6 +106,8 @@ func (s *server) control(w http.ResponseWriter, r *http.Request) {
 		s.counter.reset()
 	case "POST change":
 		answer = s.mesh.change()
+	case "GET told":
+		answer = map[string]float64{"at": float64(s.mesh.told.Load()) / 1e9}
 	case "POST latency":
 		ms, err := strconv.ParseFloat(r.URL.Query().Get("ms"), 64)
 		if err != nil || ms < 0 {

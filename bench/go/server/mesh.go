@@ -35,6 +35,7 @@ type discovered struct {
 	instances []instance
 	revision  int
 	answers   atomic.Pointer[answers]
+	untold    atomic.Bool // nobody has been answered what the last change made of it
 }
 
 // answers are the encoded forms of one service-colour; a change makes new ones.
@@ -56,6 +57,7 @@ type mesh struct {
 	byID      map[string]*discovered
 	byName    map[string]*discovered
 	changes   atomic.Int64
+	told      atomic.Int64 // when the last change was first answered: nanoseconds since 1970
 }
 
 func encode(value any) []byte {
@@ -178,7 +180,9 @@ func (m *mesh) change() map[string]string {
 	moved.attributes = map[string]string{
 		"AWS_INSTANCE_IPV4": address(172, 16, number), "AWS_INSTANCE_PORT": "8080"}
 	one.revision++
+	m.told.Store(0)
 	one.encode(m)
+	one.untold.Store(true)
 	return map[string]string{"service": one.name, "instance": moved.id,
 		"address": moved.attributes["AWS_INSTANCE_IPV4"]}
 }

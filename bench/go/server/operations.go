@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand"
 	"strconv"
+	"time"
 )
 
 // input holds whatever the operations below may be given.
@@ -153,6 +154,9 @@ func discoverInstances(m *mesh, given *input) ([]byte, *problem) {
 	}
 	if most > 1000 {
 		return nil, &problem{400, "InvalidInput", "MaxResults is at most 1000"}
+	}
+	if one.untold.CompareAndSwap(true, false) {
+		m.told.Store(time.Now().UnixNano())
 	}
 	if most > m.instances {
 		return one.answers.Load().discover[rand.Intn(orders)], nil
