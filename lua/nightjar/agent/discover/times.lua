@@ -4,8 +4,8 @@ local times = {}
 
 --- Seconds within which the first tries for a mesh that was never read may begin. What has no last
 --- good data would be left out of the first generation, and others get its share: in a large mesh
---- for no other reason than the agent's own rate, which lets it ask for the attributes of some 5,000
---- services in that time.
+--- for no other reason than the agent's own rate, which lets it ask for the attributes of some
+--- 5,000 services in that time.
 times.FIRST_READING = 120
 -- A pass that takes longer than its time would only delay the next one; but it has that much.
 local LEAST = 10

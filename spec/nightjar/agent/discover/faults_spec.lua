@@ -121,7 +121,7 @@ describe("discovery under faults", function()
 
   -- More services than the agent's own rate for attributes lets it ask for within REFRESH_TIME; the
   -- clock goes by what is waited for.
-  it("leaves no service out of a first reading for its rate, and delays no later one", function()
+  it("leaves nothing out of a first reading for its rate, and delays no later one", function()
     local state, elapsed = world(), 0
     state.page_size, state.services = 100, {}
     for i = 1, 700 do
