@@ -34,7 +34,7 @@ end
 function text.clean(value, limit)
   limit = limit or 4096
   -- Most texts are short and ASCII, and one look is enough.
-  if #value <= limit and not find(value, "[%c\128-\255]") then return value end
+  if #value <= limit and not find(value, "[^ -~]") then return value end
   value = escape_invalid(cut(value, limit))
   for char, written in next, { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" } do
     value = gsub(value, char, written)
@@ -79,7 +79,7 @@ end
 function text.is_name(value, limit)
   if type(value) ~= "string" or value == "" or #value > (limit or 255) then return false end
   -- Most names are ASCII, and one look is enough.
-  if not find(value, "[%c\128-\255]") then return true end
+  if not find(value, "[^ -~]") then return true end
   return not find(value, "%c") and utf8.len(value) ~= nil
 end
 

@@ -3,12 +3,16 @@
 
 local address = {}
 
+-- Of one to three digits.
+local function is_octet(digits)
+  return #digits == 1 or digits:byte() ~= 48 and tonumber(digits) <= 255
+end
+
 ---@param value string
 ---@return boolean # dotted decimal, four numbers without leading zeros
 function address.is_ipv4(value)
   local a, b, c, d = value:match("^(%d%d?%d?)%.(%d%d?%d?)%.(%d%d?%d?)%.(%d%d?%d?)$")
-  if not a or value:find("%f[%d]0%d") then return false end
-  return tonumber(a) <= 255 and tonumber(b) <= 255 and tonumber(c) <= 255 and tonumber(d) <= 255
+  return a ~= nil and is_octet(a) and is_octet(b) and is_octet(c) and is_octet(d)
 end
 
 -- The number of 16-bit groups in `value` ("1:2:3" has 3); nil when one is bad.

@@ -5,6 +5,7 @@ local linger = require("nightjar.plan.linger")
 local mesh_shape = require("nightjar.plan.mesh_shape")
 local route_label = require("nightjar.route_label")
 local route_service = require("nightjar.plan.route_service")
+local sorted = require("nightjar.plan.sorted")
 local text = require("nightjar.text")
 local why = require("nightjar.plan.why")
 
@@ -80,13 +81,13 @@ local function endpoint_order(a, b)
 end
 
 local function sort(plan)
-  table.sort(plan.listeners, listener_order)
+  sorted.sort(plan.listeners, listener_order)
   for _, listener in ipairs(plan.listeners) do
     sort_routes(listener.routes)
-    for _, route in ipairs(listener.routes) do table.sort(route.clusters, entry_order) end
+    for _, route in ipairs(listener.routes) do sorted.sort(route.clusters, entry_order) end
   end
-  table.sort(plan.clusters, by_name)
-  for _, cluster in ipairs(plan.clusters) do table.sort(cluster.endpoints, endpoint_order) end
+  sorted.sort(plan.clusters, by_name)
+  for _, cluster in ipairs(plan.clusters) do sorted.sort(cluster.endpoints, endpoint_order) end
 end
 
 -- A service-color without a route gets no cluster.

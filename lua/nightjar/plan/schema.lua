@@ -127,7 +127,7 @@ function schema.name(limit)
   local what = ("a name of 1 to %d bytes without control characters"):format(limit)
   return with_twin(function(value)
     if type(value) == "string" and value ~= "" and #value <= limit
-      and not find(value, "[%c\128-\255]") then
+      and not find(value, "[^ -~]") then
       return
     end
     if not text.is_name(value, limit) then return expected(what, value) end

@@ -1,5 +1,7 @@
 -- Reads points in time out of foreign data: whole seconds since 1970.
 
+local type_of = math.type
+
 local seconds = {}
 
 ---The greatest time: that of integers in JSON.
@@ -9,7 +11,7 @@ seconds.MAX = 2 ^ 53 | 0
 ---@param default? integer
 ---@return integer? # `value` when it is a usable time, else `default`
 function seconds.read(value, default)
-  if math.type(value) == "integer" and value >= 0 and value <= seconds.MAX then return value end
+  if type_of(value) == "integer" and value >= 0 and value <= seconds.MAX then return value end
   return default
 end
 

@@ -26,7 +26,7 @@ end
 
 -- Printable ASCII without blanks at its ends, so nothing to look at twice.
 local function is_plain(value, limit)
-  return type(value) == "string" and #value <= limit and not value:find("[%c\128-\255]")
+  return type(value) == "string" and #value <= limit and not value:find("[^ -~]")
     and value:byte(1) ~= 32 and value:byte(-1) ~= 32
 end
 
@@ -158,7 +158,7 @@ local function read_endpoints(instances, context, warn_of)
       if new then add_endpoint(list, places, new, warn) end
     end
   end
-  table.sort(list, by_id)
+  sorted.sort(list, by_id)
   return list
 end
 

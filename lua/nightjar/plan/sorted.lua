@@ -15,6 +15,18 @@ function sorted.keys(map)
   return keys
 end
 
+---Sorts a list in place. Most come sorted, and to see that costs a fifth of sorting it.
+---@param list any[]
+---@param before fun(a: any, b: any): boolean
+function sorted.sort(list, before)
+  for i = 2, #list do
+    if before(list[i], list[i - 1]) then
+      table.sort(list, before)
+      return
+    end
+  end
+end
+
 ---Like `pairs`, over the string keys in byte order.
 ---@param map table
 ---@return fun(): string?, any

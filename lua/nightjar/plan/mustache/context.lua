@@ -1,4 +1,6 @@
 -- The context stack of a template: how a name finds its value, and what counts as false.
+local type = type
+
 local context = {}
 
 --- Splits a tag's name into its parts: `a.b.c` is three, `.` (the innermost context) is none.
@@ -35,6 +37,9 @@ function context.find(stack, top, path)
         break
       end
     end
+  end
+  if path[2] == nil then
+    return value
   end
   for i = 2, #path do
     if type(value) ~= "table" then
