@@ -169,6 +169,8 @@ end
 local function failed(pass, identity, service, problem)
   -- What is wrong may be that there is another service by now.
   pass.session.troubled[identity.namespace.id] = true
+  -- Where some do not answer at all, to wait on would keep those that do from being served.
+  if problem.transport then pass.first_options = pass.options end
   if problem.code == "ServiceNotFound" then return false end
   pass.problems[service.id] = problem
   return reading_of(service, { error = problem:brief() })

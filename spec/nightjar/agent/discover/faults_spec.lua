@@ -119,28 +119,44 @@ describe("discovery under faults", function()
       find(snapshot, "blue").instances[2].id })
   end)
 
-  -- More services than the agent's own rate for attributes lets it ask for within REFRESH_TIME; the
-  -- clock goes by what is waited for.
-  it("leaves nothing out of a first reading for its rate, and delays no later one", function()
-    local state, elapsed = world(), 0
-    state.page_size, state.services = 100, {}
-    for i = 1, 700 do
-      state.services[i] = service("srv-" .. i, "s" .. i, "ns-1",
-        { Instances = { instance("a", 9000) } })
-    end
-    endpoint:state(state)
-    given.service_member, given.namespaces, given.refresh_time = "srv-1", {}, 10
-    given.api_concurrency = 1
-    session = assert(cloudmap.session(given, { monotonic = function() return elapsed end,
-      sleep = function(seconds) elapsed = elapsed + seconds end }))
-    local first = assert(pass())
-    assert.same({}, first.warnings)
-    assert.equal(700, #first.meshes[1].services)
-    assert.is_true(elapsed > 12, elapsed)
-    elapsed = 1000
-    local second = assert(pass(first))
-    assert.same(traffic(first), traffic(second))
-    assert.is_true(elapsed <= 1010, elapsed)
+  describe("with more services than its own rate lets it ask for within REFRESH_TIME", function()
+    local elapsed -- by what is waited for
+
+    before_each(function()
+      local state = world()
+      state.page_size, state.services = 100, {}
+      for i = 1, 700 do
+        state.services[i] = service("srv-" .. i, "s" .. i, "ns-1",
+          { Instances = { instance("a", 9000) } })
+      end
+      endpoint:state(state)
+      given.service_member, given.namespaces, given.refresh_time = "srv-1", {}, 10
+      given.api_concurrency = 1
+      elapsed = 0
+      session = assert(cloudmap.session(given, { monotonic = function() return elapsed end,
+        sleep = function(seconds) elapsed = elapsed + seconds end }))
+    end)
+
+    it("leaves nothing out of a first reading, and delays no later one", function()
+      local first = assert(pass())
+      assert.same({}, first.warnings)
+      assert.equal(700, #first.meshes[1].services)
+      assert.is_true(elapsed > 12, elapsed)
+      elapsed = 1000
+      local second = assert(pass(first))
+      assert.same(traffic(first), traffic(second))
+      assert.is_true(elapsed <= 1010, elapsed)
+    end)
+
+    it("does not delay a first reading where one service does not answer", function()
+      faults { operation = "DiscoverInstances", match = { ServiceName = "s1" }, fault = "drop" }
+      local first = assert(pass())
+      assert.is_true(elapsed <= 12, elapsed)
+      assert.is_true(#first.meshes[1].services > 500, #first.meshes[1].services)
+      local unread
+      for _, one in ipairs(first.warnings) do unread = unread or one.code == "service_unread" end
+      assert.is_true(unread)
+    end)
   end)
 
   it("asks for all instances whatever their health", function()
