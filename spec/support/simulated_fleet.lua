@@ -15,13 +15,14 @@ local NAMESPACE = { id = "ns-1", name = "shop.local" }
 local REQUEST, READING = 0.02, 0.4
 
 ---@param count integer agents
----@param options { every: number?, phase: (fun(position: integer): number)? }? phase: seconds from
----  the start to an agent's first pass; spread over a pass if nil
+---@param options { every: number?, reading: number?, phase: (fun(position: integer): number)? }?
+---  reading: seconds of one of Cloud Map; phase: seconds from the start to an agent's first pass;
+---  spread over a pass if nil
 ---@return table simulation `agents`, `bucket`, `services` (the mesh as it is), `reads`
 function simulation.new(count, options)
   options = options or {}
   local self = setmetatable({ time = START, start = START, every = options.every or 30, reads = 0,
-    agents = {}, services = {}, queue = {} }, simulation)
+    reading = options.reading or READING, agents = {}, services = {}, queue = {} }, simulation)
   self.bucket = fake_s3.new(function() return self.time end)
   for position = 1, count do
     local phase = options.phase and options.phase(position) or self.every * (position - 1) / count
@@ -31,6 +32,21 @@ function simulation.new(count, options)
 end
 
 local function sleep(seconds) coroutine.yield(seconds) end
+
+-- What an agent does beside its pass, and goes with it.
+function simulation:spawn(agent, fn)
+  local helper = { of = agent }
+  helper.task = coroutine.create(function()
+    fn()
+    helper.dead = true
+  end)
+  helper.cancel = function() helper.dead = true end
+  helper.join = function()
+    while not helper.dead do sleep(REQUEST) end
+  end
+  self:schedule(helper, 0)
+  return helper
+end
 
 function simulation:settings()
   return { environment = { HOME = "/nonexistent" }, sources = {},
@@ -43,6 +59,7 @@ function simulation:fleet_of(agent)
     settings = settings, clock = { skew = 0 }, random = math.random, sleep = sleep,
     now = function() return self.time + agent.skew end,
     monotonic = function() return self.time end,
+    spawn = function(fn) return self:spawn(agent, fn) end,
     http = function(request)
       sleep(REQUEST)
       return self.bucket:http(request)
@@ -55,8 +72,8 @@ function simulation:pass(agent)
   local last = agent.snapshot and agent.snapshot.meshes[1]
   local result = agent.fleet:services { namespace = NAMESPACE, now = now, last = last,
     warnings = warnings, read = function()
-      self.reads = self.reads + 1
-      sleep(READING)
+      self.reads, agent.reads = self.reads + 1, agent.reads + 1
+      sleep(self.reading)
       return { services = json.decode(json.encode(json.array(self.services))) }
     end }
   agent.snapshot = assert(merge.run(agent.snapshot, { source = "cloudmap", now = now,
@@ -69,9 +86,9 @@ end
 ---Adds an agent, whose first pass is so many seconds from now.
 ---@param phase number
 ---@param skew number? how far its clock is ahead
----@return table agent `snapshot`, `passes`, `dead`
+---@return table agent `snapshot`, `passes`, `reads`, `dead`
 function simulation:add(phase, skew)
-  local agent = { passes = 0, skew = skew or 0 }
+  local agent = { passes = 0, reads = 0, skew = skew or 0 }
   agent.fleet = self:fleet_of(agent)
   agent.task = coroutine.create(function()
     while true do
@@ -101,10 +118,11 @@ function simulation:run(done)
     and (deadline or not done()) do
     local event = table.remove(self.queue, 1)
     self.time = event.at
-    if not event.agent.dead then
-      local ok, seconds = coroutine.resume(event.agent.task)
-      assert(ok, ok or debug.traceback(event.agent.task, seconds))
-      self:schedule(event.agent, seconds)
+    local one = event.agent
+    if not one.dead and not (one.of and one.of.dead) then
+      local ok, seconds = coroutine.resume(one.task)
+      assert(ok, ok or debug.traceback(one.task, seconds))
+      if not one.dead then self:schedule(one, seconds) end
     end
   end
   if deadline then self.time = deadline end
@@ -120,6 +138,13 @@ function simulation:passes(count)
     end
     return true
   end)
+end
+
+---How many agents have read.
+function simulation:readers()
+  local count = 0
+  for _, agent in ipairs(self.agents) do count = count + (agent.reads > 0 and 1 or 0) end
+  return count
 end
 
 ---The agent that leads.

@@ -12,6 +12,7 @@ local world = {}
 ---@field now fun(): number  wall clock, unix seconds
 ---@field monotonic fun(): number
 ---@field sleep fun(seconds: number)
+---@field spawn fun(fn: function): Task  runs beside, as sched.spawn
 ---@field random fun(): number  in [0, 1)
 ---@field clock {skew: number}  how far AWS's clock is ahead of ours, seconds; all clients share it
 
@@ -26,7 +27,8 @@ function world.new(settings, options)
     http = options.http or sched.http, is_traced = options.http ~= nil,
     exec = options.exec or sched.exec,
     now = options.now or clock.now, monotonic = options.monotonic or clock.monotonic,
-    sleep = options.sleep or sched.sleep, random = options.random or math.random,
+    sleep = options.sleep or sched.sleep, spawn = options.spawn or sched.spawn,
+    random = options.random or math.random,
     clock = options.clock or { skew = 0 },
   }
 end

@@ -4,12 +4,14 @@
 --- writes it each pass, on the condition that nobody else did meanwhile; the others look at it each
 --- pass. One that has not been written for a while is claimed, by the first that does. Whatever
 --- goes wrong with the store, an agent reads for itself in the same pass.
+local claim = require "nightjar.agent.discover.fleet_claim"
 local clean = require("nightjar.text").clean
 local log = require "nightjar.log"
 local merge = require "nightjar.agent.discover.merge"
 local place_of = require "nightjar.agent.discover.fleet_place"
 local s3 = require "nightjar.agent.aws.s3"
 local sigv4 = require "host.sigv4"
+local times = require "nightjar.agent.discover.times"
 
 -- An object is good for so long, in passes of one's own and seconds: who passes most often leads.
 -- The store tells whole seconds only.
@@ -19,11 +21,10 @@ local FRESH_PASSES, FRESH_SECONDS = 1.1, 2
 local LATE = 5
 -- Data of that many passes are still used while another agent reads.
 local USABLE_PASSES = 3
--- A claim without a result may be claimed again after so long: few readings take longer, and one
--- that does is written all the same.
-local CLAIM = 10 -- seconds
 -- How long to wait for the reading of another one, jittered: some five seconds together.
 local WAITS = { 0.3, 0.6, 1.2, 2.4 }
+-- And from look to look of an agent that knows nothing, as long as another one reads.
+local PATIENT_WAIT = 3
 -- After a failure the store is left alone for so many passes, twice as many after each, jittered.
 local REST_PASSES, MOST_PASSES = 2, 8
 -- How likely an agent tries to lead in one pass where the leader cannot read all: another one may
@@ -179,10 +180,14 @@ function fleet:lost(member, call, sight)
   end
 end
 
--- Reads and writes. A reading that cannot be written is used all the same.
-function fleet:lead(member, call)
+-- Reads and writes. A reading that cannot be written is used all the same. `claimed`: the sight
+-- that this agent's claim follows. That another one took it shows when the reading is written.
+function fleet:lead(member, call, claimed)
   tell(member, call, "fleet_leads")
-  local result = call.read(member.known, true)
+  local function read() return call.read(member.known, true) end
+  local result = claimed and claim.hold(self.context, function(seconds)
+    return (self:claim(member, call, claimed, seconds))
+  end, read) or read()
   if not result.services or not is_useful(result.services) then
     member.leads = false
     return result
@@ -198,7 +203,7 @@ end
 
 function fleet:begin(member, call, sight)
   member.leads, member.known, member.has_waited = true, self:known_of(call, sight), false
-  return self:lead(member, call)
+  return self:lead(member, call, sight)
 end
 
 -- The fleet's data, as old as they are.
@@ -244,16 +249,17 @@ end
 function fleet:is_free(sight)
   if sight.missing then return true end
   if sight.record and sight.record.reading then
-    return sight.age > CLAIM
+    return sight.age > claim.LIFE
   end
   return sight.age > self:freshness()
 end
 
--- Says to the others that this agent reads now; what is known so far goes with it.
-function fleet:claim(member, call, sight)
+-- Says to the others that this agent reads now, or still does so many seconds after that sight;
+-- what is known so far goes with it.
+function fleet:claim(member, call, sight, seconds)
   local known = sight.record
   return member.place:write(self:record(call, { reading = true,
-    age = known and known.services and age_of(sight) or nil,
+    age = known and known.services and age_of(sight) + math.floor(seconds or 0) or nil,
     services = known and known.services, warnings = known and known.warnings or {} }))
 end
 
@@ -262,23 +268,44 @@ function fleet:is_usable(sight)
     and age_of(sight) <= USABLE_PASSES * self.every
 end
 
--- Another agent reads and its result is still to come. It is waited for once; where it does not
--- come the last data are used as long as they may.
+-- One more look, after a while: the reading if it has come; else false and what is there, or why
+-- that is not known.
+function fleet:look_again(member, call, seconds)
+  self.context.sleep(seconds * (0.5 + self.context.random()))
+  local sight, problem, code = member.place:look()
+  if not sight then return false, nil, problem, code end
+  if self:is_own(sight) then return self:begin(member, call, sight) end
+  if self:is_fresh(sight) then return self:follow(member, call, sight) end
+  return false, sight
+end
+
+-- How long to wait until the next look for what another agent reads, after so many of them; nil:
+-- no longer. It is waited for once, but by an agent that knows nothing as long as it goes on: a
+-- hundred that start at once would all read a large mesh.
+function fleet:next_wait(member, call, last, looks)
+  local now, seconds = self.context.monotonic(), not member.has_waited and WAITS[looks + 1]
+  if seconds and now < member.wait_until then return seconds end
+  if not call.last and not self:is_usable(last) and not self:is_free(last)
+    and now < member.first_until then
+    return PATIENT_WAIT
+  end
+end
+
+-- Another agent reads and its result is still to come. Where it does not come the last data are
+-- used as long as they may.
 function fleet:wait(member, call, last)
-  for _, seconds in ipairs(member.has_waited and {} or WAITS) do
-    if self.context.monotonic() >= member.wait_until then break end
-    self.context.sleep(seconds * (0.5 + self.context.random()))
-    local sight, problem, code = member.place:look()
+  local looks, seconds = 0, self:next_wait(member, call, last, 0)
+  while seconds do
+    local result, sight, problem, code = self:look_again(member, call, seconds)
+    if result then return result end
     if not sight then return nil, problem, code end
-    if self:is_own(sight) then
-      return self:begin(member, call, sight)
-    elseif self:is_fresh(sight) then
-      return self:follow(member, call, sight)
-    end
-    last = sight
+    last, looks = sight, looks + 1
+    seconds = self:next_wait(member, call, last, looks)
   end
   member.has_waited = true
   if self:is_usable(last) then return self:follow(member, call, last, true) end
+  local has_time = self.context.monotonic() < member.first_until
+  if not call.last and has_time and self:is_free(last) then return self:try(member, call, last) end
   return nil, "another agent reads, and has written nothing yet", "soon"
 end
 
@@ -350,8 +377,9 @@ function fleet:services(call)
     warn(call, member.code, member.reason, call.namespace.name)
     return call.read(own)
   end
-  member.wait_until = self.context.monotonic()
-    + WAITING_PART * math.max(self.every, LEAST_PASS)
+  local now = self.context.monotonic()
+  member.wait_until = now + WAITING_PART * math.max(self.every, LEAST_PASS)
+  member.first_until = now + times.FIRST_READING
   local result, problem, code = self:together(member, call)
   if result then
     if member.role then member.failures = 0 end

@@ -230,4 +230,38 @@ describe("a hundred agents", function()
     fleet:passes(1)
     assert.equal(1, fleet.reads)
   end)
+
+  -- A thousand services take twenty seconds, by the agent's own rate.
+  for _, seconds in ipairs { 8, 25, 100 } do
+    it(("that start at once have one read where that takes %d s"):format(seconds), function()
+      local fleet = simulation.new(100, { phase = function() return 0 end, reading = seconds })
+      fleet.services = { service("1") }
+      fleet:passes(1)
+      assert.equal(1, fleet:readers())
+      for _, agent in ipairs(fleet.agents) do
+        assert.same({}, agent.snapshot.warnings)
+        assert.equal(1, #agent.snapshot.meshes[1].services)
+      end
+      assert.is_true(fleet.time - fleet.start < seconds + 10, fleet.time - fleet.start)
+    end)
+  end
+
+  it("that start at once have another one read when the one that does dies", function()
+    local fleet = simulation.new(20, { phase = function() return 0 end, reading = 25 })
+    fleet.services = { service("1") }
+    fleet:run(12)
+    fleet:leader().dead = true
+    fleet:passes(1)
+    assert.equal(2, fleet:readers())
+    assert.is_true(fleet.time - fleet.start < 12 + 10 + 25 + 10, fleet.time - fleet.start)
+  end)
+
+  it("wait two minutes at most for one that reads, and then read for themselves", function()
+    local fleet = simulation.new(3, { phase = function() return 0 end, reading = 1000 })
+    fleet.services = { service("1") }
+    fleet:run(115)
+    assert.equal(1, fleet:readers())
+    fleet:run(15)
+    assert.equal(3, fleet:readers())
+  end)
 end)

@@ -46,6 +46,7 @@ describe("a fleet", function()
       http = self.http or function(request) return bucket:http(request) end,
       now = function() return time + self.skew end, monotonic = function() return time end,
       sleep = self.sleep or function(seconds) pauses, time = pauses + 1, time + seconds end,
+      spawn = sched.spawn,
     } }))
     return self
   end
