@@ -7,7 +7,7 @@ import time
 
 import mesh
 
-ZERO, FIVE, TWENTY = "0 ms", "5 ms", "20 ms"
+ZERO, FIVE, TWENTY, TLS = "0 ms", "5 ms", "20 ms", "5 ms, TLS"
 NONE = "–"
 
 
@@ -134,13 +134,18 @@ def wall_table(result, names, markdown):
 
 
 def memory_table(result, names, markdown):
-    lines = (("`nightjar run`, resident", "resident"), ("of which anonymous", "anonymous"),
-             ("`nightjar-plan` at its peak", "plan_peak"), ("Go, resident", "go_resident"),
-             ("of which anonymous", "go_anonymous"),
-             ("boto3 and pystache at its peak", "python_peak"))
+    lines = (("`nightjar run`, resident", "resident", ZERO),
+             ("of which anonymous", "anonymous", ZERO),
+             ("the same with TLS, resident", "resident", TLS),
+             ("of which anonymous", "anonymous", TLS),
+             ("`nightjar-plan` at its peak", "plan_peak", ZERO),
+             ("Go, resident", "go_resident", ZERO), ("of which anonymous", "go_anonymous", ZERO),
+             ("the same with TLS, resident", "go_resident", TLS),
+             ("of which anonymous", "go_anonymous", TLS),
+             ("boto3 and pystache at its peak", "python_peak", ZERO))
     return layout("Memory, in MiB", ["", *names],
-                  [[text] + [result.cell(name, key, mib) for name in names]
-                   for text, key in lines], markdown)
+                  [[text] + [result.cell(name, key, mib, variant) for name in names]
+                   for text, key, variant in lines], markdown)
 
 
 def traffic_table(result, names, markdown):
