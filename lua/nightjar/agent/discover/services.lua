@@ -224,13 +224,34 @@ local function read_service(pass, identity, service)
     service_level = not plain, fingerprint = detail })
 end
 
+-- The services of a list that have no reading yet. Where there is not time for all it must not be
+-- the same ones each time that wait: what was read longest ago goes first.
+local function in_turn(pass, found, readings)
+  local late, jobs = {}, {}
+  for position, service in ipairs(found) do
+    local before, is_left = pass.before[service.id], readings[service.id] == nil
+    if is_left and is_fresh(before) then
+      jobs[#jobs + 1] = service
+    elseif is_left then
+      late[#late + 1] = { service = service, position = position,
+        read_at = before and before.read_at or 0 }
+    end
+  end
+  if #late == 0 then return jobs end
+  table.sort(late, function(a, b)
+    if a.read_at ~= b.read_at then return a.read_at < b.read_at end
+    return a.position < b.position
+  end)
+  local first = {}
+  for position, one in ipairs(late) do first[position] = one.service end
+  return table.move(jobs, 1, #jobs, #first + 1, first)
+end
+
 -- Reads the services of a list that have no reading yet, and does a job beside that, if there is
 -- one.
 local function read_list(pass, identity, found, readings, job)
-  local jobs = { job }
-  for _, service in ipairs(found) do
-    if readings[service.id] == nil then jobs[#jobs + 1] = service end
-  end
+  local jobs = in_turn(pass, found, readings)
+  if job then table.insert(jobs, 1, job) end
   sched.all(jobs, pass.limit, function(one)
     if one == job then return job() end
     readings[one.id] = read_service(pass, identity, one)

@@ -5,6 +5,7 @@ local discover = require "nightjar.agent.discover"
 local json = require "host.json"
 local merge = require "nightjar.agent.discover.merge"
 local moto = require "spec.support.moto"
+local rate = require "nightjar.agent.aws.rate"
 local sched = require "nightjar.agent.sched"
 
 local OWN = "arn:aws:servicediscovery:eu-central-1:123456789012:"
@@ -157,6 +158,27 @@ describe("discovery under faults", function()
       for _, one in ipairs(first.warnings) do unread = unread or one.code == "service_unread" end
       assert.is_true(unread)
     end)
+  end)
+
+  it("leaves out others each time where there is not time for all", function()
+    local elapsed = 0
+    given.namespaces, given.refresh_time, given.api_concurrency = {}, 10, 1
+    session = assert(cloudmap.session(given, { monotonic = function() return elapsed end,
+      sleep = function(seconds) elapsed = elapsed + seconds end }))
+    -- One or two services in the ten seconds of a pass, of five.
+    session.client.limiter = rate.new({ DiscoverInstances = { rate = 0.2, burst = 5 },
+      default = { rate = 1000, burst = 1000 } }, session.client.context.monotonic)
+    local snapshot = assert(pass())
+    for round = 1, 10 do
+      snapshot = assert(pass(snapshot, 100 + 10 * round))
+      local stale = 0
+      for _, one in ipairs(snapshot.meshes[1].services) do
+        -- Each has its turn in the fifth pass at the latest.
+        assert.is_true(one.read_at >= 100 + 10 * (round - 5), one.name)
+        stale = stale + (one.stale and 1 or 0)
+      end
+      assert.is_true(stale >= 2, stale)
+    end
   end)
 
   it("asks for all instances whatever their health", function()
