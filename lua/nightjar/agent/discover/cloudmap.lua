@@ -134,15 +134,13 @@ end
 function cloudmap.read(session, previous, settings, now, hints)
   hints = hints or {}
   if hints.complete then session.seldom:hurry_all() end
-  local began, time = session.client.context.monotonic(), times.reading(settings)
+  local time = times.reading(settings)
   local before, meshes = last_of(previous)
   local pass = { session = session, warnings = {}, warned = {}, problems = {}, complete = {},
     before = before, meshes = meshes, now = now,
     limit = settings.api_concurrency or 8, times = times.of(settings),
-    resting = hints.resting or {},
-    options = { deadline = began + time },
-    first_options = { deadline = began + time,
-      first_by = began + math.max(time, times.FIRST_READING) } }
+    resting = hints.resting or {}, first_options = {}, time = time,
+    options = { deadline = session.client.context.monotonic() + time } }
   local wanted = wanted_of(settings)
   local found, identities, ids = identify_all(pass, wanted)
   local results = sched.all(ids, pass.limit, function(id)

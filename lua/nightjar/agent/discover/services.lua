@@ -21,6 +21,19 @@ local denied = { AccessDenied = true, AccessDeniedException = true,
 local unknown_operation = { UnknownOperationException = true, UnknownOperation = true,
   InvalidAction = true, NotImplemented = true }
 
+-- Of the calls for a mesh. Those for one that was never read have their time from the beginning of
+-- the reading, which may have come after a wait for another agent's, and may wait longer for their
+-- rate.
+local function options_of(pass, identity)
+  return pass.first_options[identity.namespace.id] or pass.options
+end
+
+local function begin_first(pass, id)
+  local now = pass.session.client.context.monotonic()
+  pass.first_options[id] = { deadline = now + pass.time,
+    first_by = now + math.max(pass.time, times.FIRST_READING) }
+end
+
 local function warn_once(pass, code, message)
   if pass.warned[code] then return end
   pass.warned[code] = true
@@ -37,7 +50,8 @@ local function ask_for_list(pass, identity)
   if identity.by_arn then names = { namespace.arn, namespace.id } end
   local empty, first
   for position, name in ipairs(names) do
-    local found, problem = api.list_services(pass.session.client, name, pass.options)
+    local found, problem =
+      api.list_services(pass.session.client, name, options_of(pass, identity))
     if found and #found > 0 then
       if position > 1 then identity.by_arn = not identity.by_arn end
       return found
@@ -91,11 +105,6 @@ end
 
 local function attribute_time(pass, identity)
   return times.attributes(pass.times, #pass.session.lists[identity.namespace.id])
-end
-
--- Of the calls for a service: those for a mesh that was never read may wait longer for their rate.
-local function options_of(pass, identity)
-  return pass.meshes[identity.namespace.id] and pass.options or pass.first_options
 end
 
 -- Service-level attributes, or none where the endpoint or the policy has them not. Where they
@@ -170,7 +179,7 @@ local function failed(pass, identity, service, problem)
   -- What is wrong may be that there is another service by now.
   pass.session.troubled[identity.namespace.id] = true
   -- Where some do not answer at all, to wait on would keep those that do from being served.
-  if problem.transport then pass.first_options = pass.options end
+  if problem.transport then options_of(pass, identity).first_by = nil end
   if problem.code == "ServiceNotFound" then return false end
   pass.problems[service.id] = problem
   return reading_of(service, { error = problem:brief() })
@@ -309,6 +318,7 @@ end
 function services.read(pass, identity)
   local session, id, readings = pass.session, identity.namespace.id, {}
   local found, problem, looked = session.lists[id], nil, false
+  if not pass.meshes[id] then begin_first(pass, id) end
   local function look()
     found, problem = list(pass, identity)
     looked = true

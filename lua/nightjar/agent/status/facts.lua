@@ -20,9 +20,11 @@ local facts = {}
 -- hot restart.
 local LAST_CALL, ENVOY = 30, 180
 
--- Seconds that a pass takes at most; a second list of policies is planned as well.
+-- Seconds that a pass takes at most; a second list of policies is planned as well. In a fleet a
+-- first reading may come after a wait for another agent's.
 local function longest_pass(settings)
   local reading = math.max(times.reading(settings), times.FIRST_READING)
+  if settings.snapshot_store then reading = reading + times.FIRST_READING end
   return reading + LAST_CALL + 2 * settings.plan_deadline + ENVOY
 end
 

@@ -160,6 +160,20 @@ describe("discovery under faults", function()
     end)
   end)
 
+  it("has its time for a first reading also after a wait for another agent's", function()
+    local elapsed = 0
+    given.namespaces = {}
+    session = assert(cloudmap.session(given, { monotonic = function() return elapsed end,
+      sleep = function(seconds) elapsed = elapsed + seconds end }))
+    session.fleet = { services = function(_, call)
+      elapsed = elapsed + 150
+      return call.read({}, true)
+    end }
+    local snapshot = assert(pass())
+    assert.same({}, snapshot.warnings)
+    assert.equal(5, #snapshot.meshes[1].services)
+  end)
+
   it("leaves out others each time where there is not time for all", function()
     local elapsed = 0
     given.namespaces, given.refresh_time, given.api_concurrency = {}, 10, 1

@@ -40,6 +40,23 @@ describe("facts", function()
     assert.equal("signal TERM", last.stopping)
   end)
 
+  it("tell how long a pass may take, by what it may have to wait for", function()
+    local function longest(fields)
+      local settings = place:settings()
+      for name, value in pairs(fields) do settings[name] = value end
+      return sched.run(function()
+        local one = assert(require("nightjar.agent.agent").new(settings))
+        return facts.gather(one).pass.longest
+      end)
+    end
+    local usual = longest { refresh_time = 30, plan_deadline = 30 }
+    assert.equal(390, usual)
+    assert.equal(usual, longest { refresh_time = 1, plan_deadline = 30 })
+    assert.equal(usual + 180, longest { refresh_time = 300, plan_deadline = 30 })
+    assert.equal(usual + 120, longest { refresh_time = 30, plan_deadline = 30,
+      snapshot_store = "s3://fleet" })
+  end)
+
   it("tell of the last pass, the generation and its weights", function()
     place:mesh({ ["web-blue"] = 80, ["web-green"] = 20 },
       { ["web-blue"] = "blue", ["web-green"] = "green" })
