@@ -9,7 +9,7 @@ CC      ?= cc
 LUA     ?= lua5.4
 PYTHON  ?= /usr/bin/python3
 
-PACKAGES = lua5.4 libcurl libcrypto libcjson yaml-0.1 libseccomp libmicrohttpd
+PACKAGES = lua5.4 libcurl libssl libcrypto libcjson yaml-0.1 libseccomp libmicrohttpd
 WARNINGS = -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes \
            -Wmissing-prototypes -Wformat=2 -Wpointer-arith -Wcast-qual
 # _FORTIFY_SOURCE=3 would take 1 % more instructions of a plan, -ftrivial-auto-var-init=zero 6 % or
@@ -39,7 +39,7 @@ AGENT_C = $(filter-out $(ONLY_PLAN),$(wildcard host/*.c host/bind/*.c))
 PLAN_C  = $(BOTH_C) $(ONLY_PLAN)
 # What a build for measurements links into both; nothing else does.
 ALSO_C ?=
-AGENT_LIBS := $(shell pkg-config --libs lua5.4 libcurl libcrypto libcjson yaml-0.1 libmicrohttpd 2>/dev/null) -lm
+AGENT_LIBS := $(shell pkg-config --libs lua5.4 libcurl libssl libcrypto libcjson yaml-0.1 libmicrohttpd 2>/dev/null) -lm
 PLAN_LIBS  := $(shell pkg-config --libs lua5.4 libcjson yaml-0.1 libseccomp 2>/dev/null) -lm
 
 ALL_LUA   = $(shell find lua/nightjar -name '*.lua' | LC_ALL=C sort)

@@ -1,5 +1,6 @@
 #include "http.h"
 
+#include "authorities.h"
 #include "clock.h"
 #include "digest.h"
 #include "eight.h"
@@ -21,6 +22,7 @@ enum { READY = 64, SPARE = 8 };
 
 struct http {
   CURLM *multi;
+  struct authorities *authorities; /* or NULL */
   struct sockets sockets;
   int64_t timer_ns; /* when libcurl wants to be called; INT64_MAX: never */
   struct transfer *spare[SPARE]; /* to be used again */
@@ -74,6 +76,7 @@ struct http *http_new(struct error *error) {
     goto no_memory;
   curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CONNECTIONS);
   set_callbacks(http);
+  http->authorities = authorities_new();
   return http;
 no_memory:
   error_errno(error, "cannot use the network", "", ENOMEM);
@@ -95,6 +98,7 @@ void http_free(struct http *http) {
   while (http->spare_count > 0)
     transfer_free(http->spare[--http->spare_count]);
   curl_multi_cleanup(http->multi);
+  authorities_free(http->authorities);
   sockets_close(&http->sockets);
   free(http);
   curl_global_cleanup();
@@ -185,8 +189,8 @@ int http_start(struct http *http, const struct http_request *request,
   if (too_many_lookups(http))
     return error_set(error, "limit", "cannot request", request->url,
         "%d name look-ups are still unanswered", HTTP_LOST_LOOKUPS);
-  struct transfer *transfer =
-      transfer_new(request, take_spare(http, request), error);
+  struct transfer *transfer = transfer_new(
+      request, take_spare(http, request), http->authorities, error);
   if (transfer == NULL)
     return -1;
   sockets_of_easy(&http->sockets, transfer->easy);

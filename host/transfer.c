@@ -215,7 +215,8 @@ static struct transfer *make(struct error *error, const char *url) {
 }
 
 struct transfer *transfer_new(const struct http_request *request,
-    struct transfer *spare, struct error *error) {
+    struct transfer *spare, struct authorities *authorities,
+    struct error *error) {
   size_t shown = strcspn(request->url, "?#");
   if (shown >= sizeof spare->url)
     shown = sizeof spare->url - 1;
@@ -227,6 +228,7 @@ struct transfer *transfer_new(const struct http_request *request,
     if (transfer == NULL)
       return NULL;
   }
+  transfer->authorities = authorities;
   transfer->method[0] = '\0';
   strncat(transfer->method, request->method, sizeof transfer->method - 1);
   memcpy(transfer->url, request->url, shown);

@@ -10,6 +10,7 @@
 #ifndef NIGHTJAR_TRANSFER_H
 #define NIGHTJAR_TRANSFER_H
 
+#include "authorities.h"
 #include "http.h"
 
 #include <curl/curl.h>
@@ -17,7 +18,8 @@
 struct transfer {
   struct transfer *next;
   CURL *easy;
-  CURLU *parts;            /* of the URL that `easy` is set up for, or NULL */
+  CURLU *parts; /* of the URL that `easy` is set up for, or NULL */
+  struct authorities *authorities; /* http.c's; or NULL */
   struct buf made_for;     /* what `easy` is set up for; empty: nothing */
   unsigned uses;           /* since then */
   struct buf lines;        /* the request's headers, NUL behind each */
@@ -43,9 +45,11 @@ struct transfer {
 };
 
 /* NULL and `error` when the request cannot be made. `spare` is a transfer to
-   use again, from now on the new one's, or NULL. */
+   use again, from now on the new one's, or NULL. `authorities` may be NULL;
+   they must outlive the multi handle that the transfer is given to. */
 struct transfer *transfer_new(const struct http_request *request,
-    struct transfer *spare, struct error *error);
+    struct transfer *spare, struct authorities *authorities,
+    struct error *error);
 void transfer_free(struct transfer *transfer);
 
 /* Wipes one that is over, and leaves it to be used again. */

@@ -64,6 +64,38 @@ static void set_limits(
   transfer->max_body_set = request->max_body;
 }
 
+/* CURLOPT_SSL_CTX_FUNCTION(3). */
+static CURLcode on_context(CURL *easy, void *context, void *authorities) {
+  (void)easy;
+  return authorities_give(authorities, context) ? CURLE_OK
+                                                : CURLE_OUT_OF_MEMORY;
+}
+
+/* Whose certificates are trusted. */
+static void set_trust(
+    struct transfer *transfer, const struct http_request *request) {
+  char *usual = NULL; /* libcurl's own; static */
+  const char *file = request->ca_file;
+  if (strncasecmp(request->url, "https:", 6) != 0)
+    return;
+  if (file != NULL)
+    set_text(transfer, CURLOPT_CAPATH, NULL);
+  else if (curl_easy_getinfo(transfer->easy, CURLINFO_CAINFO, &usual) ==
+           CURLE_OK)
+    file = usual;
+  if (!authorities_of(transfer->authorities, file)) {
+    if (request->ca_file != NULL)
+      set_text(transfer, CURLOPT_CAINFO, request->ca_file);
+    return;
+  }
+  set_text(transfer, CURLOPT_CAINFO, NULL);
+  set_long(transfer, CURLOPT_CA_CACHE_TIMEOUT, 0); /* of what it reads */
+  set_pointer(transfer, CURLOPT_SSL_CTX_DATA, transfer->authorities);
+  if (transfer->setup == CURLE_OK)
+    transfer->setup =
+        curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
+}
+
 /* What is the same for all requests that the handle is set up for. */
 static void set_rules(struct transfer *transfer, bool local,
     const struct http_request *request) {
@@ -72,10 +104,7 @@ static void set_rules(struct transfer *transfer, bool local,
   set_long(transfer, CURLOPT_QUICK_EXIT, 1);
   set_long(transfer, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   set_long(transfer, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1);
-  if (request->ca_file != NULL) {
-    set_text(transfer, CURLOPT_CAINFO, request->ca_file);
-    set_text(transfer, CURLOPT_CAPATH, NULL);
-  }
+  set_trust(transfer, request);
   if (request->unix_socket != NULL)
     set_text(transfer, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
   if (local || request->unix_socket != NULL)
