@@ -24,7 +24,8 @@ function program.environment() end
 
 ---Collects all garbage and gives freed memory back to the system. Takes some milliseconds of CPU:
 ---for the end of work that needed much, not for its midst. From then on the collector is
----generational, which suits small work beside much that lives on.
+---generational, which suits small work beside much that lives on, and collects everything whenever
+---the heap has grown by a fifth.
 function program.trim() end
 
 ---Whether a descriptor is a terminal.

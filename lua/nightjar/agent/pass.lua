@@ -155,7 +155,7 @@ end
 function pass:make(record)
   -- The generational collector takes so much that is new, and goes again, for a heap that has
   -- grown, and then lets it grow to twice that.
-  collectgarbage("incremental")
+  collectgarbage("incremental", 200)
   record.planned = { snapshot = record.snapshot, now = math.floor(clock.now()),
     previous = memory.previous(self.state.accepted) }
   local response, err, refusal = planner.run(record.planned, self.settings)
@@ -359,11 +359,8 @@ function pass:finish(record, started)
   return "unchanged"
 end
 
----Make one pass. A failure leaves the last accepted generation in force.
----@return true? ok
----@return string? outcome "published" or "unchanged"; or the message
----@return string? stage that failed
-function pass:run()
+-- As `run`, and last whether it was a whole one. What it made is out of reach when it returns.
+function pass:try()
   local started = sched.now()
   self.counts.passes = self.counts.passes + 1
   local steps = {}
@@ -376,19 +373,28 @@ function pass:run()
   local record, err, stage = cycle.run(steps, {}, self.settings)
   if not record then
     self.counts.failures = self.counts.failures + 1
-    log.error("pass_failed", {
-      reason = err, failures = self.counts.failures,
-      in_force = self:in_force(),
-    })
+    log.error("pass_failed", { reason = err, failures = self.counts.failures,
+      in_force = self:in_force() })
     return nil, err, stage
   end
   local outcome = self:finish(record, started)
   if not record.settled then
     self.settled:note(record, self.state)
     self.shadow:follow(record)
+  end
+  return true, outcome, nil, not record.settled
+end
+
+---Make one pass. A failure leaves the last accepted generation in force.
+---@return true? ok
+---@return string? outcome "published" or "unchanged"; or the message
+---@return string? stage that failed
+function pass:run()
+  local ok, outcome, stage, whole = self:try()
+  if whole then
     program.trim() -- a plan with its files takes much, and may not come again for hours
   end
-  return true, outcome
+  return ok, outcome, stage
 end
 
 return pass
