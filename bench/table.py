@@ -8,6 +8,7 @@ import time
 import mesh
 
 ZERO, FIVE, TWENTY, TLS = "0 ms", "5 ms", "20 ms", "5 ms, TLS"
+ENDING = TLS + ", ending"
 NONE = "–"
 
 
@@ -95,11 +96,16 @@ LIMITS = (("limit: requests of a first pass", "limit_first_"),
 
 
 def cpu_table(result, names, markdown):
+    """Without latency, and what other connections cost on S."""
+    others = [("S", variant) for variant in result.medians.get("S", {})
+              if variant not in (ZERO, FIVE, TWENTY)]
     rows = []
     for text, key in WHO + LIMITS:
         full = key if key.endswith("parse") else key + "cpu"
-        rows.append([text] + [result.cell(name, full, ms) for name in names])
-    return layout("CPU of a pass, in ms", ["", *names], rows, markdown)
+        rows.append([text] + [result.cell(name, full, ms) for name in names]
+                    + [result.cell(name, full, ms, variant) for name, variant in others])
+    return layout("CPU of a pass, in ms",
+                  ["", *names, *(f"{name}, {variant}" for name, variant in others)], rows, markdown)
 
 
 def ratio_table(result, names, markdown):
@@ -136,12 +142,18 @@ def wall_table(result, names, markdown):
 def memory_table(result, names, markdown):
     lines = (("`nightjar run`, resident", "resident", ZERO),
              ("of which anonymous", "anonymous", ZERO),
-             ("the same with TLS, resident", "resident", TLS),
-             ("of which anonymous", "anonymous", TLS),
+             ("the same many passes later, resident", "later_resident", ZERO),
+             ("of which anonymous", "later_anonymous", ZERO),
+             ("with TLS, many passes later, resident", "later_resident", TLS),
+             ("of which anonymous", "later_anonymous", TLS),
+             ("with TLS, connections ending, resident", "later_resident", ENDING),
+             ("of which anonymous", "later_anonymous", ENDING),
              ("`nightjar-plan` at its peak", "plan_peak", ZERO),
              ("Go, resident", "go_resident", ZERO), ("of which anonymous", "go_anonymous", ZERO),
-             ("the same with TLS, resident", "go_resident", TLS),
-             ("of which anonymous", "go_anonymous", TLS),
+             ("Go, many passes later, resident", "go_later_resident", ZERO),
+             ("of which anonymous", "go_later_anonymous", ZERO),
+             ("Go with TLS, many passes later, resident", "go_later_resident", TLS),
+             ("of which anonymous", "go_later_anonymous", TLS),
              ("boto3 and pystache at its peak", "python_peak", ZERO))
     return layout("Memory, in MiB", ["", *names],
                   [[text] + [result.cell(name, key, mib, variant) for name in names]
@@ -199,8 +211,9 @@ def targets(result, names):
         ratio(get("S", "first_cpu"), get("S", "go_once_cpu")), part, 1 / 2)
     row("wall of an unchanged pass on S at 5 ms, of its round trips", "≤ 1.3",
         ratio(get("S", "wall", FIVE), result.rounds("S", "calls", FIVE)), part, 1.3)
-    row("agent on S, resident, MiB", "≤ 14", get("S", "resident"), mib, 14)
-    row("agent on S, anonymous, MiB", "≤ 4", get("S", "anonymous"), mib, 4)
+    for how, variant in (("", ZERO), (" with TLS", TLS)):
+        row(f"agent on S{how}, resident, MiB", "≤ 14", get("S", "later_resident", variant), mib, 14)
+        row(f"agent on S{how}, anonymous, MiB", "≤ 4", get("S", "later_anonymous", variant), mib, 4)
     row("`nightjar-plan` on S, MiB", "≤ 10", get("S", "plan_peak"), mib, 10)
     row("`nightjar-plan` on L, MiB", "≤ 64", get("L", "plan_peak"), mib, 64)
     for variant in (ZERO, FIVE):

@@ -160,6 +160,7 @@ func main() {
 	secure := flag.Bool("tls", false, "speak TLS, with a certificate of a CA of its own")
 	folder := flag.String("folder", "", "where --tls writes ca.pem and cert.pem")
 	closing := flag.Bool("close", false, "close each connection after one answer")
+	idle := flag.Duration("idle", 0, "end a connection that has rested for so long; 0: never")
 	flag.Parse()
 	if wanted.services < 1 || wanted.colors < 1 || wanted.instances < 1 {
 		log.Fatal("server: expected at least one service, colour and instance")
@@ -181,7 +182,7 @@ func main() {
 		told["ca"] = filepath.Join(*folder, "ca.pem")
 	}
 	fmt.Fprintf(os.Stdout, "%s\n", encode(told))
-	http1 := &http.Server{Handler: one,
+	http1 := &http.Server{Handler: one, IdleTimeout: *idle,
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, counted(conn))
 		}}
