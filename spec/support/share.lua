@@ -14,6 +14,16 @@ function share.tolerance(wanted, count)
   return DEVIATIONS * math.sqrt(wanted * (1 - wanted) / count)
 end
 
+-- "blue 53, green 47", for whoever wonders what came instead.
+local function listed(seen)
+  local parts = {}
+  for name, number in pairs(seen) do
+    parts[#parts + 1] = ("%s %d"):format(name:gsub("%s+$", ""), number)
+  end
+  table.sort(parts)
+  return table.concat(parts, ", ")
+end
+
 ---Nil when the split is as wanted and nobody else answered, else what is wrong.
 ---@param wanted table<string, number> share by name
 ---@param seen table<string, integer> answers by name
@@ -24,13 +34,14 @@ function share.fault(wanted, seen, count)
   for name, part in pairs(wanted) do
     local measured = (seen[name] or 0) / count
     if math.abs(measured - part) > share.tolerance(part, count) then
-      return ("%s: wanted %.3f ± %.3f, measured %.3f of %d requests"):format(name, part,
-        share.tolerance(part, count), measured, count)
+      return ("%s: wanted %.3f ± %.3f, measured %.3f of %d requests: %s"):format(name, part,
+        share.tolerance(part, count), measured, count, listed(seen))
     end
     expected = expected + (seen[name] or 0)
   end
   if expected ~= count then
-    return ("%d of %d answers came from elsewhere"):format(count - expected, count)
+    return ("%d of %d answers came from elsewhere: %s"):format(count - expected, count,
+      listed(seen))
   end
 end
 
