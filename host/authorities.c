@@ -115,14 +115,14 @@ static void read_all(struct authorities *all) {
   bool over = false;
   ERR_set_mark();
   BIO *file = BIO_new_file(all->file, "re");
-  if (file == NULL) /* a descriptor may be left next time */
-    memset(&all->is, 0, sizeof all->is);
   while (file != NULL && note_next(all, file, &over))
     ;
   BIO_free(file);
   ERR_pop_to_mark();
-  if (!over)
+  if (!over) { /* next time there may be a descriptor, or memory */
     forget(all);
+    memset(&all->is, 0, sizeof all->is);
+  }
 }
 
 static bool is_same(const struct stat *a, const struct stat *b) {
