@@ -49,14 +49,15 @@ describe("host.http's authorities", function()
   teardown(function() script.discard(folder) end)
 
   -- The answer of a server with such a certificate, over a new connection, to one that trusts what
-  -- the text holds.
-  local function get(text, certificate)
+  -- the text holds. With a URL the server is asked for it as a proxy.
+  local function get(text, certificate, url)
     assert(file.write(path("authorities"), text))
     local name = certificate or "leaf"
     local base
     server, base = peer.start { "--tls", path(name),
       folder .. "/" .. name:gsub("^chain%-", "") .. ".key" }
-    local id = assert(http.start { url = base .. "/echo", ca_file = path("authorities") })
+    local id = assert(http.start { url = url or base .. "/echo", proxy = url and base,
+      ca_file = path("authorities") })
     repeat
       for _, event in ipairs(assert(loop.wait(10))) do
         if event.id == id then
@@ -115,6 +116,15 @@ describe("host.http's authorities", function()
 
   it("may be the server's certificate itself", function()
     assert.equal(200, get(read("others") .. read("leaf")))
+  end)
+
+  -- Who lets it in, and then does not know what it is asked for.
+  it("count for a proxy that speaks TLS", function()
+    local url = "https://service.example.com/"
+    local message, kind = get(read("ours"), "leaf", url)
+    assert.equal("connect", kind, message)
+    message, kind = get(read("others"), "leaf", url)
+    assert.equal("tls", kind, message)
   end)
 
   it("may be certificates of version 1", function()
