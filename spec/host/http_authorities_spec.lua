@@ -48,6 +48,18 @@ describe("host.http's authorities", function()
   after_each(function() if server then server:signal("KILL") end end)
   teardown(function() script.discard(folder) end)
 
+  -- The status, or the message and kind of a failure.
+  local function answer(request)
+    local id = assert(http.start(request))
+    repeat
+      for _, event in ipairs(assert(loop.wait(10))) do
+        if event.id == id then
+          return event.status or event.error.message, event.error and event.error.kind
+        end
+      end
+    until false
+  end
+
   -- The answer of a server with such a certificate, over a new connection, to one that trusts what
   -- the text holds. With a URL the server is asked for it as a proxy.
   local function get(text, certificate, url)
@@ -56,16 +68,10 @@ describe("host.http's authorities", function()
     local base
     server, base = peer.start { "--tls", path(name),
       folder .. "/" .. name:gsub("^chain%-", "") .. ".key" }
-    local id = assert(http.start { url = url or base .. "/echo", proxy = url and base,
-      ca_file = path("authorities") })
-    repeat
-      for _, event in ipairs(assert(loop.wait(10))) do
-        if event.id == id then
-          server:signal("KILL")
-          return event.status or event.error.message, event.error and event.error.kind
-        end
-      end
-    until false
+    local status, kind = answer { url = url or base .. "/echo", proxy = url and base,
+      ca_file = path("authorities") }
+    server:signal("KILL")
+    return status, kind
   end
 
   local function refuses(why, text, certificate)
@@ -73,6 +79,20 @@ describe("host.http's authorities", function()
     assert.equal("tls", kind, message)
     assert.matches(why, message)
   end
+
+  it("of one file are none of a request with another, though a connection is kept", function()
+    assert(file.write(path("authorities"), read("ours")))
+    local base
+    server, base = peer.start { "--tls", path("leaf"), folder .. "/leaf.key" }
+    assert.equal(200, (answer { url = base .. "/echo", ca_file = path("authorities") }))
+    for _, name in ipairs { "others", "nothing" } do
+      local message, kind = answer { url = base .. "/echo", ca_file = path(name) }
+      assert.equal("tls", kind, message)
+    end
+    local message, kind = answer { url = base .. "/echo" }
+    assert.equal("tls", kind, message)
+    assert.equal(200, (answer { url = base .. "/echo", ca_file = path("authorities") }))
+  end)
 
   it("are found among many, whatever stands between them", function()
     local many = { "# a comment\n\n" }

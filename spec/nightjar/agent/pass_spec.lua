@@ -5,6 +5,8 @@ local json = require("host.json")
 local log = require("nightjar.log")
 local pass = require("nightjar.agent.pass")
 local pin = require("nightjar.agent.pin")
+local planner = require("nightjar.agent.planner")
+local program = require("host.program")
 local sched = require("nightjar.agent.sched")
 local script = require("spec.support.script")
 local settings_of = require("nightjar.settings")
@@ -57,6 +59,27 @@ describe("pass", function()
     assert.equal("web@m.local", accepted.clusters[1].name)
     assert.equal(5, #accepted.paths)
     assert.is_nil(file.stat(settings.state_dir .. "/undo.json"))
+  end)
+
+  -- On a large mesh a plan and its files are most of what an agent has in memory.
+  it("has let go of what it planned when its memory is to be given back", function()
+    local plan, trim = planner.run, program.trim
+    local made, left = setmetatable({}, { __mode = "k" }), nil
+    finally(function() planner.run, program.trim = plan, trim end)
+    planner.run = function(...)
+      local response, err, refusal = plan(...)
+      made[response.plan] = true
+      return response, err, refusal
+    end
+    program.trim = function()
+      collectgarbage()
+      left = next(made)
+    end
+    program.trim()
+    assert.is_nil(left)
+    left = "not called"
+    assert.is_true(run())
+    assert.is_nil(left)
   end)
 
   it("defect 10: lets a cluster linger that the last routes named", function()
