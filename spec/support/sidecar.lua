@@ -111,6 +111,15 @@ function sidecar:logged(text, seconds, from)
   error(found .. "\nbut:\n" .. log:sub(from or 1):sub(-TOLD), 2)
 end
 
+---Wait until a pass has ended well: what the agent took from Envoy is then in its state.
+function sidecar:passed(seconds, from)
+  self.eventually(function()
+    local log = self.world:log(self.agent)
+    return log:find("event=unchanged", from or 1, true)
+      or log:find("event=published", from or 1, true)
+  end, seconds or 15, "a pass that ends well")
+end
+
 ---Where the agent's log ends now.
 function sidecar:mark()
   return #self.world:log(self.agent) + 1
