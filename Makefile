@@ -81,9 +81,9 @@ $(BUILD)/modules: FORCE
 $(SHIPPED): $(POLICIES) host/shipped.lua $(BUILD)/modules
 	@mkdir -p $(@D)
 	$(LUA) host/shipped.lua $(POLICIES) > $@.tmp && mv $@.tmp $@
-$(BUILD)/embedded-agent.c: $(AGENT_LUA) host/embed.lua $(BUILD)/modules
+$(BUILD)/embedded-agent.c: $(AGENT_LUA) host/embed.lua host/bytecode.lua $(BUILD)/modules
 	$(LUA) host/embed.lua $(AGENT_LUA) > $@.tmp && mv $@.tmp $@
-$(BUILD)/embedded-plan.c: $(PLAN_LUA) host/embed.lua $(BUILD)/modules
+$(BUILD)/embedded-plan.c: $(PLAN_LUA) host/embed.lua host/bytecode.lua $(BUILD)/modules
 	$(LUA) host/embed.lua $(PLAN_LUA) > $@.tmp && mv $@.tmp $@
 
 # Targets for people. The ones that install what they need do that first and
@@ -139,7 +139,7 @@ check: build ## Check the shipped policies and templates with `nightjar check`
 
 lint: ## luacheck, the structure rules, formatting, shellcheck
 	@$(SETUP) test
-	luacheck -q lua policies spec host/embed.lua host/shipped.lua
+	luacheck -q lua policies spec host/bytecode.lua host/embed.lua host/shipped.lua
 	spec/structure
 	clang-format --dry-run --Werror $(C_FILES)
 	shellcheck --external-sources --severity=warning --exclude=SC2034 $(SHELL_FILES)

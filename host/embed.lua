@@ -5,9 +5,12 @@
 -- chunk name is its path, so that messages name a file that a person can open.
 --
 -- They are compiled here, once, and not at each start of a program: nightjar-plan
--- starts at each plan. Names and lines stay in, for messages and tracebacks. Releases
--- of one version of Lua read each other's bytecode; another version, other sizes of
--- numbers or another order of bytes are refused when a module is loaded (bind/state.c).
+-- starts at each plan. Lines stay in, for messages and tracebacks, and all names but
+-- those of local variables (bytecode.lua). Releases of one version of Lua read each
+-- other's bytecode; another version, other sizes of numbers or another order of bytes
+-- are refused when a module is loaded (bind/state.c).
+
+local without_locals = dofile(arg[0]:match("^.*/") .. "bytecode.lua")
 
 -- A file that the build has made stands below a `lua/nightjar/` of its folder, whose own path
 -- may hold another.
@@ -38,7 +41,7 @@ for i, path in ipairs(arg) do
   local text = file:read("a")
   file:close()
   path = source_path(path)
-  local code = string.dump(assert(load(text, "@" .. path, "t")))
+  local code = without_locals(string.dump(assert(load(text, "@" .. path, "t"))))
   io.write(("static const char module_%d[] = {\n%s};\n\n"):format(i, bytes(code)))
   rows[i] = ('  {"%s", "@%s", module_%d, sizeof(module_%d)},\n')
     :format(module_name(path), path, i, i)

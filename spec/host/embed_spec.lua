@@ -30,13 +30,27 @@ describe("the embedded library", function()
   before_each(function() folder = script.folder() end)
   after_each(function() script.discard(folder) end)
 
-  it("is what the Lua of the running program would make of the same text", function()
-    local modules = embedded(MODULES)
-    for _, path in ipairs(MODULES) do
-      local name = path:match("^lua/(.*)%.lua$"):gsub("/", ".")
-      assert.equal("@" .. path, modules[name].chunk)
-      local here = string.dump(assert(load(cli.read(path), "@" .. path, "t")))
-      assert.is_true(modules[name].code == here, path .. ": other bytecode")
+  -- Whatever there is in one: all kinds of constants, functions in functions, long jumps of lines.
+  local ALL = "local a, b = 1, 2.5 local c <const>, d <close> = nil, nil\n" .. ([[
+    function x(y, ...) local z = { y, ..., -7, 1e300, true, false, "s", ("long"):rep(20) }
+      for i = 1, #z do local w <const> = i; y = function() return w + a, z, b end end
+      return y, "%s"
+    end]]):format(("l"):rep(100)) .. ("\n"):rep(1000) .. "return x, c, d"
+
+  it("is what the Lua of the running program would make of the same text, without the names of "
+    .. "local variables", function()
+    local paths = { folder .. "/lua/nightjar/all.lua", table.unpack(MODULES) }
+    cli.write(paths[1], ALL)
+    local modules = embedded(paths)
+    for _, path in ipairs(paths) do
+      local source = path:match("lua/nightjar/.*$")
+      local module = modules[source:match("^lua/(.*)%.lua$"):gsub("/", ".")]
+      assert.equal("@" .. source, module.chunk)
+      local code = string.dump(assert(load(cli.read(path), module.chunk, "t")))
+      assert.is_true(#module.code < #code)
+      -- Both lose the rest of their names here, and lines.
+      local function bare(one) return string.dump(assert(load(one, "one", "b")), true) end
+      assert.is_true(bare(module.code) == bare(code), path .. ": other bytecode")
     end
   end)
 
@@ -45,8 +59,30 @@ describe("the embedded library", function()
     local cycle = assert(load(modules["nightjar.cycle"].code, "other", "b"))()
     local ok, message = pcall(cycle.run, { 1 })
     assert.is_false(ok)
-    assert.matches("^lua/nightjar/cycle%.lua:%d+: attempt to index a number value %(local 'stage'",
-      message)
+    assert.matches("^lua/nightjar/cycle%.lua:%d+: attempt to index a number value", message)
+  end)
+
+  it("names upvalues, fields and methods in messages, and no local variable", function()
+    local made = folder .. "/lua/nightjar/made.lua"
+    cli.write(made, [[local up
+      return { function() return up.x end, function(t) return t.a.b end,
+        function(t) return t:go() end, function() return nowhere.x end,
+        function(t) local hidden = t return hidden.x.y, debug.getlocal(1, 1) end }]])
+    local all = load(embedded({ made })["nightjar.made"].code, "other", "b")()
+    for number, expected in ipairs { "upvalue 'up'", "field 'a'", "method 'go'",
+      "global 'nowhere'", "field 'x'" } do
+      local _, message = pcall(all[number], {})
+      assert.matches("made%.lua:%d: .*%(" .. expected .. "%)$", message)
+    end
+    assert.equal("(temporary)", select(2, all[5]({ x = {} })))
+  end)
+
+  it("that bytecode of an unknown form would become ends the build", function()
+    for _, case in ipairs { { "\27Lua\x53", "not the bytecode of Lua 5%.4" },
+      { string.dump(function() end) .. "x", "goes on after its end" } } do
+      local strip = dofile("host/bytecode.lua")
+      assert.has_error.matches(function() strip(case[1]) end, case[2])
+    end
   end)
 
   it("holds what the build has made under the name that it has among the sources", function()
