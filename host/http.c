@@ -3,13 +3,12 @@
 #include "authorities.h"
 #include "clock.h"
 #include "digest.h"
-#include "eight.h"
 #include "sockets.h"
-#include "token.h"
 #include "transfer.h"
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -28,7 +27,9 @@ struct http {
   struct transfer *spare[SPARE]; /* to be used again */
   unsigned spare_count;
   uint64_t last_id;
+  uint64_t given_back; /* at which of the sockets' changes memory was */
   int active_count;
+  int most_active; /* ever */
   struct transfer *active;
   struct transfer *done; /* oldest first */
   struct transfer **done_end;
@@ -74,7 +75,6 @@ struct http *http_new(struct error *error) {
   http->multi = curl_multi_init();
   if (http->multi == NULL)
     goto no_memory;
-  curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CONNECTIONS);
   set_callbacks(http);
   http->authorities = authorities_new();
   return http;
@@ -102,43 +102,6 @@ void http_free(struct http *http) {
   sockets_close(&http->sockets);
   free(http);
   curl_global_cleanup();
-}
-
-static bool has_controls(const char *text, size_t size) {
-  size_t at = 0;
-  while (size - at >= 8 && eight_below(eight_load(text + at), ' ') == 0 &&
-         eight_equal(eight_load(text + at), 0x7f) == 0)
-    at += 8;
-  for (; at < size; at++) { /* the rest, and what may be a tab */
-    unsigned char c = (unsigned char)text[at];
-    if ((c < ' ' && c != '\t') || c == 0x7f)
-      return true;
-  }
-  return false;
-}
-
-int http_header_add(struct buf *headers, const char *name, size_t name_size,
-    const char *value, size_t value_size, struct error *error) {
-  if (!token_check(name, name_size))
-    return error_set(error, "header", "cannot send header", name,
-        "a name consists of letters, digits and !#$%%&'*+-.^_`|~");
-  if (has_controls(value, value_size))
-    return error_set(error, "header", "cannot send header", name,
-        "there is a control character in its value");
-  /* libcurl's way to send a header without a value: CURLOPT_HTTPHEADER(3). */
-  const char *between = strspn(value, " \t") == value_size ? ";" : ": ";
-  if (*between == ';')
-    value_size = 0;
-  if (buf_reserve(headers, name_size + value_size + 3, error) != 0)
-    return -1;
-  char *at = headers->data + headers->size;
-  at = mempcpy(at, name, name_size);
-  at = mempcpy(at, between, strlen(between));
-  at = mempcpy(at, value, value_size);
-  *at++ = '\0';
-  *at = '\0';
-  headers->size = (size_t)(at - headers->data);
-  return 0;
 }
 
 /* ---- under way ---- */
@@ -181,6 +144,20 @@ static struct transfer *take_spare(
   return spare;
 }
 
+/* As many connections stay as were ever in use at once, and a few more, for
+   what is asked beside. AWS has two hosts for most services, one of them asked
+   seldom: a connection with TLS takes 27 KiB. */
+static void count_in(struct http *http, struct transfer *transfer) {
+  transfer->next = http->active;
+  http->active = transfer;
+  http->active_count++;
+  if (http->active_count <= http->most_active)
+    return;
+  http->most_active = http->active_count;
+  curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS,
+      (long)http->most_active + HTTP_MORE_CONNECTIONS);
+}
+
 int http_start(struct http *http, const struct http_request *request,
     uint64_t *id, struct error *error) {
   if (http->active_count >= HTTP_TRANSFERS)
@@ -202,9 +179,7 @@ int http_start(struct http *http, const struct http_request *request,
   http->last_id++;
   transfer->response.id = *id = http->last_id;
   transfer->begins = http->performs + 1;
-  transfer->next = http->active;
-  http->active = transfer;
-  http->active_count++;
+  count_in(http, transfer);
   return 0;
 }
 
@@ -366,6 +341,18 @@ const struct http_response *http_response(const struct http *http) {
   return http->done != NULL ? &http->done->response : NULL;
 }
 
+/* A handshake takes 60 KiB for a while, and several go on at once; what lives
+   longer lies between, so that free() alone gives nothing back. Where
+   connections do not last until the next pass that would be an eighth of what
+   an agent has, for good. Nor do those that have ended leave in order. */
+static void give_back(struct http *http) {
+  if (http->given_back == http->sockets.changes || http->active_count > 0 ||
+      http->done != NULL)
+    return;
+  http->given_back = http->sockets.changes;
+  malloc_trim(0);
+}
+
 void http_response_done(struct http *http) {
   struct transfer *transfer = http->done;
   http->done = transfer->next;
@@ -373,8 +360,9 @@ void http_response_done(struct http *http) {
     http->done_end = &http->done;
   if (http->spare_count == SPARE) {
     transfer_free(transfer);
-    return;
+  } else {
+    transfer_rest(transfer); /* with it goes what was secret */
+    http->spare[http->spare_count++] = transfer;
   }
-  transfer_rest(transfer); /* with it goes what was secret */
-  http->spare[http->spare_count++] = transfer;
+  give_back(http);
 }

@@ -26,6 +26,7 @@ static struct socket *find(struct sockets *sockets, int fd) {
 static int on_open(void *context, curl_socket_t fd, curlsocktype purpose) {
   struct sockets *sockets = context;
   (void)purpose;
+  sockets->changes++;
   struct socket *socket = find(sockets, fd);
   if (socket == NULL && sockets->count < SOCKETS_KEPT)
     socket = &sockets->kept[sockets->count++];
@@ -41,6 +42,7 @@ static void take_back(struct sockets *sockets, int fd) {
 /* CURLOPT_CLOSESOCKETFUNCTION(3). */
 static int on_close(void *context, curl_socket_t fd) {
   struct sockets *sockets = context;
+  sockets->changes++;
   struct socket *socket = find(sockets, fd);
   if (socket != NULL && socket->events != 0)
     take_back(sockets, fd);

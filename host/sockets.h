@@ -28,6 +28,7 @@ struct sockets {
     bool is_wanted;  /* by libcurl, at the moment */
   } kept[SOCKETS_KEPT];
   size_t count;
+  uint64_t changes; /* connections that have opened or closed so far */
 };
 
 /* 0, or -1 with errno. */

@@ -4,6 +4,7 @@ local http = require("host.http")
 local json = require("host.json")
 local loop = require("host.loop")
 local peer = require("spec.support.http_peer")
+local script = require("spec.support.script")
 local sigv4 = require("host.sigv4")
 
 -- 2026-11-24T03:36:00Z
@@ -118,6 +119,34 @@ describe("host.http", function()
           assert.is_truthy(request({ url = base .. path }).body or path == "/cut")
         end
       end
+    end)
+
+    -- Each takes memory, and AWS has two hosts for most services.
+    it("is one of as many as were in use at once, and two more", function()
+      local other, there = peer.start()
+      finally(function() other:signal("KILL") end)
+      local text = ([[
+        local http, loop = require("host.http"), require("host.loop")
+        local function all(base, count)
+          for _ = 1, count do assert(http.start { url = base .. "/slow?0.2" }) end
+          while count > 0 do count = count - #loop.wait(10) end
+        end
+        local function opened(base)
+          assert(http.start { url = base .. "/connections" })
+          return assert(loop.wait(10))[1].body
+        end
+        local here, there = "%s", "%s"
+        local before = tonumber(opened(here))
+        for _ = 1, 2 do
+          all(here, 8)
+          all(there, 8)
+          say(("%%d %%d"):format(opened(here) - before, opened(there)))
+        end
+        all(there, 8)
+        say(("%%d %%d"):format(opened(here) - before, opened(there)))
+      ]]):format(base, there)
+      -- Eight new ones, seven beside the first; then six, as two were kept; then none.
+      assert.same({ "7 8", "13 14", "13 14" }, script.run(text).said)
     end)
 
     it("may be one of more than are watched together", function()
