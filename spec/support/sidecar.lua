@@ -95,9 +95,14 @@ end
 
 ---Wait until a path answers with a status.
 function sidecar:answers(path, status, seconds, port)
-  self.eventually(function()
-    return (self.world:get(self:url(path, port))) == status
+  local seen, why
+  local ok, err = pcall(self.eventually, function()
+    seen, why = self.world:get(self:url(path, port))
+    return seen == status
   end, seconds or 15, ("%s answers %d"):format(path, status))
+  if ok then return end
+  error(("%s\nbut: %s, and the agent says:\n%s"):format(err, seen or why,
+    self.agent and self.world:log(self.agent):sub(-TOLD) or "nothing"), 2)
 end
 
 ---Wait until the log of the agent holds a text beyond what it held at `from`.

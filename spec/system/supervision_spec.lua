@@ -190,12 +190,14 @@ describe("supervision", function()
   describe("the end", function()
     for _, name in ipairs { "TERM", "INT", "QUIT" } do
       it("comes after a drain on " .. name, function()
-        ensure()
+        halt()
+        -- So that health checks fail for three seconds before the end: time enough to look.
+        started { STOP_TIMEOUT = 8 }
         local envoy, from = sidecar:envoy(), sidecar:mark()
         world:signal(sidecar.agent, name)
         sidecar:logged("event=draining", 2, from)
-        sidecar:answers("/ping", 503, 2)
-        assert.are.equal(0, world:ended(sidecar.agent, 5))
+        sidecar:answers("/ping", 503, 3)
+        assert.are.equal(0, world:ended(sidecar.agent, 8))
         assert.is_false(alive(envoy))
         assert.is_nil(file.stat(world.directory .. "/envoy.pid"))
       end)
