@@ -144,7 +144,7 @@ static struct transfer *take_spare(
   return spare;
 }
 
-/* As many connections stay as were ever in use at once, and a few more, for
+/* As many connections stay as were ever in use at once, and two more, for
    what is asked beside. AWS has two hosts for most services, one of them asked
    seldom: a connection with TLS takes 27 KiB. */
 static void count_in(struct http *http, struct transfer *transfer) {

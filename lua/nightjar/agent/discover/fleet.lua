@@ -247,6 +247,7 @@ function fleet:needs_relief(sight)
 end
 
 function fleet:is_free(sight)
+  if sight.taken then return false end
   if sight.missing then return true end
   if sight.record and sight.record.reading then
     return sight.age > claim.LIFE
@@ -316,6 +317,7 @@ function fleet:try(member, call, sight)
   if won == nil then return nil, problem, code end
   -- Without the right to list, a missing object is denied as if it were there. It is.
   if sight.denied then return nil, sight.denied end
+  sight.taken = true -- by another one since, whom the next look shows
   return self:wait(member, call, sight)
 end
 

@@ -28,6 +28,7 @@ place.__index = place
 ---@field record FleetRecord?
 ---@field age integer  seconds since it was written
 ---@field date integer  the store's clock
+---@field taken boolean?  since then another agent has written; set by who found out
 
 --- The place of one namespace.
 ---@param client AwsClient

@@ -246,14 +246,24 @@ describe("a hundred agents", function()
     end)
   end
 
+  -- Many times, as it is chance who looks when: two that find the claim free at the same moment must
+  -- both go on well.
   it("that start at once have another one read when the one that does dies", function()
-    local fleet = simulation.new(20, { phase = function() return 0 end, reading = 25 })
-    fleet.services = { service("1") }
-    fleet:run(12)
-    fleet:leader().dead = true
-    fleet:passes(1)
-    assert.equal(2, fleet:readers())
-    assert.is_true(fleet.time - fleet.start < 12 + 10 + 25 + 10, fleet.time - fleet.start)
+    for _ = 1, 50 do
+      local fleet = simulation.new(20, { phase = function() return 0 end, reading = 25 })
+      fleet.services = { service("1") }
+      fleet:run(12)
+      fleet:leader().dead = true
+      fleet:passes(1)
+      assert.equal(2, fleet:readers())
+      assert.is_true(fleet.time - fleet.start < 12 + 10 + 25 + 10, fleet.time - fleet.start)
+      local writes = 0
+      for _, one in ipairs(fleet.bucket.requests) do
+        writes = writes + (one.method == "PUT" and 1 or 0)
+      end
+      -- A claim by each at the start, and by a few later; renewals and the reading.
+      assert.is_true(writes < 20 + 20 + 15, writes)
+    end
   end)
 
   it("wait two minutes at most for one that reads, and then read for themselves", function()
