@@ -246,8 +246,8 @@ describe("a hundred agents", function()
     end)
   end
 
-  -- Many times, as it is chance who looks when: two that find the claim free at the same moment must
-  -- both go on well.
+  -- Many times, as it is chance who looks when: one of two that find the claim free at the same
+  -- moment is beaten to it, and must not try again at once.
   it("that start at once have another one read when the one that does dies", function()
     for _ = 1, 50 do
       local fleet = simulation.new(20, { phase = function() return 0 end, reading = 25 })
