@@ -94,7 +94,8 @@ function simulation:add(phase, skew)
     while true do
       local began = self.time
       self:pass(agent)
-      sleep(math.max(0, began + self.every - self.time))
+      local due = agent.fleet:take_due() or math.huge
+      sleep(math.max(0, math.min(began + self.every, due) - self.time))
     end
   end)
   self.agents[#self.agents + 1] = agent

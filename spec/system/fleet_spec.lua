@@ -16,6 +16,8 @@ end
 local AGENTS, SERVICES = 20, 3
 -- Seconds between two passes; the specs wait for what must happen, however long it takes.
 local REFRESH, PATIENCE = 2, 60
+-- The least time between two passes at which followers come into step; passes until it is quiet.
+local SLOWER, QUIET_AFTER = 5, 8
 local BUCKET = "my-bucket"
 
 describe("a fleet of real agents", function()
@@ -238,5 +240,23 @@ describe("a fleet of real agents", function()
     for position = 1, AGENTS do
       assert.not_matches("fleet_clock", world:log(agents[position]), 1, true)
     end
+  end)
+
+  it("comes into step, and looks half as often while nothing changes", function()
+    for _, agent in ipairs(agents) do world:signal(agent, "TERM") end
+    for _, agent in ipairs(agents) do world:ended(agent, 10) end
+    agents = {}
+    for number = 1, 6 do
+      agents[number] = start(AGENTS + 1 + number, { REFRESH_TIME = SLOWER })
+    end
+    all_have(tostring(weight))
+    window(QUIET_AFTER)
+    local asked = window(6)
+    local looks = total(asked, "GET 200", "GET 304", "HEAD 200")
+    print(("# 6 agents in step: %d GET and HEAD in 6 passes"):format(looks))
+    -- Five followers, six passes: thirty looks, were it one for each pass.
+    assert.is_true(looks <= 21 and looks >= 10, looks)
+    change()
+    all("nobody warns", warns_not)
   end)
 end)

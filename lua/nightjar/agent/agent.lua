@@ -234,6 +234,7 @@ function agent:on_event(event)
     if self.again then
       self.again, self.due = false, sched.now()
     end
+    self.due = math.min(self.due, discover.take_due(self.settings) or self.due)
     if not event.passed and self.settings.exit_on_generation_failure and not self.leaving then
       self.leaving = sched.now() + self.settings.failure_sleep
       log.error("leaving", { seconds = self.settings.failure_sleep,

@@ -1,6 +1,7 @@
 -- What a day of passes asks of AWS, and what that costs: arithmetic on the numbers of a mesh and
 -- the settings, for `nightjar cost` and the status. Nothing is read here. docs/cost.md says why.
 
+local pace = require "nightjar.agent.discover.fleet_pace"
 local seldom = require "nightjar.agent.discover.seldom"
 local times = require "nightjar.agent.discover.times"
 
@@ -48,12 +49,12 @@ local function add_alone(operations, mesh, given)
 end
 
 -- One mesh as a fleet reads it: one agent reads all of it and stores it at each pass, the others
--- ask the store.
+-- ask the store, at their pace.
 local function add_fleet(operations, mesh, given, agents)
   add(operations, "servicediscovery", "DiscoverInstances", mesh.services)
   add_seldom(operations, mesh, given, mesh.attributed)
   add(operations, "s3", "PutObject", 1)
-  add(operations, "s3", "GetObject", agents - 1)
+  add(operations, "s3", "GetObject", (agents - 1) * pace.looks(given.pass))
 end
 
 local function scaled(operations, factor)

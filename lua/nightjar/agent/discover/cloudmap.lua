@@ -110,7 +110,7 @@ local function services_of(pass, known)
   if not shared then return services.read(pass, known) end
   local last = pass.meshes[namespace.id]
   return shared:services { namespace = namespace, now = pass.now, last = last,
-    warnings = pass.warnings, read = function(before, leads)
+    warnings = pass.warnings, complete = pass.requested, read = function(before, leads)
       for _, service in ipairs(last and last.services or {}) do pass.before[service.id] = nil end
       for _, service in ipairs(before) do pass.before[service.id] = service end
       pass.complete[namespace.id] = leads
@@ -137,7 +137,7 @@ function cloudmap.read(session, previous, settings, now, hints)
   local time = times.reading(settings)
   local before, meshes = last_of(previous)
   local pass = { session = session, warnings = {}, warned = {}, problems = {}, complete = {},
-    before = before, meshes = meshes, now = now,
+    before = before, meshes = meshes, now = now, requested = hints.complete,
     limit = settings.api_concurrency or 8, times = times.of(settings),
     resting = hints.resting or {}, first_options = {}, time = time,
     options = { deadline = session.client.context.monotonic() + time } }

@@ -1,26 +1,23 @@
 --- Reading for a fleet: one agent reads a mesh from Cloud Map, the others take its reading from S3.
 ---
 --- For each namespace there is one object, the last reading and the lease in one. Whoever leads
---- writes it each pass, on the condition that nobody else did meanwhile; the others look at it each
---- pass. One that has not been written for a while is claimed, by the first that does. Whatever
---- goes wrong with the store, an agent reads for itself in the same pass.
+--- writes it each pass, on the condition that nobody else did meanwhile. The others look at it,
+--- just after that (fleet_pace.lua). One that has not been written for a while is claimed, by the
+--- first that does. Whatever goes wrong with the store, an agent reads for itself in the same pass.
 local claim = require "nightjar.agent.discover.fleet_claim"
 local clean = require("nightjar.text").clean
 local log = require "nightjar.log"
 local merge = require "nightjar.agent.discover.merge"
+local pace = require "nightjar.agent.discover.fleet_pace"
 local place_of = require "nightjar.agent.discover.fleet_place"
 local s3 = require "nightjar.agent.aws.s3"
+local sights = require "nightjar.agent.discover.fleet_sight"
 local sigv4 = require "host.sigv4"
 local times = require "nightjar.agent.discover.times"
 
--- An object is good for so long, in passes of one's own and seconds: who passes most often leads.
--- The store tells whole seconds only.
-local FRESH_PASSES, FRESH_SECONDS = 1.1, 2
 -- One that is older than a pass is waited for, if it takes no longer than that to see whether its
 -- leader is gone: a change must not wait for the pass after. Seconds.
 local LATE = 5
--- Data of that many passes are still used while another agent reads.
-local USABLE_PASSES = 3
 -- How long to wait for the reading of another one, jittered: some five seconds together.
 local WAITS = { 0.3, 0.6, 1.2, 2.4 }
 -- And from look to look of an agent that knows nothing, as long as another one reads.
@@ -49,6 +46,7 @@ fleet.__index = fleet
 ---@field last table?  the mesh in the last snapshot
 ---@field now integer
 ---@field warnings table[]  of the pass; more are added
+---@field complete boolean?  an operator asks for a pass: what is in the store is looked at
 ---@field read fun(known: table[], leads: boolean?): table  reads: {services} or {error, gone};
 ---  `known` are those of which there are good data; `leads`: all of them, also those that no
 ---  listener of this agent shows
@@ -84,13 +82,27 @@ function fleet:not_modified()
   return sum
 end
 
+--- When the next pass should begin, to come just after the leader's next write; said once. Of
+--- several namespaces the first counts; an agent that leads is waited for by others, and waits for
+--- nobody.
+---@return number? time  by the monotonic clock; nil: whenever it would
+function fleet:take_due()
+  local due = self.first and self.first.pace:take_due()
+  for _, member in pairs(self.members) do
+    if member.leads then return nil end
+  end
+  return due
+end
+
 -- What is kept of a namespace: its place, whether this agent leads, and what went wrong.
 function fleet:member(namespace)
   local member = self.members[namespace.id]
   if not member then
-    member = { failures = 0, rest_until = -math.huge, place = place_of.new(self.client,
-      self.prefix .. namespace.id .. ".json", namespace) }
+    member = { failures = 0, rest_until = -math.huge,
+      place = place_of.new(self.client, self.prefix .. namespace.id .. ".json", namespace),
+      pace = pace.new(self.context, self.every) }
     self.members[namespace.id] = member
+    self.first = self.first or member
   end
   return member
 end
@@ -115,11 +127,9 @@ local function common(warnings)
   return list
 end
 
-local function age_of(sight) return (sight.record.age or 0) + sight.age end
-
 -- When the data of a record were read, by this machine's clock.
 function fleet:time_of(call, sight)
-  return math.min(call.now, math.floor(self.context.now()) - age_of(sight))
+  return math.min(call.now, math.floor(self.context.now()) - sights.age_of(sight))
 end
 
 local function with_data(services)
@@ -175,7 +185,7 @@ end
 -- this agent's own first try, whose answer was lost.
 function fleet:lost(member, call, sight)
   member.leads = sight ~= nil and self:is_own(sight)
-  if sight and not member.leads and self:is_fresh(sight) then
+  if sight and not member.leads and sights.is_fresh(sight, self.every) then
     return self:follow(member, call, sight)
   end
 end
@@ -229,30 +239,9 @@ function fleet:is_own(sight)
   return sight.record ~= nil and sight.record.leader == self.id
 end
 
--- How old a fresh record may be, in seconds.
-function fleet:freshness() return FRESH_PASSES * self.every + FRESH_SECONDS end
-
-function fleet:is_fresh(sight)
-  return sight.record and not sight.record.reading and sight.age <= self:freshness()
-end
-
--- Whether the leader keeps what it cannot read for longer than data are used.
-function fleet:needs_relief(sight)
-  for _, service in ipairs(sight.record.services) do
-    if service.stale and sight.date - service.read_at > USABLE_PASSES * self.every then
-      return self.context.random() < RELIEF
-    end
-  end
-  return false
-end
-
-function fleet:is_free(sight)
-  if sight.taken then return false end
-  if sight.missing then return true end
-  if sight.record and sight.record.reading then
-    return sight.age > claim.LIFE
-  end
-  return sight.age > self:freshness()
+-- Whether to try to lead in place of one that cannot read all.
+function fleet:relieves(sight)
+  return sights.is_stuck(sight, self.every) and self.context.random() < RELIEF
 end
 
 -- Says to the others that this agent reads now, or still does so many seconds after that sight;
@@ -260,13 +249,8 @@ end
 function fleet:claim(member, call, sight, seconds)
   local known = sight.record
   return member.place:write(self:record(call, { reading = true,
-    age = known and known.services and age_of(sight) + math.floor(seconds or 0) or nil,
+    age = known and known.services and sights.age_of(sight) + math.floor(seconds or 0) or nil,
     services = known and known.services, warnings = known and known.warnings or {} }))
-end
-
-function fleet:is_usable(sight)
-  return sight.record and sight.record.services
-    and age_of(sight) <= USABLE_PASSES * self.every
 end
 
 -- One more look, after a while: the reading if it has come; else false and what is there, or why
@@ -276,7 +260,7 @@ function fleet:look_again(member, call, seconds)
   local sight, problem, code = member.place:look()
   if not sight then return false, nil, problem, code end
   if self:is_own(sight) then return self:begin(member, call, sight) end
-  if self:is_fresh(sight) then return self:follow(member, call, sight) end
+  if sights.is_fresh(sight, self.every) then return self:follow(member, call, sight) end
   return false, sight
 end
 
@@ -286,8 +270,8 @@ end
 function fleet:next_wait(member, call, last, looks)
   local now, seconds = self.context.monotonic(), not member.has_waited and WAITS[looks + 1]
   if seconds and now < member.wait_until then return seconds end
-  if not call.last and not self:is_usable(last) and not self:is_free(last)
-    and now < member.first_until then
+  local is_over = sights.is_usable(last, self.every) or sights.is_free(last, self.every)
+  if not call.last and not is_over and now < member.first_until then
     return PATIENT_WAIT
   end
 end
@@ -304,9 +288,11 @@ function fleet:wait(member, call, last)
     seconds = self:next_wait(member, call, last, looks)
   end
   member.has_waited = true
-  if self:is_usable(last) then return self:follow(member, call, last, true) end
+  if sights.is_usable(last, self.every) then return self:follow(member, call, last, true) end
   local has_time = self.context.monotonic() < member.first_until
-  if not call.last and has_time and self:is_free(last) then return self:try(member, call, last) end
+  if not call.last and has_time and sights.is_free(last, self.every) then
+    return self:try(member, call, last)
+  end
   return nil, "another agent reads, and has written nothing yet", "soon"
 end
 
@@ -323,15 +309,15 @@ end
 
 -- Whether nobody can have claimed the lead yet: a container may have stood still for long.
 function fleet:still_leads(member)
-  return member.leads and self.context.monotonic() - member.wrote_at <= self:freshness()
+  return member.leads and self.context.monotonic() - member.wrote_at <= sights.freshness(self.every)
 end
 
 -- What is in the store. A leader that is late is given the time until it is not one any more.
 function fleet:look(member)
-  local waits = self:freshness() - self.every <= LATE
+  local waits = sights.freshness(self.every) - self.every <= LATE
   while true do
     local sight, problem, code = member.place:look()
-    local is_late = sight and self:is_fresh(sight) and sight.age > self.every
+    local is_late = sight and sights.is_fresh(sight, self.every) and sight.age > self.every
     if not is_late or not waits or self.context.monotonic() >= member.wait_until then
       return sight, problem, code
     end
@@ -341,14 +327,18 @@ end
 
 -- The fleet's way: a reading, or nil and why there is none.
 function fleet:together(member, call)
+  local known = member.pace:skips(call.complete)
   if self:still_leads(member) then return self:lead(member, call) end
+  if known then return self:follow(member, call, known) end
   local sight, problem, code = self:look(member)
   if not sight then return nil, problem, code end
   if self:is_own(sight) then return self:begin(member, call, sight) end
-  if self:is_fresh(sight) and not self:needs_relief(sight) then
+  local is_fresh = sights.is_fresh(sight, self.every)
+  if is_fresh and not self:relieves(sight) then
+    member.pace:saw(sight)
     return self:follow(member, call, sight)
   end
-  if self:is_free(sight) or self:is_fresh(sight) then return self:try(member, call, sight) end
+  if is_fresh or sights.is_free(sight, self.every) then return self:try(member, call, sight) end
   if sight.bad then return nil, sight.bad, "soon" end
   return self:wait(member, call, sight)
 end

@@ -53,6 +53,15 @@ local function clients_of(settings)
   return { cloudmap.client(settings), fleet and fleet.client }
 end
 
+--- When the next pass should begin, where discovery has a wish; said once.
+---@param settings table
+---@return number? time  by the monotonic clock
+function discover.take_due(settings)
+  if not settings.snapshot_store or settings.discovery ~= "cloudmap" then return nil end
+  local fleet = require("nightjar.agent.discover.cloudmap").fleet(settings)
+  return fleet and fleet:take_due()
+end
+
 --- How the agent gets on with AWS: what its calls say beside their numbers.
 ---@param settings table
 ---@return {region: string, skew: number, throttles: integer, slowed: integer,

@@ -2,11 +2,15 @@
 -- the mesh as it is. A hundred agents: what they cost.
 
 local cloudmap = require "nightjar.agent.discover.cloudmap"
+local estimate = require "nightjar.agent.estimate"
 local json = require "host.json"
 local log = require "nightjar.log"
 local merge = require "nightjar.agent.discover.merge"
 local sched = require "nightjar.agent.sched"
 local simulation = require "spec.support.simulated_fleet"
+
+-- DiscoverInstances of one agent that reads the reference mesh alone, in a pass (docs/cost.md).
+local ALONE = 38.4
 
 local function service(weight)
   return { id = "srv-1", name = "web-blue", attributes = { ["/"] = weight },
@@ -27,12 +31,15 @@ describe("twenty agents, two passes after", function()
     fleet:passes(3)
   end)
 
-  -- The mesh changes, and each agent makes two passes more.
-  local function change()
+  -- The mesh changes, and each agent makes two passes more, in the time of two (one may come early)
+  -- and so many seconds.
+  local function change(seconds)
     weight = weight + 1
     fleet.services = { service(tostring(weight)) }
     fleet.reads, fleet.bucket.requests = 0, {}
+    local deadline = fleet.time + 2 * fleet.every + (seconds or 0)
     fleet:passes(2)
+    fleet:run(math.max(0, deadline - fleet.time))
     for position, agent in ipairs(fleet.agents) do
       local one = agent.snapshot.meshes[1].services[1]
       if not agent.dead then
@@ -160,6 +167,29 @@ describe("twenty agents, two passes after", function()
     assert_one_reads()
   end)
 
+  -- Half of the followers look in each pass, up to four seconds after the leader has written.
+  it("and five seconds, a change that comes after a quiet time have it", function()
+    for _ = 1, 20 do
+      fleet:run(600 + 60 * math.random())
+      change(5)
+      assert.is_true(fleet.reads <= 3, fleet.reads)
+      assert.same({}, warnings())
+    end
+  end)
+
+  it("and five seconds, the leader's death after a quiet time have what changed", function()
+    for _, seconds in ipairs { 0, 3, 7, 14.5, 21, 29, 29.9 } do
+      fleet:run(600)
+      local written = fleet.bucket.objects[fleet.PATH].modified
+      fleet:run(function() return fleet.bucket.objects[fleet.PATH].modified > written end)
+      fleet:run(seconds)
+      fleet:leader().dead = true
+      change(5)
+      assert.is_true(fleet.reads <= 4, fleet.reads)
+      assert.same({}, warnings())
+    end
+  end)
+
   it("all were stopped for an hour have what changed", function()
     for _, agent in ipairs(fleet.agents) do agent.dead = true end
     fleet:run(3600)
@@ -202,7 +232,7 @@ describe("a hundred agents", function()
     return calls[1], calls[2]
   end
 
-  it("cost Cloud Map a fiftieth of a hundred separate ones, or less", function()
+  it("cost a fiftieth of a hundred separate ones, or less, S3's price included", function()
     local fleet = simulation.new(100)
     fleet.services = { service("1") }
     local first, later = reading_calls()
@@ -215,13 +245,48 @@ describe("a hundred agents", function()
       counts[one.method] = (counts[one.method] or 0) + 1
     end
     assert.is_true(later >= 40, later)
-    -- Both read in the same way.
-    local share = fleet.reads / (100 * 100)
-    print(("# first pass %d calls, later %d; 100 agents, 100 passes: %d readings, %.2f %% of "
-      .. "Cloud Map's calls, GET %d, PUT %d"):format(first, later, fleet.reads, 100 * share,
-      counts.GET, counts.PUT))
-    assert.is_true(share <= 0.02, share)
-    assert.is_true(counts.PUT <= 105 and counts.GET <= 10500, counts.GET)
+    local calls = fleet.reads / (100 * 100) -- of Cloud Map: both read in the same way
+    local money = estimate.dollars { servicediscovery = { DiscoverInstances = fleet.reads * 40 },
+      s3 = { GetObject = counts.GET, PutObject = counts.PUT } }
+      / estimate.dollars { servicediscovery = { DiscoverInstances = 100 * 100 * ALONE } }
+    print(("# first pass %d calls, later %d; 100 agents, 100 passes: %d readings, GET %d, PUT %d: "
+      .. "%.2f %% of Cloud Map's calls, %.2f %% of the money"):format(first, later, fleet.reads,
+      counts.GET, counts.PUT, 100 * calls, 100 * money))
+    assert.is_true(calls <= 0.02, calls)
+    assert.is_true(money <= 0.02, money)
+    -- The first passes look each time, and one of each agent comes early.
+    assert.is_true(counts.PUT <= 105 and counts.GET <= 5300, counts.GET)
+  end)
+
+  it("have what changes a while after the last change within a pass and five seconds", function()
+    local fleet = simulation.new(100)
+    fleet:run(300)
+    for number = 1, 20 do
+      fleet.services = { service(tostring(number)) }
+      fleet:run(30 + 5)
+      for _, agent in ipairs(fleet.agents) do
+        assert.equal(tostring(number), agent.snapshot.meshes[1].services[1].attributes["/"])
+      end
+      fleet:run(60 * math.random())
+    end
+  end)
+
+  it("in step that lose their leader have one more read, and write little for it", function()
+    local fleet = simulation.new(100)
+    fleet.services = { service("1") }
+    fleet:run(1200)
+    for _ = 1, 10 do
+      fleet:leader().dead = true
+      fleet.reads, fleet.bucket.requests = 0, {}
+      fleet:run(60)
+      local writes = 0
+      for _, one in ipairs(fleet.bucket.requests) do
+        writes = writes + (one.method == "PUT" and 1 or 0)
+      end
+      assert.is_true(fleet.reads <= 3, fleet.reads)
+      assert.is_true(writes <= 20 and #fleet.bucket.requests <= 1000, #fleet.bucket.requests)
+      fleet:run(600)
+    end
   end)
 
   it("that start at the same moment read once", function()
