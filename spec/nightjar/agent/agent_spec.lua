@@ -1,6 +1,7 @@
 -- The agent's reactions, with a pass that is told how to end; whole agents are in spec/system.
 
 local agent = require("nightjar.agent.agent")
+local discover = require("nightjar.agent.discover")
 local file = require("host.file")
 local pin = require("nightjar.agent.pin")
 local sched = require("nightjar.agent.sched")
@@ -58,6 +59,27 @@ describe("agent", function()
     end)
     assert.equal(0, status)
     assert.is_true(count > 1)
+  end)
+
+  it("makes one pass early when discovery has a wish, and none later than it would", function()
+    local take_due, wishes = discover.take_due, { 0.3, 1000 }
+    finally(function() discover.take_due = take_due end)
+    discover.take_due = function()
+      local wish = table.remove(wishes, 1)
+      return wish and sched.now() + wish
+    end
+    settings.refresh_time = 1
+    run(0.01, { true }, function(one, count)
+      sched.sleep(0.2)
+      assert.equal(1, count())
+      sched.sleep(0.4)
+      assert.equal(2, count())
+      sched.sleep(0.5)
+      assert.equal(2, count())
+      sched.sleep(0.7)
+      assert.equal(3, count())
+      stop(one)
+    end)
   end)
 
   it("makes a pass at once when a pin comes or goes", function()

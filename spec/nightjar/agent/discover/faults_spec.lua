@@ -166,6 +166,7 @@ describe("discovery under faults", function()
     session = assert(cloudmap.session(given, { monotonic = function() return elapsed end,
       sleep = function(seconds) elapsed = elapsed + seconds end }))
     session.fleet = { services = function(_, call)
+      assert.is_nil(call.complete)
       elapsed = elapsed + 150
       return call.read({}, true)
     end }

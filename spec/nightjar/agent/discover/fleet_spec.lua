@@ -51,13 +51,13 @@ describe("a fleet", function()
     return self
   end
 
-  -- One pass; returns the snapshot.
-  local function pass(self)
+  -- One pass, which an operator may have asked for; returns the snapshot.
+  local function pass(self, requested)
     local warnings, last = {}, self.snapshot and self.snapshot.meshes[1]
     local now = math.floor(time + self.skew)
     local result = sched.run(self.fleet.services, self.fleet, { namespace = NAMESPACE,
       now = now, last = last and last.read_at > 0 and last or nil, warnings = warnings,
-      read = function()
+      complete = requested, read = function()
         reads = reads + 1
         return copy(self.mesh)
       end })
@@ -117,6 +117,45 @@ describe("a fleet", function()
     pass(first)
     assert.equal(etag, bucket.objects[KEY].etag)
     assert.equal(NOW + T, bucket.objects[KEY].modified)
+  end)
+
+  it("looks in each second pass once it is quiet, but in one that an operator asks for", function()
+    local first, second = agent(), agent()
+    local function both(requested)
+      pass(first)
+      time = time + 2
+      pass(second, requested)
+      time = time + T - 2
+      return bucket:seen()
+    end
+    for _ = 1, 6 do both() end
+    local one, next_one = both(), both()
+    if #one < #next_one then one, next_one = next_one, one end
+    assert.same({ "PUT 200, GET 304", "PUT 200" }, { one, next_one })
+    -- The data are as old as they are, and the same.
+    local age = second.snapshot.meshes[1].read_at
+    both()
+    both()
+    assert.is_true(second.snapshot.meshes[1].read_at > age)
+    assert.same({}, second.snapshot.warnings)
+    for _ = 1, 4 do assert.equal("PUT 200, GET 304", both(true)) end
+  end)
+
+  it("comes into step with the leader of its first mesh, unless it leads one itself", function()
+    local first, second = agent(), agent()
+    pass(first)
+    assert.is_nil(first.fleet:take_due())
+    time = time + 20
+    pass(second)
+    local due = second.fleet:take_due()
+    assert.is_true(due >= NOW + T + 1 and due <= NOW + T + 3, due)
+    assert.is_nil(second.fleet:take_due())
+    second.fleet.members["ns-2"] = { leads = true }
+    time = time + T
+    pass(first)
+    time = time + 20
+    pass(second)
+    assert.is_nil(second.fleet:take_due())
   end)
 
   it("has another agent lead when the leader is gone, and its times go on", function()

@@ -265,6 +265,16 @@ describe("what discovery reads seldom:", function()
     hints.complete = true
     local expected = { ListServices = 1, DiscoverInstances = 4, GetServiceAttributes = 4 }
     assert.same(expected, pass())
+    -- And all that there is in the store of a fleet.
+    local requested = {}
+    session.fleet = { services = function(_, call)
+      requested[#requested + 1] = call.complete or false
+      return call.read({}, true)
+    end }
+    pass()
+    hints.complete = nil
+    pass()
+    assert.same({ true, false }, requested)
   end)
 
   it("LIST_TIME=0 and ATTRIBUTES_TIME=0 read everything at each pass", function()
