@@ -7,6 +7,7 @@
 #include "bind/state.h"
 #include "error.h"
 #include "harden.h"
+#include "hugepages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,6 +92,7 @@ int main(int argc, char **argv) {
   /* Old kernels and strict containers may refuse a part: say it, go on. */
   if (harden_process(false, &error) != 0)
     complain(&error);
+  hugepages_refuse();
   keep_little();
   struct state_options options = {.modules = agent_modules, .files = true};
   struct lua_State *state = state_new(&options, &error);

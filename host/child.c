@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "child_exec.h"
+#include "hugepages.h"
 
 static void close_fd(int *fd) {
   if (*fd >= 0)
@@ -160,12 +161,14 @@ static int read_report(
 /* vfork(2), not fork(2): a copy of our page tables, and a copy of each page
  * that we write to afterwards, took longer than all that the child does. It
  * runs on our memory while we wait, which we would do anyway, for its report;
- * exec_run() only makes system calls, and changes nothing of ours but errno.
+ * exec_run() only makes system calls, and changes nothing of ours but errno
+ * and what hugepages_refuse() did.
  */
 static pid_t divide(const struct exec_plan *plan) {
   pid_t pid = vfork();
   if (pid == 0)
     exec_run(plan);
+  hugepages_refuse(); /* on our memory exec_run() has taken that back */
   return pid;
 }
 

@@ -1,6 +1,7 @@
 #include "child_exec.h"
 
 #include "fd.h"
+#include "hugepages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -124,6 +125,7 @@ _Noreturn void exec_run(const struct exec_plan *plan) {
   if (place_descriptors(plan)) {
     report_fd = REPORT_FD;
     report.step = prepare(plan);
+    hugepages_restore();
     if (report.step == EXEC_PROGRAM)
       execve(plan->path, as_vector(plan->argv),
           plan->environment != NULL ? as_vector(plan->environment) : environ);
@@ -138,7 +140,12 @@ _Noreturn void exec_run(const struct exec_plan *plan) {
 int exec_become(const char *path, const char *const *argv) {
   /* All of ours are marked already; this is for those of libraries. */
   close_range(REPORT_FD, ~0U, CLOSE_RANGE_CLOEXEC);
-  return execve(path, as_vector(argv), environ);
+  hugepages_restore();
+  execve(path, as_vector(argv), environ);
+  int number = errno;
+  hugepages_refuse();
+  errno = number;
+  return -1;
 }
 
 int exec_error(const struct exec_report *report, const struct exec_plan *plan,

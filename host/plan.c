@@ -14,6 +14,7 @@
 #include "buf.h"
 #include "fd.h"
 #include "harden.h"
+#include "hugepages.h"
 #include "sandbox.h"
 
 #include <errno.h>
@@ -278,6 +279,7 @@ int main(int argc, char **argv) {
   keep_little();
   if (harden_process(true, &error) == 0)
     sandbox_add_layer(&layers, "hardened");
+  hugepages_refuse();
   if (read_options(argc, argv, &options) != 0)
     return STATUS_USAGE;
   if (set_handlers(signal_stack, sizeof signal_stack, &error) != 0)

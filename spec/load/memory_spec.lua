@@ -9,12 +9,8 @@ local reference = require("spec.support.reference")
 local script = require("spec.support.script")
 local sidecar_of = require("spec.support.sidecar")
 
--- Huge pages come and go, and count by 2 MiB: Linux's "Transparent Hugepage Support".
-local huge = file.read("/sys/kernel/mm/transparent_hugepage/enabled") or ""
-
 local missing = moto.missing() or proxy_of.missing()
   or not script.can_trace() and script.NO_TRACE
-  or huge:find("[always]", 1, true) and "this machine gives huge pages to whoever does not ask"
 if missing then
   pending("memory: " .. missing)
   return
