@@ -172,8 +172,8 @@ describe("twenty agents, two passes after", function()
 
   -- Half of the followers look in each pass, up to four seconds after the leader has written.
   it("and a little, a change that comes after a quiet time have it", function()
-    for _ = 1, 20 do
-      fleet:run(600 + 60 * math.random())
+    for _ = 1, 10 do
+      fleet:run(300 + 60 * math.random())
       change(LITTLE)
       assert.is_true(fleet.reads <= 3, fleet.reads)
       assert.same({}, warnings())
@@ -212,7 +212,7 @@ describe("agents that pass each", function()
       local fleet = simulation.new(20, { every = every })
       fleet.services = { service("0") }
       fleet:passes(12)
-      for number = 1, 10 do
+      for number = 1, 5 do
         fleet:add(0)
         fleet:run(every * (10 + 2 * math.random()))
         fleet:leader().dead = true
@@ -299,8 +299,8 @@ describe("a hundred agents", function()
   it("in step that lose their leader have one more read, and write little for it", function()
     local fleet = simulation.new(100)
     fleet.services = { service("1") }
-    fleet:run(1200)
-    for _ = 1, 10 do
+    fleet:run(600)
+    for _ = 1, 4 do
       fleet:leader().dead = true
       fleet.reads, fleet.bucket.requests = 0, {}
       fleet:run(60)
@@ -310,7 +310,7 @@ describe("a hundred agents", function()
       end
       assert.is_true(fleet.reads <= 3, fleet.reads)
       assert.is_true(writes <= 20 and #fleet.bucket.requests <= 1000, #fleet.bucket.requests)
-      fleet:run(600)
+      fleet:run(300)
     end
   end)
 
