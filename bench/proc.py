@@ -59,22 +59,28 @@ def children(pid):
 
 
 def watch_children(process, name, every, peaks):
-    """Notes the most memory, in MiB, of each child of this name for as long as a process runs."""
+    """Notes what a process's children of this name had at most, in MiB, as long as it runs.
+
+    Of its resident memory the kernel keeps the peak; the anonymous part is as it was at some look.
+    """
     while process.returncode is None:
         for child in children(process.pid):
             text = read(f"/proc/{child}/status")
-            found = re.search(r"VmHWM:\s+(\d+)", text)
-            if found and text.startswith(f"Name:\t{name[:15]}\n"):
-                peaks.append(int(found[1]) / 1024)
+            if not text.startswith(f"Name:\t{name[:15]}\n"):
+                continue
+            for key, field in (("peak", "VmHWM"), ("anonymous", "RssAnon")):
+                found = re.search(rf"{field}:\s+(\d+)", text)
+                if found:
+                    peaks[key] = max(peaks[key], int(found[1]) / 1024)
         time.sleep(every)
 
 
 def run(command, environment, watch=None, every=0.001):
     """Runs a command to its end; CPU and wall seconds, its children's included, and its output.
 
-    Also the peak of the children that are named `watch`, looked at in such intervals.
+    Also the peaks of the children that are named `watch`, looked at in such intervals.
     """
-    peaks = [0]
+    peaks = {"peak": 0, "anonymous": 0}
     started = time.monotonic()
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log)
@@ -89,7 +95,7 @@ def run(command, environment, watch=None, every=0.001):
             told = (output + log.read()).decode(errors="replace")[-2000:]
             sys.exit(f"bench: {command[0]} failed ({process.returncode}): {told}")
     return {"cpu": usage.ru_utime + usage.ru_stime, "wall": time.monotonic() - started,
-            "output": output.decode(), "peak": max(peaks)}
+            "output": output.decode(), **peaks}
 
 
 def wait_for(what, probe, seconds=60, every=0.001):
