@@ -5,6 +5,7 @@ local fake_s3 = require("spec.support.fake_s3")
 local fleet = require("nightjar.agent.discover.fleet")
 local json = require("host.json")
 local merge = require("nightjar.agent.discover.merge")
+local pace = require("nightjar.agent.discover.fleet_pace")
 
 local simulation = {}
 simulation.__index = simulation
@@ -25,7 +26,8 @@ function simulation.new(count, options)
     reading = options.reading or READING, agents = {}, services = {}, queue = {} }, simulation)
   self.bucket = fake_s3.new(function() return self.time end)
   for position = 1, count do
-    local phase = options.phase and options.phase(position) or self.every * (position - 1) / count
+    local phase = options.phase and options.phase(position)
+      or pace.between(self.every) * (position - 1) / count
     self:add(phase)
   end
   return self
@@ -95,7 +97,7 @@ function simulation:add(phase, skew)
       local began = self.time
       self:pass(agent)
       local due = agent.fleet:take_due() or math.huge
-      sleep(math.max(0, math.min(began + self.every, due) - self.time))
+      sleep(math.max(0, math.min(began + agent.fleet.every, due) - self.time))
     end
   end)
   self.agents[#self.agents + 1] = agent

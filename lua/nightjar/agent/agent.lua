@@ -262,8 +262,7 @@ function agent:loop()
     elseif self.leaving then
       return "a generation failed", 1
     elseif not self.passing then
-      -- From the start of one pass to the start of the next, as REFRESH_TIME says.
-      self.due = sched.now() + self.settings.refresh_time
+      self.due = sched.now() + discover.every(self.settings)
       self:begin_pass()
     end
   end

@@ -33,15 +33,15 @@ end
 -- Lists and attributes, which every reader asks for at the same times. Calls in one pass.
 local function add_seldom(operations, mesh, given, attributed)
   add(operations, "servicediscovery", "ListServices",
-    math.max(1, math.ceil(mesh.services / PAGE)) / seldom.passes(given.list, given.pass))
+    math.max(1, math.ceil(mesh.services / PAGE)) / seldom.passes(given.list, given.every))
   local without = mesh.services - mesh.attributed
-  local between = seldom.passes(times.attributes(given, mesh.services), given.pass)
+  local between = seldom.passes(times.attributes(given, mesh.services), given.every)
   add(operations, "servicediscovery", "GetServiceAttributes", attributed + without / between)
 end
 
 -- One mesh as an agent reads it that is alone. Calls in one pass.
 local function add_alone(operations, mesh, given)
-  local share = 1 / seldom.passes(given.list, given.pass) -- of the passes: those that read it
+  local share = 1 / seldom.passes(given.list, given.every) -- of the passes: those that read it
   add(operations, "servicediscovery", "DiscoverInstances",
     mesh.services - mesh.resting + mesh.resting * share)
   add_seldom(operations, mesh, given,
@@ -54,7 +54,15 @@ local function add_fleet(operations, mesh, given, agents)
   add(operations, "servicediscovery", "DiscoverInstances", mesh.services)
   add_seldom(operations, mesh, given, mesh.attributed)
   add(operations, "s3", "PutObject", 1)
-  add(operations, "s3", "GetObject", (agents - 1) * pace.looks(given.pass))
+  add(operations, "s3", "GetObject", (agents - 1) * given.looks)
+end
+
+-- The times of the settings; seconds between two passes, and looks at the store in each.
+local function given_by(settings)
+  local given = times.of(settings)
+  given.every = settings.snapshot_store and pace.between(given.pass) or given.pass
+  given.looks = pace.looks(given.pass)
+  return given
 end
 
 local function scaled(operations, factor)
@@ -72,7 +80,7 @@ end
 ---@return CostDay day of all of them
 function estimate.day(meshes, settings, agents)
   agents = agents or 1
-  local given, operations = times.of(settings), {}
+  local given, operations = given_by(settings), {}
   for _, mesh in ipairs(meshes) do
     if settings.snapshot_store then
       add_fleet(operations, mesh, given, agents)
@@ -80,7 +88,7 @@ function estimate.day(meshes, settings, agents)
       add_alone(operations, mesh, given)
     end
   end
-  local passes = DAY / given.pass
+  local passes = DAY / given.every
   return { passes = passes,
     operations = scaled(operations, settings.snapshot_store and passes or passes * agents) }
 end

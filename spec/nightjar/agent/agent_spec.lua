@@ -82,6 +82,19 @@ describe("agent", function()
     end)
   end)
 
+  it("passes as often as discovery says", function()
+    local every = discover.every
+    finally(function() discover.every = every end)
+    discover.every = function(given) return given == settings and 0.2 end
+    settings.refresh_time = 1000
+    run(0.01, { true }, function(one, count)
+      local deadline = sched.now() + 10
+      while count() < 3 and sched.now() < deadline do sched.sleep(0.05) end
+      assert.equal(3, count())
+      stop(one)
+    end)
+  end)
+
   it("makes a pass at once when a pin comes or goes", function()
     run(0.01, { true }, function(one, count)
       sched.sleep(0.1)

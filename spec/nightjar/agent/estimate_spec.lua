@@ -62,8 +62,19 @@ describe("the estimate of a day", function()
       settings.snapshot_store = "s3://bucket/prefix"
       local found = per_pass(100)
       assert.same({ 40, 1, 49.5 }, { found.DiscoverInstances, found.PutObject, found.GetObject })
-      settings.refresh_time = 4 -- too short to be in step
+      settings.refresh_time = 24 -- too short to leave a look out
       assert.equal(99, per_pass(100).GetObject)
+    end)
+
+  it("knows that the agents of a fleet pass a little more often, and lists are read as they are",
+    function()
+      settings.snapshot_store = "s3://bucket/prefix"
+      local found, day = per_pass(100)
+      assert.equal(3200, day.passes)
+      -- Each 120 seconds, by agents that pass each 27.
+      assert.equal(tonumber(("%.4f"):format(1 / seldom.passes(120, 27))), found.ListServices)
+      settings.refresh_time = 24
+      assert.equal(3600, select(2, per_pass(100)).passes)
     end)
 
   it("in money counts what costs something", function()
@@ -95,7 +106,7 @@ describe("the estimate of a day", function()
       "REFRESH_TIME=15 " .. day(all, 2), "REFRESH_TIME=60 " .. day(all, 1 / 2),
       "LIST_TIME=0 " .. day(60), "LIST_TIME=600 " .. day(58 + 2 / 20.5),
       "ATTRIBUTES_TIME=0 " .. day(all), "ATTRIBUTES_TIME=3600 " .. day(all),
-      "SNAPSHOT_STORE " .. day(60, 1 / 2), "without NAMESPACE_0 " .. day(all - 10),
+      "SNAPSHOT_STORE " .. day(60 / 0.9, 1 / 2), "without NAMESPACE_0 " .. day(all - 10),
       "without NAMESPACE_1 " .. day(all), "without NAMESPACE_2 " .. day(all),
     }, discovered)
   end)

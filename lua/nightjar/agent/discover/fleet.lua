@@ -38,6 +38,7 @@ local COMMON = { service_attributes_unsupported = true, service_attributes_denie
 ---@class Fleet
 ---@field client AwsClient  of S3; `counts()` are its requests by operation
 ---@field id string  this agent, to its fleet
+---@field every number  seconds between two of its passes
 local fleet = {}
 fleet.__index = fleet
 
@@ -69,9 +70,10 @@ function fleet.new(settings, cloudmap)
   local bucket, prefix = settings.snapshot_store:match("^s3://([^/]+)/*(.-)/*$")
   local client, err = s3.connect(cloudmap.context, cloudmap.region, cloudmap.credentials, bucket)
   if not client then return nil, "SNAPSHOT_STORE: " .. err end
+  local refresh_time = settings.refresh_time or 30
   return setmetatable({ client = client, context = cloudmap.context,
-    prefix = prefix == "" and "" or prefix .. "/", every = settings.refresh_time or 30,
-    id = random_id(cloudmap.context), members = {} }, fleet)
+    prefix = prefix == "" and "" or prefix .. "/", refresh_time = refresh_time,
+    every = pace.between(refresh_time), id = random_id(cloudmap.context), members = {} }, fleet)
 end
 
 --- Looks that brought nothing new, so far.
@@ -100,7 +102,7 @@ function fleet:member(namespace)
   if not member then
     member = { failures = 0, rest_until = -math.huge,
       place = place_of.new(self.client, self.prefix .. namespace.id .. ".json", namespace),
-      pace = pace.new(self.context, self.every) }
+      pace = pace.new(self.context, self.refresh_time) }
     self.members[namespace.id] = member
     self.first = self.first or member
   end

@@ -1,36 +1,48 @@
---- When a follower of a fleet looks: after its leader's writes, in quiet times after each second.
+--- When the agents of a fleet pass, and when a follower looks: after its leader's writes, and in
+--- quiet times after each second.
 ---
 --- Agents that pass equally often keep their distance in time, so one pass that comes early is
 --- enough to be in step. A follower then has a change half a pass sooner, on average, and may leave
---- out a look without having it later than an agent that looks at any moment of each pass.
+--- out a look: half of all followers look in each pass. As all pass a little more often than an
+--- agent that reads alone would, two of their passes, with what a reading and a look take, are no
+--- longer than two of its.
 local pace = {}
 pace.__index = pace
 
--- A pass must be longer than the whole seconds in which a store tells how old an object is.
-local LEAST_EVERY = 5
+-- A pass must be longer than the whole seconds in which a store tells how old an object is; and for
+-- a look to be left out, what the agents gain in two passes must be more than a look comes late.
+local LEAST_EVERY, LEAST_SELDOM = 5, 25
+-- What the agents of a fleet make of the time between two passes, where looks are left out.
+local SHARE = 0.9
 -- After the write: one second and this part of a pass at most, jittered, so that not all followers
--- look at once; as far from it as the second is still in step.
-local AFTER, SPREAD, REACH = 1, 1 / 15, 1 / 10
+-- look at once; one more, as the store tells whole seconds, is still in step.
+local AFTER, SPREAD, REACH = 1, 1 / 15, 1
 -- How often a follower tries to come into step with a leader, as the first write of one that has
 -- waited for the lead says nothing of its next; and passes before which it does not try once more
 -- after that, as one that takes longer than its passes should take is never where it is expected.
 local TRIES, PATIENCE = 2, 10
--- Looks that must have brought nothing new before one is left out, or one more: changes come in
--- rows, and in each pass half of the followers are to look.
-local QUIET = 4
+-- Changes come in rows: until so many looks have brought nothing new no look is left out. What that
+-- takes more is bounded, for a mesh that changes all the time: a follower has looks to spend, some
+-- to begin with, one more every twenty-five passes, and never more than these.
+local QUIET, FIRST, EARN, MOST = 4, 2, 1 / 25, 5
+
+--- Seconds between two passes of an agent in a fleet.
+---@param every number  REFRESH_TIME
+---@return number
+function pace.between(every) return every < LEAST_SELDOM and every or SHARE * every end
 
 --- Looks of a follower in a pass, while nothing changes.
----@param every number  seconds between two passes
+---@param every number  REFRESH_TIME
 ---@return number
-function pace.looks(every) return every < LEAST_EVERY and 1 or 1 / 2 end
+function pace.looks(every) return every < LEAST_SELDOM and 1 or 1 / 2 end
 
 --- The pace of one namespace.
 ---@param context AwsWorld  uses monotonic, random
----@param every number  seconds between two passes
+---@param every number  REFRESH_TIME
 ---@return FleetPace
 function pace.new(context, every)
-  return setmetatable({ context = context, every = every, quiet = 0, tries = 0,
-    wanted = QUIET + math.floor(2 * context.random()) }, pace)
+  return setmetatable({ context = context, every = pace.between(every), quiet = 0, tries = 0,
+    is_seldom = every >= LEAST_SELDOM, is_spare = context.random() < 0.5, saved = FIRST }, pace)
 end
 
 -- Whether the leader has left out a service: it may be one that another agent could read.
@@ -54,13 +66,13 @@ end
 ---@param sight FleetSight
 function pace:saw(sight)
   local now, record = self.context.monotonic(), sight.record
-  self.quiet = record == self.record and self.quiet + 1 or 0
+  self.quiet = record == self.record and is_whole(record) and self.quiet + 1 or 0
   self.record = record
   if self.every < LEAST_EVERY or record.every ~= self.every then return end
-  if sight.age > AFTER + REACH * self.every then
+  if sight.age > AFTER + SPREAD * self.every + REACH then
     return self:move(record.leader, sight.age, now)
   end
-  if self.quiet >= self.wanted and is_whole(record) then self.sight, self.at = sight, now end
+  self.sight, self.at = sight, now
 end
 
 --- When the next pass should begin; said once, so that it can bring no more than one.
@@ -71,6 +83,13 @@ function pace:take_due()
   return due
 end
 
+-- Whether a look that could be left out is made all the same.
+function pace:spends()
+  if self.quiet >= QUIET or self.saved < 1 then return false end
+  self.saved = self.saved - 1
+  return true
+end
+
 --- Whether this pass does without a look. Each pass asks, before it looks; two that follow each
 --- other never both do without.
 ---@param requested boolean?  an operator asks for this pass
@@ -78,8 +97,12 @@ end
 function pace:skips(requested)
   local sight, passed = self.sight, self.context.monotonic() - (self.at or 0)
   self.due, self.sight = nil, nil
+  self.is_spare, self.saved = not self.is_spare, math.min(MOST, self.saved + EARN)
   -- One who stood still, or whose pass took long, has missed more than one write.
-  if not sight or requested or passed > 1.5 * self.every then return nil end
+  if not sight or not self.is_seldom or not self.is_spare or requested
+    or passed > 1.5 * self.every or self:spends() then
+    return nil
+  end
   local seconds = math.floor(passed)
   return { record = sight.record, age = sight.age + seconds, date = sight.date + seconds }
 end

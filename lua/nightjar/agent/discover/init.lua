@@ -53,11 +53,23 @@ local function clients_of(settings)
   return { cloudmap.client(settings), fleet and fleet.client }
 end
 
+local function in_fleet(settings)
+  return settings.snapshot_store and settings.discovery == "cloudmap"
+end
+
+--- From the start of one pass to the start of the next.
+---@param settings table
+---@return number seconds  REFRESH_TIME; a little less in a fleet
+function discover.every(settings)
+  if not in_fleet(settings) then return settings.refresh_time end
+  return require("nightjar.agent.discover.fleet_pace").between(settings.refresh_time)
+end
+
 --- When the next pass should begin, where discovery has a wish; said once.
 ---@param settings table
 ---@return number? time  by the monotonic clock
 function discover.take_due(settings)
-  if not settings.snapshot_store or settings.discovery ~= "cloudmap" then return nil end
+  if not in_fleet(settings) then return nil end
   local fleet = require("nightjar.agent.discover.cloudmap").fleet(settings)
   return fleet and fleet:take_due()
 end

@@ -2,7 +2,8 @@
 
 local pace_of = require "nightjar.agent.discover.fleet_pace"
 
-local EVERY = 30
+local REFRESH_TIME = 30
+local EVERY = 27 -- what the agents of a fleet make of it
 
 describe("the pace of a follower", function()
   local time, chance, pace, record
@@ -10,7 +11,7 @@ describe("the pace of a follower", function()
   before_each(function()
     time, chance = 1000, 0.5
     pace = pace_of.new({ monotonic = function() return time end,
-      random = function() return chance end }, EVERY)
+      random = function() return chance end }, REFRESH_TIME)
     record = { leader = "one", every = EVERY, services = { { id = "srv-1" } } }
   end)
 
@@ -33,13 +34,24 @@ describe("the pace of a follower", function()
     return text
   end
 
+  -- Nothing to spend any more: one that has followed for a while, through changes.
+  local function spend() assert.matches("%-L%-", passes(20)) end
+
+  it("is a little faster than one that reads alone, from 25 seconds on", function()
+    assert.equal(27, pace_of.between(30))
+    assert.equal(270, pace_of.between(300))
+    assert.equal(22.5, pace_of.between(25))
+    assert.equal(24, pace_of.between(24))
+    assert.equal(1, pace_of.between(1))
+  end)
+
   it("comes into step with one pass that is early", function()
-    -- Written ten seconds ago, so again in twenty; then one second and a part that is chance.
-    assert.equal(1000 + 20 + 1 + 0.5 * 2, look(10))
+    -- Written ten seconds ago, so again in seventeen; then one second and a part that is chance.
+    assert.near(1000 + 17 + 1 + 0.5 * 1.8, look(10), 0.01)
     time = 1022
     assert.is_nil(look(2))
     chance, time = 0.999, 5000 -- much later
-    assert.near(5000 + 5 + 1 + 2, look(25), 0.01)
+    assert.near(5000 + 2 + 1 + 1.8, look(25), 0.01)
   end)
 
   it("says once when the next pass should begin, and forgets it in the next one", function()
@@ -51,13 +63,13 @@ describe("the pace of a follower", function()
     assert.is_nil(pace:take_due())
   end)
 
-  it("takes four seconds after the write, at thirty for a pass, for in step", function()
-    assert.is_nil(look(4))
-    assert.is_not_nil(look(5))
+  it("takes three seconds after the write, at thirty for REFRESH_TIME, for in step", function()
+    assert.is_nil(look(3))
+    assert.is_not_nil(look(4))
   end)
 
   it("comes soon where the leader is late", function()
-    assert.equal(1000 + 1 + 1, look(34))
+    assert.near(1000 + 1 + 0.9, look(31), 0.01)
   end)
 
   it("tries twice, and then after ten passes, where the leader is out of step", function()
@@ -80,62 +92,88 @@ describe("the pace of a follower", function()
     assert.is_not_nil(look(20))
   end)
 
-  it("looks each second time once four looks, or five, brought nothing new", function()
+  it("leaves out each second look once four brought nothing new: one half now, one then", function()
     chance = 0.49
-    pace = pace_of.new(pace.context, EVERY)
+    pace = pace_of.new(pace.context, REFRESH_TIME)
     assert.equal("LLLLL-L-L-", passes(10))
     chance = 0.5
-    pace = pace_of.new(pace.context, EVERY)
+    pace = pace_of.new(pace.context, REFRESH_TIME)
     assert.equal("LLLLLL-L-L", passes(10))
   end)
 
-  it("looks each time again once something is new", function()
-    passes(20)
-    record = { every = EVERY, services = { { id = "srv-2" } } }
-    assert.matches("LLLLL", passes(8), 1, true)
+  it("looks each time again once something is new, and had been the same for a while", function()
+    passes(100)
+    for _ = 1, 2 do
+      record = { every = EVERY, services = { { id = "srv-2" } } }
+      assert.matches("^%-?LLLLL", passes(6))
+      passes(6)
+    end
   end)
 
-  it("looks each time while a service could not be read, or is out of step", function()
-    record.services[2] = { id = "srv-2", stale = true }
-    assert.equal(("L"):rep(12), passes(12))
-    record = { every = EVERY, services = { { id = "srv-2", error = "denied" } } }
-    assert.equal(("L"):rep(12), passes(12))
+  it("looks each time while a service could not be read, if it has looks to spend", function()
+    passes(200)
+    record = { every = EVERY, services = { { id = "srv-2", stale = true } } }
+    assert.matches("^%-?" .. ("L"):rep(10) .. "L?%-L%-L", passes(20))
     record = { every = EVERY, services = {} }
-    for _ = 1, 12 do
+    passes(200)
+    record = { every = EVERY, services = { { id = "srv-2", error = "denied" } } }
+    assert.matches("^%-?LLLL", passes(5))
+  end)
+
+  it("has one more look to spend after twenty-five passes, five at most", function()
+    local function in_changes(count)
+      local text = ""
+      for _ = 1, count do
+        record = { every = EVERY, services = {} }
+        text = text .. passes(1)
+      end
+      return text
+    end
+    local _, looks = in_changes(100):gsub("L", "")
+    assert.equal(50 + 2 + 4, looks) -- two to begin with
+    passes(1000)
+    assert.matches("^%-?" .. ("L"):rep(10) .. "L?%-L%-L%-L%-L", in_changes(20))
+  end)
+
+  it("looks each time while it is out of step", function()
+    for _ = 1, 30 do
       look(9)
       time = time + EVERY
     end
-    look(2)
-    assert.is_not_nil(pace:skips())
   end)
 
   it("does without a look with what the last one found, as old as it is by now", function()
-    passes(6)
+    spend()
+    while passes(1) == "-" do end
     time = time + EVERY
-    local known = pace:skips()
-    assert.same({ record = record, age = 32, date = 5000 + time }, known)
+    assert.same({ record = record, age = 29, date = 5000 + time }, pace:skips())
   end)
 
   it("looks when an operator asks for a pass, and after having stood still", function()
-    passes(6)
-    time = time + EVERY
-    assert.is_nil(pace:skips(true))
-    passes(1)
-    time = time + 1.5 * EVERY + 1
-    assert.is_nil(pace:skips())
+    for _, case in ipairs { { true, EVERY }, { nil, 1.5 * EVERY + 1 } } do
+      spend()
+      while passes(1) == "-" do end
+      time = time + case[2]
+      assert.is_nil(pace:skips(case[1]))
+    end
   end)
 
-  it("is that of each pass where the leader's passes take another time, or no five seconds",
-    function()
-      record.every = 20
-      assert.is_nil(look(10))
-      assert.equal(("L"):rep(9), passes(9))
-      pace = pace_of.new(pace.context, 4)
-      record.every = 4
-      assert.is_nil(look(3))
-      for _ = 1, 9 do
-        time = time + 4
-        assert.is_nil(look(0))
+  it("is that of each pass where the leader's passes take another time", function()
+    record.every = 30
+    assert.is_nil(look(10))
+    assert.equal(("L"):rep(20), passes(20))
+  end)
+
+  it("is that of each pass below 25 seconds, and in step above five", function()
+    for _, case in ipairs { { 24, true }, { 5, true }, { 4.9, false } } do
+      local every, steps = table.unpack(case)
+      pace = pace_of.new(pace.context, every)
+      record.every = every
+      assert.equal(steps, look(every - 1) ~= nil)
+      for _ = 1, 20 do
+        time = time + every
+        assert.is_nil(look(1))
       end
-    end)
+    end
+  end)
 end)

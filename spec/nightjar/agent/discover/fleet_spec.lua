@@ -10,7 +10,8 @@ local sched = require "nightjar.agent.sched"
 
 local NOW = 1795491670
 local KEY = "/mesh/ns-1.json"
-local T = 30
+local REFRESH_TIME = 30
+local T = 27 -- what the agents of a fleet make of it
 local NAMESPACE = { id = "ns-1", name = "shop.local", arn = "arn:aws:x:r:1:namespace/ns-1" }
 
 local function instance(id, health)
@@ -40,7 +41,7 @@ describe("a fleet", function()
     local self = { skew = 0, mesh = mesh }
     for name, value in pairs(fields or {}) do self[name] = value end
     local settings = { environment = { HOME = "/nonexistent" }, sources = {},
-      snapshot_store = "s3://fleet/mesh/", refresh_time = self.refresh_time or T }
+      snapshot_store = "s3://fleet/mesh/", refresh_time = self.refresh_time or REFRESH_TIME }
     self.fleet = assert(fleet.new(settings, { region = "eu-central-1", context = {
       settings = settings, clock = { skew = 0 }, random = math.random,
       http = self.http or function(request) return bucket:http(request) end,
@@ -163,7 +164,7 @@ describe("a fleet", function()
     pass(first)
     for _, one in ipairs { second, third } do pass(one) end
     bucket:seen()
-    time = NOW + 30
+    time = NOW + T
     pass(second)
     assert.equal("GET 304", bucket:seen())
     time = NOW + 40
@@ -510,7 +511,7 @@ describe("a fleet", function()
     time = NOW + 5
     pass(second)
     assert.equal("GET 304, HEAD 200", bucket:seen())
-    time = NOW + 29
+    time = NOW + 26
     assert.equal(NOW, service_of(pass(second)).read_at)
     assert.equal("HEAD 200", bucket:seen())
     mesh.services[1].attributes["/"] = "7"
