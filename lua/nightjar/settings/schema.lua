@@ -30,7 +30,7 @@ schema.entries = {
     about = "the mesh description for DISCOVERY=file" },
   { name = "REFRESH_TIME", type = "seconds", default = 30, min = 0.1, max = 86400,
     about = "seconds from the start of one pass to the start of the next; a tenth less with "
-      .. "`SNAPSHOT_STORE`, from 25 on" },
+      .. "`SNAPSHOT_STORE`" },
   { name = "LIST_TIME", type = "seconds", min = 0, max = 86400,
     default_text = "4 times `REFRESH_TIME`",
     about = "seconds, give or take a quarter, between two looks for new services, and at those "

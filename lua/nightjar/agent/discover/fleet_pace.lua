@@ -3,17 +3,18 @@
 ---
 --- Agents that pass equally often keep their distance in time, so one pass that comes early is
 --- enough to be in step. A follower then has a change half a pass sooner, on average, and may leave
---- out a look: half of all followers look in each pass. As all pass a little more often than an
+--- out a look: half of all followers look in each pass. As all pass a tenth more often than an
 --- agent that reads alone would, two of their passes, with what a reading and a look take, are no
 --- longer than two of its.
 local pace = {}
 pace.__index = pace
 
--- A pass must be longer than the whole seconds in which a store tells how old an object is; and for
--- a look to be left out, what the agents gain in two passes must be more than a look comes late.
-local LEAST_EVERY, LEAST_SELDOM = 5, 25
--- What the agents of a fleet make of the time between two passes, where looks are left out.
+-- What the agents of a fleet make of REFRESH_TIME.
 local SHARE = 0.9
+-- Of REFRESH_TIME: it must be longer than the whole seconds in which a store tells how old an
+-- object is; and for a look to be left out, what is gained in two passes must be more than the
+-- other one comes late.
+local LEAST_IN_STEP, LEAST_SELDOM = 5, 25
 -- After the write: one second and this part of a pass at most, jittered, so that not all followers
 -- look at once; one more, as the store tells whole seconds, is still in step.
 local AFTER, SPREAD, REACH = 1, 1 / 15, 1
@@ -29,7 +30,7 @@ local QUIET, FIRST, EARN, MOST = 4, 2, 1 / 25, 5
 --- Seconds between two passes of an agent in a fleet.
 ---@param every number  REFRESH_TIME
 ---@return number
-function pace.between(every) return every < LEAST_SELDOM and every or SHARE * every end
+function pace.between(every) return SHARE * every end
 
 --- Looks of a follower in a pass, while nothing changes.
 ---@param every number  REFRESH_TIME
@@ -42,7 +43,8 @@ function pace.looks(every) return every < LEAST_SELDOM and 1 or 1 / 2 end
 ---@return FleetPace
 function pace.new(context, every)
   return setmetatable({ context = context, every = pace.between(every), quiet = 0, tries = 0,
-    is_seldom = every >= LEAST_SELDOM, is_spare = context.random() < 0.5, saved = FIRST }, pace)
+    is_in_step = every >= LEAST_IN_STEP, is_seldom = every >= LEAST_SELDOM,
+    is_spare = context.random() < 0.5, saved = FIRST }, pace)
 end
 
 -- Whether the leader has left out a service: it may be one that another agent could read.
@@ -68,7 +70,7 @@ function pace:saw(sight)
   local now, record = self.context.monotonic(), sight.record
   self.quiet = record == self.record and is_whole(record) and self.quiet + 1 or 0
   self.record = record
-  if self.every < LEAST_EVERY or record.every ~= self.every then return end
+  if not self.is_in_step or record.every ~= self.every then return end
   if sight.age > AFTER + SPREAD * self.every + REACH then
     return self:move(record.leader, sight.age, now)
   end
