@@ -33,6 +33,15 @@ function simulation.new(count, options)
   return self
 end
 
+---What a mesh of one service holds, in `services`.
+---@param weight string|integer
+---@return table[]
+function simulation.mesh(weight)
+  return { { id = "srv-1", name = "web-blue", attributes = { ["/"] = tostring(weight) },
+    instances = { { id = "b1", health = "HEALTHY", attributes = { AWS_INSTANCE_IPV4 = "10.0.0.1",
+      AWS_INSTANCE_PORT = "80" } } } } }
+end
+
 local function sleep(seconds) coroutine.yield(seconds) end
 
 -- What an agent does beside its pass, and goes with it.

@@ -314,13 +314,12 @@ function fleet:still_leads(member)
   return member.leads and self.context.monotonic() - member.wrote_at <= sights.freshness(self.every)
 end
 
--- What is in the store. A leader that is late, by more than the store's whole seconds may be wrong,
--- is given the time until it is not one any more.
+-- What is in the store. A leader that is late is given the time until it is not one any more.
 function fleet:look(member)
   local waits = sights.freshness(self.every) - self.every <= LATE
   while true do
     local sight, problem, code = member.place:look()
-    local is_late = sight and sights.is_fresh(sight, self.every) and sight.age > self.every + 1
+    local is_late = sight and sights.is_late(sight, self.every)
     if not is_late or not waits or self.context.monotonic() >= member.wait_until then
       return sight, problem, code
     end

@@ -28,23 +28,24 @@ local TRIES, PATIENCE = 2, 10
 local QUIET, FIRST, EARN, MOST = 4, 2, 1 / 25, 5
 
 --- Seconds between two passes of an agent in a fleet.
----@param every number  REFRESH_TIME
+---@param refresh_time number
 ---@return number
-function pace.between(every) return SHARE * every end
+function pace.between(refresh_time) return SHARE * refresh_time end
 
 --- Looks of a follower in a pass, while nothing changes.
----@param every number  REFRESH_TIME
+---@param refresh_time number
 ---@return number
-function pace.looks(every) return every < LEAST_SELDOM and 1 or 1 / 2 end
+function pace.looks(refresh_time) return refresh_time < LEAST_SELDOM and 1 or 1 / 2 end
 
 --- The pace of one namespace.
 ---@param context AwsWorld  uses monotonic, random
----@param every number  REFRESH_TIME
+---@param refresh_time number
 ---@return FleetPace
-function pace.new(context, every)
-  return setmetatable({ context = context, every = pace.between(every), quiet = 0, tries = 0,
-    is_in_step = every >= LEAST_IN_STEP, is_seldom = every >= LEAST_SELDOM,
-    is_spare = context.random() < 0.5, saved = FIRST }, pace)
+function pace.new(context, refresh_time)
+  return setmetatable({ context = context, every = pace.between(refresh_time), quiet = 0,
+    tries = 0, is_in_step = refresh_time >= LEAST_IN_STEP,
+    is_seldom = refresh_time >= LEAST_SELDOM, is_spare = context.random() < 0.5,
+    saved = FIRST }, pace)
 end
 
 -- Whether the leader has left out a service: it may be one that another agent could read.
@@ -68,13 +69,13 @@ end
 ---@param sight FleetSight
 function pace:saw(sight)
   local now, record = self.context.monotonic(), sight.record
-  self.quiet = record == self.record and is_whole(record) and self.quiet + 1 or 0
+  self.quiet = record == self.record and self.quiet + 1 or 0
   self.record = record
   if not self.is_in_step or record.every ~= self.every then return end
   if sight.age > AFTER + SPREAD * self.every + REACH then
     return self:move(record.leader, sight.age, now)
   end
-  self.sight, self.at = sight, now
+  if is_whole(record) then self.sight, self.at = sight, now end
 end
 
 --- When the next pass should begin; said once, so that it can bring no more than one.

@@ -8,6 +8,8 @@ local sight = {}
 -- An object is good for so long, in passes of one's own and seconds: who passes most often leads.
 -- The store tells whole seconds only.
 local FRESH_PASSES, FRESH_SECONDS = 1.1, 2
+-- A leader is late by more than those whole seconds may be wrong by.
+local ROUNDED = 1
 -- Data of that many passes are still used while another agent reads.
 local USABLE_PASSES = 3
 
@@ -27,6 +29,14 @@ function sight.freshness(every) return FRESH_PASSES * every + FRESH_SECONDS end
 ---@return boolean?
 function sight.is_fresh(one, every)
   return one.record and not one.record.reading and one.age <= sight.freshness(every)
+end
+
+--- Whether its leader leads, and should have written again by now.
+---@param one FleetSight
+---@param every number
+---@return boolean?
+function sight.is_late(one, every)
+  return sight.is_fresh(one, every) and one.age > every + ROUNDED
 end
 
 --- Whether nobody leads, so that the lead may be claimed.
