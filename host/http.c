@@ -27,6 +27,7 @@ struct http {
   struct transfer *spare[SPARE]; /* to be used again */
   unsigned spare_count;
   uint64_t last_id;
+  bool was_read; /* a reader has had a response since the last poll began */
   uint64_t given_back; /* at which of the sockets' changes memory was */
   int active_count;
   int most_active; /* ever */
@@ -193,7 +194,37 @@ static void detach(struct http *http, struct transfer *transfer) {
   curl_multi_remove_handle(http->multi, transfer->easy);
 }
 
-static void append_done(struct http *http, struct transfer *transfer) {
+/* A handshake takes 60 KiB for a while, and several go on at once; what lives
+   longer lies between, so that free() alone gives nothing back. Where
+   connections do not last until the next pass that would be an eighth of what
+   an agent has, for good. Nor do those that have ended leave in order. */
+static void give_back(struct http *http) {
+  if (http->given_back == http->sockets.changes || http->active_count > 0 ||
+      http->done != NULL)
+    return;
+  http->given_back = http->sockets.changes;
+  malloc_trim(0);
+}
+
+/* Keeps a transfer that nobody has a use for any more. */
+static void put_away(struct http *http, struct transfer *transfer) {
+  if (http->spare_count == SPARE) {
+    transfer_free(transfer);
+  } else {
+    transfer_rest(transfer); /* with it goes what was secret */
+    http->spare[http->spare_count++] = transfer;
+  }
+  give_back(http);
+}
+
+/* One that is over: to its reader, and then to whoever asks. */
+static void hand_out(struct http *http, struct transfer *transfer) {
+  if (transfer->reads != NULL &&
+      transfer->reads(transfer->context, &transfer->response)) {
+    http->was_read = true;
+    put_away(http, transfer);
+    return;
+  }
   transfer->next = NULL;
   *http->done_end = transfer;
   http->done_end = &transfer->next;
@@ -204,7 +235,7 @@ static void give_up(struct http *http, struct transfer *transfer,
   note_lookup(http, transfer);
   detach(http, transfer);
   transfer_fail(transfer, kind, why);
-  append_done(http, transfer);
+  hand_out(http, transfer);
 }
 
 bool http_cancel(struct http *http, uint64_t id) {
@@ -233,7 +264,7 @@ static void collect(struct http *http) {
       note_lookup(http, transfer);
     transfer_finish(transfer, code);
     detach(http, transfer);
-    append_done(http, transfer);
+    hand_out(http, transfer);
   }
 }
 
@@ -323,9 +354,10 @@ int http_poll(struct http *http, int fd, int milliseconds, bool *ready,
     struct error *error) {
   struct pollfd wait[] = {{.fd = fd, .events = POLLIN},
       {.fd = http->sockets.epoll_fd, .events = POLLIN}};
+  http->was_read = false;
   if (perform(http, error) != 0)
     return -1;
-  if (http->done != NULL)
+  if (http->done != NULL || http->was_read) /* who reads may have more to do */
     milliseconds = 0;
   milliseconds = until_timer(http, until_stall(http, milliseconds));
   if (poll(wait, http->active_count > 0 ? 2 : 1, milliseconds) < 0 &&
@@ -341,28 +373,10 @@ const struct http_response *http_response(const struct http *http) {
   return http->done != NULL ? &http->done->response : NULL;
 }
 
-/* A handshake takes 60 KiB for a while, and several go on at once; what lives
-   longer lies between, so that free() alone gives nothing back. Where
-   connections do not last until the next pass that would be an eighth of what
-   an agent has, for good. Nor do those that have ended leave in order. */
-static void give_back(struct http *http) {
-  if (http->given_back == http->sockets.changes || http->active_count > 0 ||
-      http->done != NULL)
-    return;
-  http->given_back = http->sockets.changes;
-  malloc_trim(0);
-}
-
 void http_response_done(struct http *http) {
   struct transfer *transfer = http->done;
   http->done = transfer->next;
   if (http->done == NULL)
     http->done_end = &http->done;
-  if (http->spare_count == SPARE) {
-    transfer_free(transfer);
-  } else {
-    transfer_rest(transfer); /* with it goes what was secret */
-    http->spare[http->spare_count++] = transfer;
-  }
-  give_back(http);
+  put_away(http, transfer);
 }

@@ -54,6 +54,7 @@ enum {
 };
 
 struct http;
+struct http_response;
 
 struct http_request {
   const char *method; /* "GET" */
@@ -69,10 +70,16 @@ struct http_request {
   const char *ca_file;     /* PEM; replaces the system's; NULL: the system's */
   const char *proxy;       /* NULL: as above */
   const char *unix_socket; /* connect to this socket instead of the host */
+  /* Told of the response before anybody can take it, with `context`; true:
+     nobody else is to have it. It must start no request. NULL: none. */
+  bool (*reads)(void *context, struct http_response *response);
+  void *context;
 };
 
 struct http_response {
   uint64_t id;
+  uint64_t batch;   /* 0, or set by its reader: see batch.h */
+  size_t item;      /* likewise: which of the batch's items, from 0 */
   const char *kind; /* NULL: there is a response. Else what failed:
                        "resolve", "connect", "tls", "timeout", "too_large",
                        "read" (cut, reset, not HTTP), "cancelled" */

@@ -17,6 +17,7 @@ enum { READY = 64 }; /* pipes served in one go */
 
 struct loop {
   struct http *http;
+  struct batches batches;
   struct watcher watcher;
   int epoll_fd; /* signal_fd, the watcher, and the children's pipes */
   int signal_fd;
@@ -74,7 +75,7 @@ struct loop *loop_new(struct error *error) {
   }
   if (expect_children(error) != 0 || open_signals(loop, error) != 0)
     goto failed;
-  loop->http = http_new(error);
+  loop->batches.http = loop->http = http_new(error);
   if (loop->http != NULL)
     return loop;
 failed:
@@ -86,6 +87,7 @@ void loop_free(struct loop *loop) {
   if (loop == NULL)
     return;
   children_release(&loop->children);
+  batches_release(&loop->batches);
   http_free(loop->http);
   server_free(loop->server);
   watcher_release(&loop->watcher);
@@ -99,6 +101,10 @@ void loop_free(struct loop *loop) {
 
 struct http *loop_http(struct loop *loop) {
   return loop->http;
+}
+
+struct batches *loop_batches(struct loop *loop) {
+  return &loop->batches;
 }
 
 int loop_signals(
@@ -290,6 +296,7 @@ int loop_wait(struct loop *loop, double seconds, struct error *error) {
     bool ready = false;
     if (loop->server != NULL)
       server_run(loop->server);
+    batches_run(&loop->batches);
     int milliseconds = loop_event(loop, &event) ? 0 : patience(loop, deadline);
     if (watch_all(loop, error) != 0 || http_poll(loop->http, loop->epoll_fd,
                                            milliseconds, &ready, error) != 0)
@@ -350,6 +357,10 @@ bool loop_event(struct loop *loop, struct event *event) {
   event->response = http_response(loop->http);
   if (event->response != NULL)
     return true;
+  event->type = EVENT_BATCH;
+  event->batch = batches_ended(&loop->batches);
+  if (event->batch != NULL)
+    return true;
   event->type = EVENT_REQUEST;
   event->request = loop->server != NULL ? server_request(loop->server) : NULL;
   return event->request != NULL;
@@ -377,6 +388,9 @@ void loop_event_done(struct loop *loop, const struct event *event) {
     break;
   case EVENT_HTTP:
     http_response_done(loop->http);
+    break;
+  case EVENT_BATCH:
+    batch_cancel(&loop->batches, event->batch->id);
     break;
   case EVENT_REQUEST:
     server_request_told(loop->server);

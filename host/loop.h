@@ -38,6 +38,7 @@
 #ifndef NIGHTJAR_LOOP_H
 #define NIGHTJAR_LOOP_H
 
+#include "batch.h"
 #include "child.h"
 #include "error.h"
 #include "http.h"
@@ -57,6 +58,7 @@ enum event_type {
   EVENT_EXIT,    /* `child`, whose `status` is known now */
   EVENT_WATCH,   /* `watch`: look at its name */
   EVENT_HTTP,    /* `response` */
+  EVENT_BATCH,   /* `batch` is over, and all its responses were told */
   EVENT_REQUEST  /* `request`: answer it by server_answer() */
 };
 
@@ -67,6 +69,7 @@ struct event {
   struct child_stream *stream;
   struct watch *watch;
   const struct http_response *response;
+  const struct batch *batch;
   const struct server_request *request;
 };
 
@@ -115,6 +118,9 @@ struct server *loop_server(struct loop *loop);
 
 /* For http_start() and http_cancel(). */
 struct http *loop_http(struct loop *loop);
+
+/* For batch_start() and the like. */
+struct batches *loop_batches(struct loop *loop);
 
 /*
  * Waits until there is an event or `seconds` (0 or more, may be infinite) are

@@ -234,6 +234,8 @@ struct transfer *transfer_new(const struct http_request *request,
   memcpy(transfer->url, request->url, shown);
   transfer->url[shown] = '\0';
   transfer->response.body.limit = request->max_body;
+  transfer->reads = request->reads;
+  transfer->context = request->context;
   transfer->has_known = request->known != NULL;
   if (request->known != NULL)
     transfer->known = *request->known;
@@ -283,6 +285,7 @@ void transfer_rest(struct transfer *transfer) {
   response->message[0] = '\0';
   response->status = 0;
   response->known = false;
+  response->batch = 0;
   transfer->next = NULL;
   transfer->setup = CURLE_OK;
   transfer->header_bytes = 0;

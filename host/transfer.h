@@ -31,6 +31,8 @@ struct transfer {
   CURLcode setup;          /* the first option that libcurl refused */
   size_t header_bytes;
   bool too_large;
+  bool (*reads)(void *context, struct http_response *response);
+  void *context; /* both are the request's */
   bool has_known;
   struct jsonprint known; /* of a body that says nothing new */
   bool by_name;           /* its host is a name that must be looked up */

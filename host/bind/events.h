@@ -20,7 +20,11 @@ struct loop *bind_loop(lua_State *L);
    when nobody knows. */
 void bind_set_exit(lua_State *L, const struct child *child);
 
-/* Sets fields of the table at the top: those of an "http" event. */
+/* Lets go of what a batch that is over was kept alive by. */
+void bind_batch_over(lua_State *L, uint64_t id);
+
+/* Sets fields of the table at the top: those of an "http" event, or of a
+   "batch" event with a response. */
 void bind_set_response(lua_State *L, const struct http_response *response);
 
 /* Sets fields of the table at the top: those of a "request" event. */

@@ -133,8 +133,14 @@ static void push_event(lua_State *L, const struct event *event) {
       set_true(L, "lost");
     return;
   case EVENT_HTTP:
-    set_text(L, "type", "http");
+    set_text(L, "type", event->response->batch == 0 ? "http" : "batch");
     bind_set_response(L, event->response);
+    return;
+  case EVENT_BATCH:
+    set_text(L, "type", "batch");
+    set_integer(L, "id", (lua_Integer)event->batch->id);
+    set_integer(L, "started", (lua_Integer)event->batch->started);
+    bind_batch_over(L, event->batch->id);
     return;
   case EVENT_REQUEST:
     set_text(L, "type", "request");

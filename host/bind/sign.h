@@ -25,9 +25,4 @@ size_t bind_headers(lua_State *L, int index, struct header *headers);
 int bind_sign_url(lua_State *L, struct text url, struct sigv4_request *request,
     struct header *headers, struct error *error);
 
-/* What a signature adds to a request, in the order in which it is sent. */
-enum { BIND_ADDED = 4 };
-size_t bind_added(
-    const struct sigv4_signer *signer, struct header added[BIND_ADDED]);
-
 #endif

@@ -1,5 +1,6 @@
 /* host.sigv4: see lua/meta/host/sigv4.lua. */
 #include "bind/sign.h"
+#include "http_signed.h"
 
 #include <string.h>
 
@@ -84,22 +85,6 @@ size_t bind_headers(lua_State *L, int index, struct header *headers) {
     read_list(L, index, headers, &count);
   else
     read_map(L, index, headers, &count);
-  return count;
-}
-
-size_t bind_added(
-    const struct sigv4_signer *signer, struct header added[BIND_ADDED]) {
-  size_t count = 0;
-  added[count++] = (struct header){
-      {"X-Amz-Date", 10}, {signer->date, strlen(signer->date)}};
-  if (signer->identity.session_token.size > 0)
-    added[count++] = (struct header){
-        {"X-Amz-Security-Token", 20}, signer->identity.session_token};
-  if (signer->identity.flags & SIGV4_CONTENT_SHA256)
-    added[count++] = (struct header){{"X-Amz-Content-Sha256", 20},
-        {signer->payload_hash.data, signer->payload_hash.size}};
-  added[count++] = (struct header){{"Authorization", 13},
-      {signer->authorization.data, signer->authorization.size}};
   return count;
 }
 
@@ -212,8 +197,8 @@ static void read_request(
 
 /* {{name, value}, ...} */
 static void push_added(lua_State *L, const struct sigv4_signer *signer) {
-  struct header added[BIND_ADDED];
-  size_t count = bind_added(signer, added);
+  struct header added[HTTP_SIGNED_ADDED];
+  size_t count = http_signed_added(signer, added);
   lua_createtable(L, (int)count, 0);
   for (size_t i = 0; i < count; i++) {
     lua_createtable(L, 2, 0);

@@ -15,7 +15,7 @@ broken answers, shared namespaces. PUT /state replaces what it knows and forgets
   credentials {status, body} of GET /credentials
 
 PUT /faults replaces the faults and forgets the requests. GET /requests tells what was asked:
-[{operation, input, host, signed, token, connection}], and `violations` of the public service
+[{operation, input, host, signed, token, connection, id, attempt}], and `violations` of the public service
 model, in requests and in our own answers.
 """
 import calendar
@@ -169,6 +169,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "signed": self.headers.get("Authorization", ""),
                 "date": self.headers.get("X-Amz-Date"),
                 "connection": self.number,
+                "id": self.headers.get("amz-sdk-invocation-id"),
+                "attempt": self.headers.get("amz-sdk-request"),
                 "token": self.headers.get("X-Amz-Security-Token")})
             fault = find_fault(operation, given)
             if fault:

@@ -18,6 +18,7 @@ import time
 lock = threading.Lock()
 connections = 0
 notes = []
+busy = most_busy = 0
 
 
 class Done(Exception):
@@ -69,7 +70,24 @@ def trickle(peer):
         time.sleep(0.1)
 
 
+def as_asked(peer, request, asked):
+    """Does what the body asks for: wait, drop the connection, or answer with a status and a text."""
+    global busy, most_busy
+    with lock:
+        notes.append(asked.get("name"))
+        busy += 1
+        most_busy = max(busy, most_busy)
+    time.sleep(asked.get("wait", 0))
+    with lock:
+        busy -= 1
+    if asked.get("drop"):
+        reset(peer)
+    said = json.dumps(request) if asked.get("echo") else json.dumps(asked.get("say"))
+    peer.sendall(answer(said.encode(), status=asked.get("status", "200 OK")))
+
+
 def serve(peer, number, method, target, headers, body):
+    global most_busy
     path, _, query = target.partition("?")
     if path == "/echo":  # the request as it came, with the connection's number
         said = {"method": method, "target": target, "headers": headers,
@@ -77,6 +95,16 @@ def serve(peer, number, method, target, headers, body):
         peer.sendall(answer(json.dumps(said).encode()))
     elif path == "/say":  # the request's body, with the query's status
         peer.sendall(answer(body, [("X-Said", "1")], (query or "200") + " Whatever"))
+    elif path == "/ask":  # what the body says, in JSON
+        as_asked(peer, {"headers": headers, "body": body.decode("latin-1")}, json.loads(body))
+    elif path == "/most-busy":  # how many of those were under way at once, since it was last asked
+        with lock:
+            peer.sendall(answer(str(most_busy).encode()))
+            most_busy = 0
+    elif path == "/forget":  # the notes
+        with lock:
+            notes.clear()
+        peer.sendall(answer())
     elif path == "/note":  # keeps the body, for /notes
         with lock:
             notes.append(body.decode("latin-1"))

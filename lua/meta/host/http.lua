@@ -36,6 +36,36 @@ local http = {}
 --- signer also "syntax" and "crypto"
 function http.start(request) end
 
+---@class HttpBatch: HttpRequest all but the body, payload_hash and `known` of a request; `signer`
+--- and `time` are required
+---@field items string[] three for each request, of which there are 1,000 at most: its body,
+--- payload_hash and `known`
+---@field limit? integer requests at a time; 1 if not given
+---@field deadline? number seconds, after which no request starts; none if not given
+---@field counted? integer position of a header in the list, 1 if not given: what is given is the
+--- beginning of its value, of up to 115 bytes, and twelve hexadecimal digits follow
+---@field first? integer the number that these are in the first request, one more in each that
+--- follows; 0 if not given
+
+---Starts requests that differ in their bodies alone, so many at a time, and signs each as it
+---starts. A response of status 200 that says what is known is no event. Any other is one of type
+---"batch"; if it is a failure, or has another status, nothing more starts. When all is over one
+---more event says how many requests were started.
+---@param batch HttpBatch
+---@return integer? id
+---@return string? err
+---@return string? code "limit", "syntax"
+function http.batch(batch) end
+
+---Lets a batch make one request more at a time. Nothing if it is over.
+---@param id integer
+function http.widen_batch(id) end
+
+---Gives a batch up; no event follows of what is under way.
+---@param id integer
+---@return boolean cancelled false if it is over
+function http.cancel_batch(id) end
+
 ---Gives a request up; its event follows, with kind "cancelled".
 ---@param id integer
 ---@return boolean cancelled false if it is over

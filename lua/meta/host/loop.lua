@@ -50,7 +50,19 @@ local loop = {}
 ---@field known true? the body says what the request's `known` does
 ---@field error HttpFailure?
 
----@alias Event SignalEvent|DataEvent|WrittenEvent|ExitEvent|WatchEvent|HttpEvent
+---A response of a batch that says something new, as of an HttpEvent; or, with `started` alone, its
+---end.
+---@class BatchEvent
+---@field type "batch"
+---@field id integer what `http.batch` returned
+---@field item integer? which of the requests, from 1
+---@field status integer?
+---@field headers table<string, string>?
+---@field body string?
+---@field error HttpFailure?
+---@field started integer? so many requests were started, the first ones
+
+---@alias Event SignalEvent|DataEvent|WrittenEvent|ExitEvent|WatchEvent|HttpEvent|BatchEvent
 
 ---Waits until something has happened or the time is over.
 ---@param seconds number 0 or more; math.huge: for ever

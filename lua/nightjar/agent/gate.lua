@@ -2,40 +2,71 @@
 local sched = require "nightjar.agent.sched"
 
 ---@class Gate
----@field free integer  places that nobody has
----@field waiting integer  who waits, or has been handed a place and not gone on yet
----@field tokens Queue  places that are handed over to them
+---@field limit integer  places
+---@field free integer  those that nobody has
+---@field tokens Queue  those that are handed over to who waits
+---@field eager Places?  who takes what nobody waits for
 local gate = {}
 gate.__index = gate
 
--- For a wait that may be cancelled.
-local WAIT = { __close = function(self) self.gate.waiting = self.gate.waiting - 1 end }
+---@class Places  several places of a gate, given back when closed
+---@field count integer
+---@field most integer  it takes no more
+---@field widen fun()?  to be set: called when there is one more
+local places = {}
+places.__index = places
+
+function places:__close()
+  local from = self.gate
+  if from.eager == self then from.eager = nil end
+  for _ = 1, self.count do from:__close() end
+end
+
+-- Whether it takes a place that became free.
+function places:takes()
+  if not self.widen or self.count >= self.most then return false end
+  self.count = self.count + 1
+  self.widen()
+  return true
+end
 
 --- A gate with `limit` places.
 ---@param limit integer
 ---@return Gate
 function gate.new(limit)
   assert(limit >= 1, "gate.new: a gate needs a place")
-  return setmetatable({ free = limit, waiting = 0, tokens = sched.queue() }, gate)
+  return setmetatable({ limit = limit, free = limit, tokens = sched.queue(), eager = nil }, gate)
 end
 
 --- Waits for a place. The result gives it back when closed: `local place <close> = g:enter()`.
 function gate:enter()
   if self.free > 0 then
     self.free = self.free - 1
-    return self
+  else
+    -- One that was handed to somebody who was cancelled then lies there, and is taken at once.
+    self.tokens:take()
   end
-  self.waiting = self.waiting + 1
-  local _ <close> = setmetatable({ gate = self }, WAIT)
-  -- One that was handed to somebody who was cancelled then lies there, and is taken at once.
-  self.tokens:take()
   return self
 end
 
+--- Waits for a place and takes, for one who can use several, what is free besides. What becomes
+--- free later, and nobody waits for, comes to them too.
+---@param most integer  at first, at least 1
+---@return Places  to be closed
+function gate:enter_many(most)
+  self:enter()
+  local more = math.min(self.free, most - 1)
+  self.free = self.free - more
+  local many = setmetatable({ gate = self, count = 1 + more, most = self.limit, widen = nil },
+    places)
+  self.eager = self.eager or many
+  return many
+end
+
 function gate:__close()
-  if self.waiting > 0 then
+  if self.tokens:is_awaited() then
     self.tokens:put(true)
-  else
+  elseif not (self.eager and self.eager:takes()) then
     self.free = self.free + 1
   end
 end

@@ -44,4 +44,73 @@ describe("a gate", function()
       assert.same({ "a", "b", "c" }, entered)
     end)
   end)
+
+  describe("for one who can use several places", function()
+    -- Takes places and says how many it has at first; each further one adds to `told`.
+    local function enter_many(g, most, told)
+      local many = g:enter_many(most)
+      many.widen = function() told[#told + 1] = many.count end
+      return many
+    end
+
+    local function free_of(g)
+      local many <close> = g:enter_many(1000)
+      return many.count
+    end
+
+    it("gives what is free, up to what is asked for", function()
+      sched.run(function()
+        local g = gate.new(8)
+        do
+          local few <close> = g:enter_many(3)
+          assert.equal(3, few.count)
+          local rest <close> = g:enter_many(8)
+          assert.equal(5, rest.count)
+        end
+        assert.equal(8, free_of(g))
+      end)
+    end)
+
+    it("gives what becomes free too, unless somebody waits for it", function()
+      sched.run(function()
+        local g, told, waited = gate.new(3), {}, false
+        local function stay()
+          local place <close> = g:enter() -- luacheck: ignore place
+          sched.sleep(60)
+        end
+        local first, second = sched.spawn(stay), sched.spawn(stay)
+        sched.sleep(0)
+        do
+          local many <close> = enter_many(g, 3, told)
+          assert.equal(1, many.count)
+          local waiting = sched.spawn(function()
+            local place <close> = g:enter() -- luacheck: ignore place
+            waited = true
+          end)
+          sched.sleep(0)
+          first:cancel() -- its place goes to who waits, and then to who has several
+          assert.same({}, told)
+          waiting:join()
+          assert.is_true(waited)
+          assert.same({ 2 }, told)
+          second:cancel()
+          assert.same({ 2, 3 }, told)
+        end
+        assert.equal(3, free_of(g))
+      end)
+    end)
+
+    it("waits for one where none is free, and others who wait get one too", function()
+      sched.run(function()
+        local g, counts = gate.new(4), {}
+        sched.all({ 1, 2, 3 }, 3, function(number)
+          local many <close> = g:enter_many(4)
+          counts[number] = many.count
+          sched.sleep(0.01)
+        end)
+        assert.same({ 4, 3, 1 }, counts)
+        assert.equal(4, free_of(g))
+      end)
+    end)
+  end)
 end)

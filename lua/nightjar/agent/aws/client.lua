@@ -72,12 +72,21 @@ end
 
 function client:now() return self.context.now() + self.context.clock.skew end
 
+function client:count(operation, times)
+  self.calls[operation] = (self.calls[operation] or 0) + times
+end
+
 function client:exchange(call, request)
-  local context, protocol, operation = self.context, self.service.protocol, call.operation
+  local context = self.context
   call.signed_skew, call.attempts = context.clock.skew, call.attempts + 1
-  self.calls[operation] = (self.calls[operation] or 0) + 1
-  local response, err =
-    context.http(request, context.is_traced and self.requests:note(call) or nil)
+  self:count(call.operation, 1)
+  return self:understand(call,
+    context.http(request, context.is_traced and self.requests:note(call) or nil))
+end
+
+-- What an answer says, or why there is none.
+function client:understand(call, response, err)
+  local protocol, operation = self.service.protocol, call.operation
   if not response then return nil, failure.of_transport(operation, err) end
   local status, accepts = response.status, protocol.accepts
   if status == 200 or accepts and accepts[status] then
@@ -206,15 +215,34 @@ function client:take_keys(call)
     message = err, attempts = call.attempts }
 end
 
-function client:run(call)
+-- A try with everything that goes before it; `fatal`: there will be no other.
+function client:try(call)
+  if self:is_late(call, 0) then
+    return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
+      message = "no time left in this pass", attempts = call.attempts }, nil, true
+  end
+  local ok, err = self:take_keys(call)
+  if not ok then return nil, err, nil, true end
+  return self:attempt(call)
+end
+
+-- What the first try has answered that a batch made.
+function client:first_try(call, answer)
+  call.attempts, call.held, call.signed_skew = 1, answer.held, answer.signed_skew
+  local response = answer.response
+  return self:understand(call, not response.error and response or nil, response.error)
+end
+
+function client:run(call, answer)
   while true do
-    if self:is_late(call, 0) then
-      return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
-        message = "no time left in this pass", attempts = call.attempts }
+    local output, problem, headers, fatal
+    if answer then
+      output, problem, headers = self:first_try(call, answer)
+      answer = nil
+    else
+      output, problem, headers, fatal = self:try(call)
     end
-    local ok, err = self:take_keys(call)
-    if not ok then return nil, err end
-    local output, problem, headers = self:attempt(call)
+    if fatal then return nil, problem end
     if output then
       self.quota:give(call.cost)
       self.limiter:succeeded(call.operation)
@@ -260,11 +288,65 @@ end
 --- Sends a call and returns what is answered, or one failure after the last try.
 ---@param prepared PreparedCall
 ---@param options CallOptions?
+---@param answer BatchAnswer?  its first try was part of a batch
 ---@return table? output
 ---@return Failure|string|nil problem  or the answer's fingerprint, where one was asked for
-function client:send(prepared, options)
-  return self:run { operation = prepared.operation, prepared = prepared, attempts = 0,
-    options = options or NONE, id = self.requests.next_id(), held = false, signed_skew = 0 }
+function client:send(prepared, options, answer)
+  return self:run({ operation = prepared.operation, prepared = prepared, attempts = 0,
+    options = options or NONE, id = answer and answer.id or self.requests.next_id(), held = false,
+    signed_skew = 0 }, answer)
+end
+
+---@class BatchAnswer  what a try of a batch came to, for `send`
+---@field response {error: HttpFailure?, status: integer?}
+---@field id string  of the call
+---@field held AwsCredentials
+---@field signed_skew number
+
+-- What must be known of each answer that says something new; of the others, that they came.
+function client:answers_of(operation, sent, responses, batch)
+  local answers, known = {}, sent
+  for item, response in pairs(responses) do
+    answers[item] = { response = response, id = batch.id_of(item), held = batch.held,
+      signed_skew = batch.signed_skew }
+    known = known - 1
+  end
+  self:count(operation, sent)
+  if known > 0 then
+    self.quota:give(known)
+    self.limiter:succeeded(operation, known)
+  end
+  return answers
+end
+
+--- Sends the first tries of calls together, as many as may be sent now: all that costs is sending
+--- and looking at the answers. Of those that are known nothing more is said. The first trouble ends
+--- it; what was not sent, and what has met trouble or says something new, is for `send`.
+---@param calls PreparedCall[]  of one operation
+---@param knowns string[]  of each the fingerprint (CallOptions)
+---@param options CallOptions  with no times of a try
+---@param others integer  so many other calls of the operation are about to be made
+---@return integer sent  the first so many
+---@return table<integer, BatchAnswer> answers  by position: those that say something new
+function client:send_known(calls, knowns, options, others)
+  local context, operation = self.context, calls[1].operation
+  local held = context.batch and self.credentials and self.credentials:get()
+  if not held then return 0, NONE end
+  local count = self.limiter:take_many(operation, #calls, others)
+  if count == 0 then return 0, NONE end
+  local limit = self.gate.limit
+  local places <close> = self.gate:enter_many(math.max(limit - others, limit // 2, 1))
+  local batch = { held = held, signed_skew = context.clock.skew }
+  local request
+  request, batch.id_of = self.requests:batch(calls, knowns, count, options, held)
+  local sent, responses
+  if request then
+    request.limit = places.count
+    sent, responses = context.batch(request, function(widen) places.widen = widen end)
+  end
+  self.limiter:give_back(operation, count - (sent or 0))
+  if not sent then return 0, NONE end -- who sends one of them is told why
+  return sent, self:answers_of(operation, sent, responses, batch)
 end
 
 --- Calls an operation: `prepare` and `send`.

@@ -210,18 +210,33 @@ function cloudmap.discovery(client, namespace, service, owner)
   return prepared
 end
 
+--- Asks for the instances of several services of which most, or all, say what the caller has.
+---@param client AwsClient
+---@param discoveries PreparedCall[]  see cloudmap.discovery
+---@param options CallOptions  its times
+---@param knowns string[]  of each the fingerprint of the answer that the caller has
+---@param others integer  so many other services are about to be asked
+---@return integer asked  the first so many
+---@return table<integer, BatchAnswer> answers  of those that do not say what the caller has, for
+---  discover_instances
+function cloudmap.discover_known(client, discoveries, options, knowns, others)
+  return client:send_known(discoveries, knowns, { host_prefix = PREFIX,
+    deadline = options.deadline, first_by = options.first_by }, others)
+end
+
 --- Every instance of a service with its health. Of an id given twice the later one counts.
 ---@param client AwsClient
 ---@param discovery PreparedCall  see cloudmap.discovery
 ---@param options CallOptions?  its times
 ---@param known string|false|nil  fingerprint of the answer that the caller has; false: it has none
+---@param answer BatchAnswer?  of discover_known
 ---@return {id: string, health: string, attributes: table<string, string>}[]?  sorted by id;
 ---  cloudmap.KNOWN when the answer says what the caller has
 ---@return Failure|string|nil  or the answer's fingerprint
-function cloudmap.discover_instances(client, discovery, options, known)
+function cloudmap.discover_instances(client, discovery, options, known, answer)
   options = options or NONE
   local output, problem = client:send(discovery, { host_prefix = PREFIX,
-    deadline = options.deadline, first_by = options.first_by, known = known })
+    deadline = options.deadline, first_by = options.first_by, known = known }, answer)
   if not output or output == cloudmap.KNOWN then return output, problem end
   local records = list_of(output, "Instances")
   local left_out = output.Instances == nil and type(output.InstancesRevision) == "number"

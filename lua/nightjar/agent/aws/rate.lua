@@ -59,6 +59,18 @@ function limiter:take(operation)
   return math.max(1e-9, math.floor(wait * 1e9 + 0.5) / 1e9)
 end
 
+--- Takes the right to as many calls as can be made now.
+---@param operation string
+---@param most integer
+---@param leave integer  so many are left for others
+---@return integer count
+function limiter:take_many(operation, most, leave)
+  local bucket = self:bucket(operation)
+  local count = math.max(0, math.min(most, math.floor(bucket.tokens) - leave))
+  bucket.tokens = bucket.tokens - count
+  return count
+end
+
 --- Whether AWS has throttled this operation and its rate has not grown back since.
 ---@param operation string
 ---@return boolean
@@ -77,11 +89,12 @@ function limiter:slowed()
   return count
 end
 
---- Gives back what `take` took, when the call is not made.
+--- Gives back what was taken, when the calls are not made.
 ---@param operation string
-function limiter:give_back(operation)
+---@param count integer?  1 if nil
+function limiter:give_back(operation, count)
   local bucket = self:bucket(operation)
-  bucket.tokens = math.min(bucket.burst, bucket.tokens + 1)
+  bucket.tokens = math.min(bucket.burst, bucket.tokens + (count or 1))
 end
 
 --- AWS throttled this operation.
@@ -98,11 +111,12 @@ end
 
 --- AWS answered this operation.
 ---@param operation string
-function limiter:succeeded(operation)
+---@param times integer?  1 if nil
+function limiter:succeeded(operation, times)
   local bucket = self.buckets[operation]
   if not bucket or bucket.rate == bucket.full then return end
   bucket = self:bucket(operation)
-  bucket.rate = math.min(bucket.full, bucket.rate + bucket.full / RECOVERY)
+  bucket.rate = math.min(bucket.full, bucket.rate + (times or 1) * bucket.full / RECOVERY)
 end
 
 return rate

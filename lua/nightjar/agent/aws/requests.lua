@@ -9,6 +9,8 @@ local sigv4 = require "host.sigv4"
 ---@field endpoint string
 ---@field options AwsOptions
 ---@field next_id fun(): string  ids of calls
+---@field next_ids fun(count: integer): string, integer, fun(item: integer): string  of several:
+---  what all begin with, the number that follows in the first one, and each
 local requests = {}
 requests.__index = requests
 
@@ -31,10 +33,17 @@ local function invocation_ids(random)
   local a, b, count = random() * MOST // 1 | 0, random() * MOST // 1 | 0, random() * MOST // 1 | 0
   local first = ("%08x-%04x-4%03x-%x%03x-"):format(a >> 16, a & 0xffff, b & 0xfff,
     8 | b >> 12 & 3, b >> 14 & 0xfff)
-  return function()
+  local function id_of(number) return first .. ("%012x"):format(number % MOST) end
+  local function next_id()
     count = (count + 1) % MOST
-    return first .. ("%012x"):format(count)
+    return id_of(count)
   end
+  local function next_ids(several)
+    local before = count
+    count = (count + several) % MOST
+    return first, before + 1, function(item) return id_of(before + item) end
+  end
+  return next_id, next_ids
 end
 
 --- What makes the requests of one client.
@@ -42,11 +51,12 @@ end
 ---  options: AwsOptions}
 ---@return Requests
 function requests.new(client)
+  local next_id, next_ids = invocation_ids(client.context.random)
   return setmetatable({
     service = client.service, context = client.context, region = client.region,
     endpoint = client.endpoint, options = client.options, urls = {}, kept = {},
     user_agent = { "User-Agent", client.options.user_agent },
-    next_id = invocation_ids(client.context.random),
+    next_id = next_id, next_ids = next_ids, items = {},
   }, requests)
 end
 
@@ -104,10 +114,14 @@ function requests:signer(held)
   return self.signs
 end
 
+-- AWS's, in seconds since 1970.
+function requests:time()
+  return (self.context.now() + self.context.clock.skew) // 1 | 0
+end
+
 -- Signed by host.http, or at once for whoever wants to see the whole request.
 function requests:sign(call, request)
-  local context = self.context
-  local time = (context.now() + context.clock.skew) // 1 | 0
+  local context, time = self.context, self:time()
   if not context.is_traced then
     local signer, err = self:signer(call.held)
     request.signer, request.time, request.payload_hash = signer, time, call.prepared.payload_hash
@@ -189,6 +203,38 @@ function requests:refill(call, prefix)
   end
   headers[ID][2], request.body, request.known = call.id, prepared.body, options.known or nil
   return request
+end
+
+-- What differs in the requests of a batch: see lua/meta/host/http.lua.
+function requests:items_of(calls, knowns, count)
+  local items = self.items
+  for position = 1, count do
+    local call, at = calls[position], 3 * position
+    items[at - 2], items[at - 1], items[at] = call.body, call.payload_hash, knowns[position]
+  end
+  for position = 3 * count + 1, #items do items[position] = nil end
+  return items
+end
+
+--- The first tries of several calls, as one batch; to be sent at once.
+---@param calls PreparedCall[]  all of one operation, with a `payload_hash`
+---@param knowns string[]
+---@param count integer  the first so many
+---@param options CallOptions
+---@param held AwsCredentials
+---@return HttpBatch?  nil where these keys cannot sign
+---@return fun(position: integer): string  the ids of the calls
+function requests:batch(calls, knowns, count, options, held)
+  local prefix = self.options.host_prefixes and options.host_prefix or ""
+  local id, first, id_of = self.next_ids(count)
+  local request =
+    self:build({ prepared = calls[1], options = options, attempts = 0, id = id }, prefix)
+  request.signer, request.time = self:signer(held), self:time()
+  request.items, request.body = self:items_of(calls, knowns, count), nil
+  request.counted, request.first = ID, first
+  local latest = options.first_by or options.deadline
+  request.deadline = latest and math.max(0, latest - self.context.monotonic())
+  return request.signer and request, id_of
 end
 
 --- The request of one try. It is to be sent at once: the next one may be the same table.

@@ -7,6 +7,8 @@ local world = {}
 ---@class AwsWorld
 ---@field settings table
 ---@field http fun(request: table, note: table?): table?, table?  `note`: see aws/trace.lua
+---@field batch (fun(request: table, begun: function): integer?, table)?  as sched.batch; nil where
+---  `http` is not the real one
 ---@field is_traced boolean  `http` wants notes; making them costs something at each request
 ---@field exec fun(options: table): table?, string?  runs a program, as sched.exec
 ---@field now fun(): number  wall clock, unix seconds
@@ -25,6 +27,7 @@ function world.new(settings, options)
   return {
     settings = settings,
     http = options.http or sched.http, is_traced = options.http ~= nil,
+    batch = options.batch or not options.http and sched.batch or nil,
     exec = options.exec or sched.exec,
     now = options.now or clock.now, monotonic = options.monotonic or clock.monotonic,
     sleep = options.sleep or sched.sleep, spawn = options.spawn or sched.spawn,

@@ -5,6 +5,7 @@
 --- read seldom (docs/cost.md says why no call less will do).
 local api = require "nightjar.agent.aws.cloudmap"
 local arn = require "nightjar.agent.aws.arn"
+local attributes = require "nightjar.agent.discover.attributes"
 local merge = require "nightjar.agent.discover.merge"
 local retry = require "nightjar.agent.aws.retry"
 local sched = require "nightjar.agent.sched"
@@ -12,14 +13,6 @@ local seen = require "nightjar.agent.discover.seen"
 local times = require "nightjar.agent.discover.times"
 
 local services = {}
-
--- Of a service that has no attributes of its own. Nobody changes it.
-local NONE = {}
-
-local denied = { AccessDenied = true, AccessDeniedException = true,
-  UnauthorizedOperation = true, NotAuthorized = true }
-local unknown_operation = { UnknownOperationException = true, UnknownOperation = true,
-  InvalidAction = true, NotImplemented = true }
 
 -- Of the calls for a mesh. Those for one that was never read have their time from the beginning of
 -- the reading, which may have come after a wait for another agent's, and may wait longer for their
@@ -32,12 +25,6 @@ local function begin_first(pass, id)
   local now = pass.session.client.context.monotonic()
   pass.first_options[id] = { deadline = now + pass.time,
     first_by = now + math.max(pass.time, times.FIRST_READING) }
-end
-
-local function warn_once(pass, code, message)
-  if pass.warned[code] then return end
-  pass.warned[code] = true
-  pass.warnings[#pass.warnings + 1] = { code = code, message = message }
 end
 
 -- ---- which there are ----
@@ -90,68 +77,6 @@ end
 
 -- ---- what each of them is ----
 
--- Whether attributes of the service's own are part of the last good data.
-local function has_own(pass, service)
-  local before = pass.before[service.id]
-  return before ~= nil and before.service_level
-end
-
-local function describe_refusal(problem, missing)
-  return { code = missing and "service_attributes_unsupported" or "service_attributes_denied",
-    -- Without the message: it names one service, and each time another.
-    message = ("service-level attributes are not read, only service-settings instances: "
-      .. "GetServiceAttributes: %s %s"):format(problem.status, problem.code) }
-end
-
-local function attribute_time(pass, identity)
-  return times.attributes(pass.times, #pass.session.lists[identity.namespace.id])
-end
-
--- Service-level attributes, or none where the endpoint or the policy has them not. Where they
--- were part of the last good data a refusal is a failed read: it must not move a weight.
-local function ask_for_attributes(pass, identity, service)
-  local session, problem = pass.session, pass.session.unsupported
-  if not problem then
-    local found
-    found, problem = api.get_service_attributes(session.client,
-      identity.by_arn and service.arn or service.id, options_of(pass, identity))
-    if found then
-      session.refusals[service.id] = nil
-      return found
-    end
-  end
-  local missing = unknown_operation[problem.code] or problem.status == 501
-  if missing then session.unsupported = problem end
-  if has_own(pass, service) or not (missing or denied[problem.code]) then
-    return nil, problem
-  end
-  session.refusals[service.id] = describe_refusal(problem, missing)
-  return {}
-end
-
--- A service that has attributes of its own is asked for them at each pass, since they may hold its
--- weights; one that has none only now and then.
-local function own_attributes(pass, identity, service)
-  local session, id = pass.session, service.id
-  local none, found, problem = session.without_attributes, NONE, nil
-  if has_own(pass, service) or not none[id] or session.seldom:due("attributes", id) then
-    found, problem = ask_for_attributes(pass, identity, service)
-    if found then
-      none[id] = next(found) == nil or nil
-      session.seldom:done("attributes", id, attribute_time(pass, identity))
-    elseif none[id] and problem.code ~= "ServiceNotFound" then
-      -- That there were none is the last good data.
-      warn_once(pass, "service_attributes_unread",
-        "services without service-level attributes cannot be asked whether they have any now: "
-        .. problem:brief())
-      return {}
-    end
-  end
-  local refusal = session.refusals[id]
-  if refusal then warn_once(pass, refusal.code, refusal.message) end
-  return found, problem
-end
-
 local function shared_by(identity)
   local parsed = identity.namespace.arn and arn.parse(identity.namespace.arn)
   return parsed and parsed.account ~= "" and parsed.account or nil
@@ -165,7 +90,7 @@ local function is_unseen(pass, identity, service)
   return resting and resting[service.name] and not pass.complete[identity.namespace.id]
 end
 
--- Whether a service that nobody sees was read not long ago.
+-- Whether that was read not long ago.
 local function rests(pass, service)
   return is_fresh(pass.before[service.id]) and not pass.session.seldom:due("service", service.id)
 end
@@ -185,85 +110,156 @@ local function failed(pass, identity, service, problem)
   return reading_of(service, { error = problem:brief() })
 end
 
--- The call that reads a service: it is the same from pass to pass.
+-- The call that reads a service, and more about it: it is the same from pass to pass.
 local function discovery_of(session, identity, service)
   local owner = identity.by_arn and shared_by(identity) or nil
   local kept = session.discoveries[service.id]
   local namespace = identity.namespace.http_name
   if kept and kept.namespace == namespace and kept.service == service.name
     and kept.owner == owner then
-    return kept.call
+    return kept
   end
   local call, problem = api.discovery(session.client, namespace, service.name, owner)
   if not call then return nil, problem end
-  session.discoveries[service.id] = { namespace = namespace, service = service.name,
-    owner = owner, call = call }
-  return call
+  kept = { namespace = namespace, service = service.name, owner = owner, call = call }
+  session.discoveries[service.id] = kept
+  return kept
 end
 
 -- Its instances, or KNOWN: see aws/cloudmap.lua.
-local function instances_of(pass, identity, service, known)
+local function instances_of(pass, identity, service, known, answer)
   local session = pass.session
-  local call, problem = discovery_of(session, identity, service)
-  if not call then return nil, problem end
-  return api.discover_instances(session.client, call, options_of(pass, identity), known)
+  local discovery, problem = discovery_of(session, identity, service)
+  if not discovery then return nil, problem end
+  return api.discover_instances(session.client, discovery.call, options_of(pass, identity), known,
+    answer)
+end
+
+-- That it says what is known. Nobody changes it.
+local function same_reading(service, fingerprint)
+  return { id = service.id, name = service.name, arn = service.arn, same = true,
+    fingerprint = fingerprint }
 end
 
 -- One service: its reading, with `error` and an entry in the pass's `problems` when it failed;
--- false when it was deleted meanwhile.
-local function read_service(pass, identity, service)
-  local unseen = is_unseen(pass, identity, service)
-  if unseen and rests(pass, service) then return reading_of(service, { kept = true }) end
-  local own, problem = own_attributes(pass, identity, service)
+-- false when it was deleted meanwhile. `answer`: it was asked already, together with others.
+local function read_service(pass, identity, service, answer)
+  local own, problem = attributes.read(pass, identity, service, options_of(pass, identity))
   if not own then return failed(pass, identity, service, problem) end
   local plain, known = next(own) == nil, nil
   -- Attributes of the service's own would be a part of what is known.
   if plain then known = seen.of(pass.before[service.id]) or false end
-  local instances, detail = instances_of(pass, identity, service, known)
+  local instances, detail = instances_of(pass, identity, service, known, answer)
   if not instances then return failed(pass, identity, service, detail) end
-  if unseen then
+  if is_unseen(pass, identity, service) then
     pass.session.seldom:done("service", service.id, pass.times.list)
   end
   if instances == api.KNOWN then
-    return { id = service.id, name = service.name, arn = service.arn, same = true,
-      fingerprint = detail }
+    return same_reading(service, detail)
   end
-  local attributes, endpoints = merge.settings_of(instances, own)
-  return reading_of(service, { attributes = attributes, instances = endpoints,
+  local settings, endpoints = merge.settings_of(instances, own)
+  return reading_of(service, { attributes = settings, instances = endpoints,
     service_level = not plain, fingerprint = detail })
 end
 
--- The services of a list that have no reading yet. Where there is not time for all it must not be
--- the same ones each time that wait: what was read longest ago goes first.
-local function in_turn(pass, found, readings)
-  local late, jobs = {}, {}
+-- Most services are asked for their instances alone, and say what they did before: of such a one,
+-- how it is asked, and what is to be said of it then.
+local function as_usual(pass, identity, service)
+  local known = seen.of(pass.before[service.id])
+  if not known or attributes.due(pass, service) then return nil end
+  local discovery = discovery_of(pass.session, identity, service)
+  local same = discovery and discovery.same
+  if discovery and (not same or same.fingerprint ~= known or discovery.of ~= service) then
+    discovery.of, discovery.same = service, same_reading(service, known)
+  end
+  return discovery
+end
+
+-- Where what is fresh goes: what nobody sees may rest, the rest is as usual or to be asked alone.
+local function sort_fresh(pass, identity, service, readings, jobs, usual)
+  local unseen = is_unseen(pass, identity, service)
+  local discovery = not unseen and as_usual(pass, identity, service)
+  if discovery then
+    usual[#usual + 1] = discovery
+  elseif unseen and rests(pass, service) then
+    readings[service.id] = reading_of(service, { kept = true })
+  else
+    jobs[#jobs + 1] = service
+  end
+end
+
+-- The services of a list that have no reading yet: those to be asked one by one, and those that are
+-- as usual. Where there is not time for all it must not be the same ones each time that wait: what
+-- was read longest ago goes first.
+local function in_turn(pass, identity, found, readings)
+  local late, jobs, usual = {}, {}, {}
   for position, service in ipairs(found) do
     local before, is_left = pass.before[service.id], readings[service.id] == nil
     if is_left and is_fresh(before) then
-      jobs[#jobs + 1] = service
+      sort_fresh(pass, identity, service, readings, jobs, usual)
     elseif is_left then
       late[#late + 1] = { service = service, position = position,
         read_at = before and before.read_at or 0 }
     end
   end
-  if #late == 0 then return jobs end
+  if #late == 0 then return jobs, usual end
   table.sort(late, function(a, b)
     if a.read_at ~= b.read_at then return a.read_at < b.read_at end
     return a.position < b.position
   end)
   local first = {}
   for position, one in ipairs(late) do first[position] = one.service end
-  return table.move(jobs, 1, #jobs, #first + 1, first)
+  return table.move(jobs, 1, #jobs, #first + 1, first), usual
+end
+
+-- So many are asked together: what else is to be asked need not wait for longer.
+local TOGETHER = 256
+
+-- Asks for services that are as usual, beside so many others. Returns those that are left: what was
+-- not asked, after some trouble, and what has answered something else, with its answer.
+local function read_together(pass, identity, usual, others, readings)
+  local session, left, asked, position = pass.session, {}, 0, 0
+  while position == asked and position < #usual do
+    local calls, knowns = {}, {}
+    for place = 1, math.min(TOGETHER, #usual - asked) do
+      local discovery = usual[asked + place]
+      calls[place], knowns[place] = discovery.call, discovery.same.fingerprint
+    end
+    local count, answers = api.discover_known(session.client, calls,
+      options_of(pass, identity), knowns, others)
+    for place = 1, #calls do
+      local discovery = usual[asked + place]
+      local answer = answers[place]
+      if answer or place > count then
+        left[#left + 1] = { service = discovery.of, answer = answer }
+      else
+        readings[discovery.of.id] = discovery.same
+        attributes.tell_refusal(pass, discovery.of.id)
+      end
+    end
+    position, asked = asked + #calls, asked + count
+  end
+  for place = position + 1, #usual do left[#left + 1] = { service = usual[place].of } end
+  return left
 end
 
 -- Reads the services of a list that have no reading yet, and does a job beside that, if there is
 -- one.
 local function read_list(pass, identity, found, readings, job)
-  local jobs = in_turn(pass, found, readings)
+  local jobs, usual = in_turn(pass, identity, found, readings)
+  local left = {}
   if job then table.insert(jobs, 1, job) end
+  local others = #jobs
+  local function together()
+    left = read_together(pass, identity, usual, others, readings)
+  end
+  if #usual > 0 then table.insert(jobs, job and 2 or 1, together) end
   sched.all(jobs, pass.limit, function(one)
-    if one == job then return job() end
+    if type(one) == "function" then return one() end
     readings[one.id] = read_service(pass, identity, one)
+  end)
+  sched.all(left, pass.limit, function(one)
+    readings[one.service.id] = read_service(pass, identity, one.service, one.answer)
   end)
 end
 

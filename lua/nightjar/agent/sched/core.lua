@@ -18,6 +18,7 @@ local resume, running_thread, yield = coroutine.resume, coroutine.running, corou
 ---@field timers Task[] those that rest until a time, the next one first
 ---@field tasks table<Task, true> all that are not over
 ---@field transfers table<integer, table> requests: id → place, which gets `event`
+---@field batches table<integer, BatchPlace> batches of requests: id → place, which takes events
 ---@field channels table<integer, Queue> programs: id → queue of all their events
 ---@field exits table<integer, Task[]> programs: id → those who wait for their end
 ---@field signals Queue[] they all get every signal
@@ -205,6 +206,9 @@ local function dispatch(self, event)
     if not place then return end
     place.event = event
     core.wake(place.task)
+  elseif type == "batch" then
+    local place = self.batches[event.id]
+    if place then place:take(event) end
   elseif type == "signal" then
     for _, signals in ipairs(self.signals) do signals:put(event.signal) end
   elseif type == "watch" then
@@ -231,8 +235,8 @@ end
 local function patience(self)
   if #self.ready > 0 then return 0 end
   if self.timers[1] then return math.max(0, self.timers[1].due - clock.monotonic()) end
-  local hope = next(self.transfers) or next(self.channels) or next(self.exits) or self.signals[1]
-    or next(self.watches) or self.requests
+  local hope = next(self.transfers) or next(self.batches) or next(self.channels)
+    or next(self.exits) or self.signals[1] or next(self.watches) or self.requests
   assert(hope, "sched: all tasks wait for each other")
   return math.huge
 end
@@ -253,8 +257,8 @@ end
 ---@return any ... what `fn` returns
 function core.run(fn, ...)
   assert(not running, "sched: run: already running")
-  local self = { tasks = {}, ready = {}, spare = {}, timers = {}, transfers = {}, channels = {},
-    exits = {}, signals = {}, watches = {} }
+  local self = { tasks = {}, ready = {}, spare = {}, timers = {}, transfers = {}, batches = {},
+    channels = {}, exits = {}, signals = {}, watches = {} }
   running = self
   do
     local _ <close> = core.guard(function()

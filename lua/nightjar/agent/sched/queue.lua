@@ -41,6 +41,10 @@ function queue:put(value)
   return true
 end
 
+---Whether somebody waits for a value.
+---@return boolean
+function queue:is_awaited() return #self.takers > 0 end
+
 ---Takes the oldest value, or waits for one. Those who wait are served in their order.
 ---@param seconds number? how long to wait; for ever if not given
 ---@return any value nil when the time is over

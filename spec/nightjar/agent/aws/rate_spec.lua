@@ -50,6 +50,26 @@ describe("the rate limit", function()
     assert.same({ 0, 0.1 }, take("Fast", 2))
   end)
 
+  it("gives the right to several calls at once, and leaves some for others", function()
+    assert.equal(2, limiter:take_many("Fast", 5, 1))
+    assert.equal(0, limiter:take_many("Fast", 5, 1))
+    limiter:give_back("Fast", 2)
+    assert.equal(1, limiter:take_many("Fast", 1, 0))
+    assert.same({ 0, 0, 0.1 }, take("Fast", 3))
+    -- Who waits has its place already.
+    assert.equal(0, limiter:take_many("Fast", 5, 0))
+    now = 0.25
+    assert.equal(1, limiter:take_many("Fast", 5, 0))
+  end)
+
+  it("grows back by as many calls as have succeeded, told one by one or together", function()
+    limiter:throttled("Fast")
+    limiter:succeeded("Fast", 9)
+    assert.is_true(limiter:is_throttled("Fast"))
+    limiter:succeeded("Fast", 1)
+    assert.is_false(limiter:is_throttled("Fast"))
+  end)
+
   it("halves when AWS throttles, and what is left of the burst goes", function()
     limiter:throttled("Fast")
     assert.same({ 0.2, 0.4 }, take("Fast", 2))
