@@ -238,6 +238,40 @@ of.http = { needs = SERVES, call = request({ host = "127.0.0.1", port = 0 }, ("b
 
 of.http_socket = { needs = SERVES, call = request({ path = FOLDER .. "/socket" }, "body") }
 
+-- A batch of requests to our own server, which knows two of the three answers; and one that is
+-- given up.
+of.http_batch = { needs = { "http", "json", "loop", "server", "sigv4" }, call = steps(function(said)
+  local server, http, sigv4 = host.server, host.http, host.sigv4
+  server.close()
+  local port = step({}, server.open { host = "127.0.0.1", port = 0 })
+  local batch = { method = "POST", url = ("http://127.0.0.1:%d/"):format(port), time = 1440938160,
+    headers = { { "X-Count", "n" } }, signer = step({}, sigv4.signer(IDENTITY)), limit = 2,
+    timeout = 2, items = {} }
+  for item = 1, 3 do
+    local body = '{"item":' .. item .. "}"
+    batch.items[3 * item - 2], batch.items[3 * item - 1] = body, step({}, sigv4.sha256(body))
+    batch.items[3 * item] = step({}, host.json.fingerprint(item == 2 and "2" or "1"))
+  end
+  local id = step({}, http.batch(batch))
+  events(function(event)
+    if event.type == "request" then
+      server.answer(event.id, { status = 200, body = "1" })
+    elseif event.type ~= "batch" or event.id ~= id then
+      return false
+    elseif event.item then
+      if not event.status then error({ why = event.error.message, code = "told" }, 0) end
+      said[#said + 1] = event.item .. event.body
+    else
+      if event.started < 3 then error({ why = "not started", code = "told" }, 0) end
+      said[#said + 1] = event.started
+      return true
+    end
+  end)
+  local other = step({}, http.batch(batch))
+  step(said, http.cancel_batch(other))
+  server.close()
+end) }
+
 of.http_refusal = { needs = { "http", "loop" }, call = steps(function(said)
   local id = step({}, host.http.start { url = "http://127.0.0.1:1/", timeout = 2 })
   events(function(event)
