@@ -281,7 +281,7 @@ describe("a batch of host.http", function()
     fails("unknown option 'colour'", { colour = "red" })
     fails("host.signer expected", nil, "signer")
     fails("option 'time': missing", nil, "time")
-    fails("option 'limit': expected an integer from 1 to 64", { limit = 0 })
+    fails("option 'limit': expected an integer from 1 to 256", { limit = 0 })
     fails("option 'first': expected an integer", { first = -1 })
     fails("a header of at most 127 bytes counts them", { counted = 3 })
     fails("a header of at most 127 bytes counts them",

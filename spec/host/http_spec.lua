@@ -362,10 +362,10 @@ describe("host.http", function()
       refused("header", "letters, digits", { url = base, headers = { ["A\n"] = "b" } })
     end)
 
-    it("is refused beyond 64 at a time", function()
+    it("is refused beyond 256 at a time", function()
       local ids = {}
-      for i = 1, 64 do ids[i] = assert(http.start { url = base .. "/silent" }) end
-      refused("limit", "64 requests are under way", { url = base .. "/echo" })
+      for i = 1, 256 do ids[i] = assert(http.start { url = base .. "/silent" }) end
+      refused("limit", "256 requests are under way", { url = base .. "/echo" })
       for _, id in ipairs(ids) do http.cancel(id) end
       responses(ids)
       assert.equal(200, get("/echo").status)

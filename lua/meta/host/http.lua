@@ -28,7 +28,7 @@ local http = {}
 ---@field message string "GET: http://host/path: why"; no query in it
 
 ---Starts a request. Redirects are not followed; certificates and names are checked; there are at
----most 64 requests at a time.
+---most 256 requests at a time.
 ---@param request HttpRequest
 ---@return integer? id
 ---@return string? err

@@ -272,6 +272,17 @@ describe("services that are as usual", function()
     assert.same({}, snapshot.warnings)
   end)
 
+  it("are read a hundred at a time where API_CONCURRENCY says so, as in the first pass", function()
+    given.api_concurrency = 100
+    endpoint:state(world(250))
+    session, snapshot = nil, nil
+    assert.equal(250, pass().DiscoverInstances)
+    assert.equal(0, session.client.retries)
+    assert.same({ DiscoverInstances = 250 }, pass())
+    assert.same({ { limit = 100, items = 250, started = 250 } }, batches)
+    assert.same({}, snapshot.warnings)
+  end)
+
   it("tell at each pass that their attributes are denied", function()
     session, snapshot = nil, nil
     local denied = { { operation = "GetServiceAttributes", fault = "denied" } }
