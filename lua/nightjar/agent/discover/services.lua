@@ -175,85 +175,109 @@ local function as_usual(pass, identity, service)
   return discovery
 end
 
--- Where what is fresh goes: what nobody sees may rest, the rest is as usual or to be asked alone.
-local function sort_fresh(pass, identity, service, readings, jobs, usual)
+-- What is done in a pass for the services of a list that have no reading yet.
+---@class ReadingJobs
+---@field late table[]  services that the last pass did not read
+---@field usual table[]  how those that are as usual are asked
+---@field fresh table[]  the other services
+
+-- What nobody sees may rest.
+local function sort_fresh(pass, identity, service, readings, jobs)
   local unseen = is_unseen(pass, identity, service)
   local discovery = not unseen and as_usual(pass, identity, service)
   if discovery then
-    usual[#usual + 1] = discovery
+    jobs.usual[#jobs.usual + 1] = discovery
   elseif unseen and rests(pass, service) then
     readings[service.id] = reading_of(service, { kept = true })
   else
-    jobs[#jobs + 1] = service
+    jobs.fresh[#jobs.fresh + 1] = service
   end
 end
 
--- The services of a list that have no reading yet: those to be asked one by one, and those that are
--- as usual. Where there is not time for all it must not be the same ones each time that wait: what
--- was read longest ago goes first.
-local function in_turn(pass, identity, found, readings)
-  local late, jobs, usual = {}, {}, {}
-  for position, service in ipairs(found) do
-    local before, is_left = pass.before[service.id], readings[service.id] == nil
-    if is_left and is_fresh(before) then
-      sort_fresh(pass, identity, service, readings, jobs, usual)
-    elseif is_left then
-      late[#late + 1] = { service = service, position = position,
-        read_at = before and before.read_at or 0 }
-    end
+-- Where there is not time for all it must not be the same ones each time that wait: what was read
+-- longest ago goes first.
+local function sort_late(pass, late)
+  local order = {}
+  for position, service in ipairs(late) do
+    local before = pass.before[service.id]
+    order[service] = { read_at = before and before.read_at or 0, position = position }
   end
-  if #late == 0 then return jobs, usual end
-  table.sort(late, function(a, b)
+  table.sort(late, function(one, other)
+    local a, b = order[one], order[other]
     if a.read_at ~= b.read_at then return a.read_at < b.read_at end
     return a.position < b.position
   end)
-  local first = {}
-  for position, one in ipairs(late) do first[position] = one.service end
-  return table.move(jobs, 1, #jobs, #first + 1, first), usual
+end
+
+local function jobs_of(pass, identity, found, readings)
+  local jobs = { late = {}, usual = {}, fresh = {} }
+  for _, service in ipairs(found) do
+    local is_left = readings[service.id] == nil
+    if is_left and is_fresh(pass.before[service.id]) then
+      sort_fresh(pass, identity, service, readings, jobs)
+    elseif is_left then
+      jobs.late[#jobs.late + 1] = service
+    end
+  end
+  if #jobs.late > 1 then sort_late(pass, jobs.late) end
+  return jobs
 end
 
 -- So many are asked together: what else is to be asked need not wait for longer.
 local TOGETHER = 256
 
--- Asks for services that are as usual, beside so many others. Returns those that are left: what was
--- not asked, after some trouble, and what has answered something else, with its answer.
-local function read_together(pass, identity, usual, others, readings)
-  local session, left, asked, position = pass.session, {}, 0, 0
-  while position == asked and position < #usual do
-    local calls, knowns = {}, {}
-    for place = 1, math.min(TOGETHER, #usual - asked) do
-      local discovery = usual[asked + place]
-      calls[place], knowns[place] = discovery.call, discovery.same.fingerprint
-    end
-    local count, answers = api.discover_known(session.client, calls,
-      options_of(pass, identity), knowns, others)
-    for place = 1, #calls do
-      local discovery = usual[asked + place]
-      local answer = answers[place]
-      if answer or place > count then
-        left[#left + 1] = { service = discovery.of, answer = answer }
-      else
-        readings[discovery.of.id] = discovery.same
-        attributes.tell_refusal(pass, discovery.of.id)
-      end
-    end
-    position, asked = asked + #calls, asked + count
+-- Asks for the services at some positions, beside so many others, and returns how many were asked.
+-- What was not asked, after some trouble, and what has answered something else, with its answer, is
+-- left.
+local function ask_together(pass, identity, usual, from, to, others, readings, left)
+  local calls, knowns = {}, {}
+  for position = from, to do
+    local place = position - from + 1
+    calls[place], knowns[place] = usual[position].call, usual[position].same.fingerprint
   end
-  for place = position + 1, #usual do left[#left + 1] = { service = usual[place].of } end
+  local asked, answers = api.discover_known(pass.session.client, calls,
+    options_of(pass, identity), knowns, others)
+  for position = from, to do
+    local discovery, place = usual[position], position - from + 1
+    local service, answer = discovery.of, answers[place]
+    if answer or place > asked then
+      left[#left + 1] = { service = service, answer = answer }
+    else
+      readings[service.id] = discovery.same
+      attributes.tell_refusal(pass, service.id)
+    end
+  end
+  return asked
+end
+
+-- Asks for all services that are as usual, in parts. Trouble ends it: what is left then is asked
+-- one by one, and meets it as ever.
+local function read_together(pass, identity, usual, others, readings)
+  local left, is_troubled = {}, false
+  for from = 1, #usual, TOGETHER do
+    local to = math.min(from + TOGETHER - 1, #usual)
+    if is_troubled then
+      for position = from, to do left[#left + 1] = { service = usual[position].of } end
+    else
+      is_troubled = ask_together(pass, identity, usual, from, to, others, readings, left)
+        < to - from + 1
+    end
+  end
   return left
 end
 
 -- Reads the services of a list that have no reading yet, and does a job beside that, if there is
 -- one.
 local function read_list(pass, identity, found, readings, job)
-  local jobs, usual = in_turn(pass, identity, found, readings)
-  local left = {}
-  if job then table.insert(jobs, 1, job) end
-  local others = #jobs
-  local function together()
-    left = read_together(pass, identity, usual, others, readings)
+  local sorted, left = jobs_of(pass, identity, found, readings), {}
+  local jobs, others = { job }, #sorted.fresh + (job and 1 or 0)
+  table.move(sorted.late, 1, #sorted.late, #jobs + 1, jobs)
+  if #sorted.usual > 0 then
+    jobs[#jobs + 1] = function()
+      left = read_together(pass, identity, sorted.usual, others, readings)
+    end
   end
-  if #usual > 0 then table.insert(jobs, job and 2 or 1, together) end
+  table.move(sorted.fresh, 1, #sorted.fresh, #jobs + 1, jobs)
   sched.all(jobs, pass.limit, function(one)
     if type(one) == "function" then return one() end
     readings[one.id] = read_service(pass, identity, one)

@@ -246,6 +246,20 @@ describe("services that are as usual", function()
     assert.equal(5, #stale())
   end)
 
+  it("come after those that could not be read before, in case there is not time for all", function()
+    given.api_concurrency = 1
+    session = nil
+    pass { { operation = "DiscoverInstances", fault = "denied",
+      match = { ServiceName = name_of(20) } } }
+    pass()
+    local asked = {}
+    for _, one in ipairs(endpoint:asked().requests) do
+      if one.operation == "DiscoverInstances" then asked[#asked + 1] = one.input.ServiceName end
+    end
+    assert.same({ name_of(20), name_of(1), name_of(2) }, { table.unpack(asked, 1, 3) })
+    assert.equal(COUNT - 1, batches[1].started)
+  end)
+
   it("make way for those that are asked for alone, and for what is asked beside", function()
     endpoint:change { services = world(COUNT + 1).services }
     session.seldom:hurry("list", "ns-1")
