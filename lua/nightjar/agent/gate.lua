@@ -51,14 +51,14 @@ end
 
 --- Waits for a place and takes, for one who can use several, what is free besides. What becomes
 --- free later, and nobody waits for, comes to them too.
----@param most integer  at first, at least 1
+---@param first integer  no more at first; at least 1
+---@param most integer  no more later
 ---@return Places  to be closed
-function gate:enter_many(most)
+function gate:enter_many(first, most)
   self:enter()
-  local more = math.min(self.free, most - 1)
+  local more = math.min(self.free, first - 1)
   self.free = self.free - more
-  local many = setmetatable({ gate = self, count = 1 + more, most = self.limit, widen = nil },
-    places)
+  local many = setmetatable({ gate = self, count = 1 + more, most = most, widen = nil }, places)
   self.eager = self.eager or many
   return many
 end

@@ -48,13 +48,13 @@ describe("a gate", function()
   describe("for one who can use several places", function()
     -- Takes places and says how many it has at first; each further one adds to `told`.
     local function enter_many(g, most, told)
-      local many = g:enter_many(most)
+      local many = g:enter_many(most, most)
       many.widen = function() told[#told + 1] = many.count end
       return many
     end
 
     local function free_of(g)
-      local many <close> = g:enter_many(1000)
+      local many <close> = g:enter_many(1000, 1000)
       return many.count
     end
 
@@ -62,9 +62,9 @@ describe("a gate", function()
       sched.run(function()
         local g = gate.new(8)
         do
-          local few <close> = g:enter_many(3)
+          local few <close> = g:enter_many(3, 3)
           assert.equal(3, few.count)
-          local rest <close> = g:enter_many(8)
+          local rest <close> = g:enter_many(8, 8)
           assert.equal(5, rest.count)
         end
         assert.equal(8, free_of(g))
@@ -100,11 +100,26 @@ describe("a gate", function()
       end)
     end)
 
+    it("gives no more than can be used", function()
+      sched.run(function()
+        local g, told = gate.new(3), {}
+        local held = sched.spawn(function()
+          local place <close> = g:enter() -- luacheck: ignore place
+          sched.sleep(60)
+        end)
+        sched.sleep(0)
+        local many <close> = enter_many(g, 2, told) -- luacheck: ignore many
+        held:cancel()
+        assert.same({}, told)
+        assert.equal(1, free_of(g))
+      end)
+    end)
+
     it("waits for one where none is free, and others who wait get one too", function()
       sched.run(function()
         local g, counts = gate.new(4), {}
         sched.all({ 1, 2, 3 }, 3, function(number)
-          local many <close> = g:enter_many(4)
+          local many <close> = g:enter_many(4, 4)
           counts[number] = many.count
           sched.sleep(0.01)
         end)

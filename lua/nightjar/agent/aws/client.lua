@@ -335,7 +335,8 @@ function client:send_known(calls, knowns, options, others)
   local count = self.limiter:take_many(operation, #calls, others)
   if count == 0 then return 0, NONE end
   local limit = self.gate.limit
-  local places <close> = self.gate:enter_many(math.max(limit - others, limit // 2, 1))
+  local first = math.min(count, math.max(limit - others, limit // 2, 1))
+  local places <close> = self.gate:enter_many(first, math.min(count, limit))
   local batch = { held = held, signed_skew = context.clock.skew }
   local request
   request, batch.id_of = self.requests:batch(calls, knowns, count, options, held)

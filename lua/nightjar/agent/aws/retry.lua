@@ -82,7 +82,8 @@ function quota:take(class)
 end
 
 --- A call succeeded: its last retry's cost comes back, or one token for an untroubled success.
----@param cost integer?  what the call's last retry cost; nil when it needed none
+---@param cost integer?  what the call's last retry cost, nil when it needed none; of several calls
+---  without a retry, their number
 function quota:give(cost)
   if self.tokens == retry.QUOTA then return end
   self.tokens = math.min(retry.QUOTA, self.tokens + (cost or 1))

@@ -269,6 +269,28 @@ describe("services that are as usual", function()
     assert.equal(COUNT, batches[1].started)
   end)
 
+  it("of one mesh leave places to those of another, where they are few", function()
+    local state = world(3)
+    state.namespaces[2] = { Id = "ns-2", Name = "other.local", HttpName = "other.local",
+      Arn = ARN .. "namespace/ns-2" }
+    state.services[4] = service(4)
+    state.services[4].NamespaceId = "ns-2"
+    endpoint:state(state)
+    given.namespaces = { { ref = "NAMESPACE_1", namespace = "other.local", port = 9001 } }
+    session, snapshot = nil, nil
+    pass()
+    -- Neither answers: that of the other mesh was asked all the same.
+    endpoint:faults { { operation = "DiscoverInstances", fault = "stall" } }
+    sched.run(function()
+      local reading = sched.spawn(function()
+        cloudmap.read(session, snapshot, given, now, hints)
+      end)
+      sched.sleep(0.2)
+      reading:cancel()
+    end)
+    assert.equal(4, #endpoint:asked().requests)
+  end)
+
   it("are asked for in parts where they are many", function()
     endpoint:state(world(600))
     session, snapshot = nil, nil
