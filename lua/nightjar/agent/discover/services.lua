@@ -169,8 +169,9 @@ local function as_usual(pass, identity, service)
   if not known or attributes.due(pass, service) then return nil end
   local discovery = discovery_of(pass.session, identity, service)
   local same = discovery and discovery.same
-  if discovery and (not same or same.fingerprint ~= known or discovery.of ~= service) then
-    discovery.of, discovery.same = service, same_reading(service, known)
+  if discovery and (not same or same.fingerprint ~= known or same.name ~= service.name
+    or same.arn ~= service.arn) then
+    discovery.same = same_reading(service, known)
   end
   return discovery
 end
@@ -178,15 +179,18 @@ end
 -- What is done in a pass for the services of a list that have no reading yet.
 ---@class ReadingJobs
 ---@field late table[]  services that the last pass did not read
----@field usual table[]  how those that are as usual are asked
+---@field usual table[]  those that are as usual
+---@field discoveries table[]  how they are asked; the session may forget one meanwhile
 ---@field fresh table[]  the other services
+---@field others integer?  what is asked for beside the usual ones, and has not begun before
 
 -- What nobody sees may rest.
 local function sort_fresh(pass, identity, service, readings, jobs)
   local unseen = is_unseen(pass, identity, service)
   local discovery = not unseen and as_usual(pass, identity, service)
   if discovery then
-    jobs.usual[#jobs.usual + 1] = discovery
+    local place = #jobs.usual + 1
+    jobs.usual[place], jobs.discoveries[place] = service, discovery
   elseif unseen and rests(pass, service) then
     readings[service.id] = reading_of(service, { kept = true })
   else
@@ -210,7 +214,7 @@ local function sort_late(pass, late)
 end
 
 local function jobs_of(pass, identity, found, readings)
-  local jobs = { late = {}, usual = {}, fresh = {} }
+  local jobs = { late = {}, usual = {}, discoveries = {}, fresh = {} }
   for _, service in ipairs(found) do
     local is_left = readings[service.id] == nil
     if is_left and is_fresh(pass.before[service.id]) then
@@ -226,24 +230,23 @@ end
 -- So many are asked together: what else is to be asked need not wait for longer.
 local TOGETHER = 256
 
--- Asks for the services at some positions, beside so many others, and returns how many were asked.
--- What was not asked, after some trouble, and what has answered something else, with its answer, is
--- left.
-local function ask_together(pass, identity, usual, from, to, others, readings, left)
+-- Asks for the usual ones at some positions, and returns how many were asked. What was not asked,
+-- after some trouble, and what has answered something else, with its answer, is left.
+local function ask_together(pass, identity, jobs, from, to, readings, left)
   local calls, knowns = {}, {}
   for position = from, to do
-    local place = position - from + 1
-    calls[place], knowns[place] = usual[position].call, usual[position].same.fingerprint
+    local discovery, place = jobs.discoveries[position], position - from + 1
+    calls[place], knowns[place] = discovery.call, discovery.same.fingerprint
   end
   local asked, answers = api.discover_known(pass.session.client, calls,
-    options_of(pass, identity), knowns, others)
+    options_of(pass, identity), knowns, jobs.others)
   for position = from, to do
-    local discovery, place = usual[position], position - from + 1
-    local service, answer = discovery.of, answers[place]
+    local service, place = jobs.usual[position], position - from + 1
+    local answer = answers[place]
     if answer or place > asked then
       left[#left + 1] = { service = service, answer = answer }
     else
-      readings[service.id] = discovery.same
+      readings[service.id] = jobs.discoveries[position].same
       attributes.tell_refusal(pass, service.id)
     end
   end
@@ -252,15 +255,14 @@ end
 
 -- Asks for all services that are as usual, in parts. Trouble ends it: what is left then is asked
 -- one by one, and meets it as ever.
-local function read_together(pass, identity, usual, others, readings)
-  local left, is_troubled = {}, false
+local function read_together(pass, identity, jobs, readings)
+  local left, is_troubled, usual = {}, false, jobs.usual
   for from = 1, #usual, TOGETHER do
     local to = math.min(from + TOGETHER - 1, #usual)
     if is_troubled then
-      for position = from, to do left[#left + 1] = { service = usual[position].of } end
+      for position = from, to do left[#left + 1] = { service = usual[position] } end
     else
-      is_troubled = ask_together(pass, identity, usual, from, to, others, readings, left)
-        < to - from + 1
+      is_troubled = ask_together(pass, identity, jobs, from, to, readings, left) < to - from + 1
     end
   end
   return left
@@ -270,11 +272,12 @@ end
 -- one.
 local function read_list(pass, identity, found, readings, job)
   local sorted, left = jobs_of(pass, identity, found, readings), {}
-  local jobs, others = { job }, #sorted.fresh + (job and 1 or 0)
+  local jobs = { job }
+  sorted.others = #sorted.fresh + #jobs
   table.move(sorted.late, 1, #sorted.late, #jobs + 1, jobs)
   if #sorted.usual > 0 then
     jobs[#jobs + 1] = function()
-      left = read_together(pass, identity, sorted.usual, others, readings)
+      left = read_together(pass, identity, sorted, readings)
     end
   end
   table.move(sorted.fresh, 1, #sorted.fresh, #jobs + 1, jobs)

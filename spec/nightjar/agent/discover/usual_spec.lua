@@ -172,6 +172,17 @@ describe("services that are as usual", function()
     assert.same({}, snapshot.warnings)
   end)
 
+  it("do not hide one that is gone while the list is looked at beside them", function()
+    local state = world()
+    table.remove(state.services, 20)
+    endpoint:change { services = state.services }
+    session.seldom:hurry("list", "ns-1")
+    assert.equal(1, pass().ListServices)
+    assert.is_nil(find(20))
+    assert.equal(COUNT - 1, #snapshot.meshes[1].services)
+    assert.same({}, snapshot.warnings)
+  end)
+
   it("keep their data where the endpoint is away, with few calls", function()
     local counts = pass { { operation = "*", fault = "drop" } }
     assert.equal(COUNT, #snapshot.meshes[1].services)
