@@ -350,6 +350,7 @@ describe("services that are as usual", function()
     pass() -- what nobody sees is read once more, and rests from then on
     assert.same({ DiscoverInstances = COUNT - 1, GetServiceAttributes = 1 }, pass())
     assert.equal(COUNT - 2, batches[1].started)
+    assert.equal(AT_ONCE - 1, batches[1].limit) -- what rests needs no place
   end)
 
   it("are given up with the pass", function()
