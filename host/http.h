@@ -47,7 +47,7 @@
 #include <stdint.h>
 
 enum {
-  HTTP_TRANSFERS = 256, /* most under way at once; API_CONCURRENCY is 100 */
+  HTTP_TRANSFERS = 256,      /* most under way at once; a setting allows 100 */
   HTTP_MORE_CONNECTIONS = 2, /* kept beyond the most requests at once so far */
   HTTP_LOST_LOOKUPS = 32,    /* most name look-ups left behind at once */
   HTTP_HEADERS = 64 << 10    /* most bytes of a response's headers */

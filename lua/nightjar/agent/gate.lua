@@ -56,6 +56,10 @@ end
 ---@return Places  to be closed
 function gate:enter_many(first, most)
   self:enter()
+  while self.tokens:count() > 0 do -- as above
+    self.tokens:take()
+    self.free = self.free + 1
+  end
   local more = math.min(self.free, first - 1)
   self.free = self.free - more
   local many = setmetatable({ gate = self, count = 1 + more, most = most, widen = nil }, places)

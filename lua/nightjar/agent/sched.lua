@@ -38,7 +38,8 @@ function sched.sleep(seconds)
   core.rest(assert(seconds, "sched: sleep: expected seconds"))
 end
 
----Calls `fn(element, index)` for each element, at most `limit` at a time, and waits for all.
+---Calls `fn(element, index)` for each element, at most `limit` at a time, and waits for all. A
+---single element needs nobody beside it: that is done in the caller's own task.
 ---@generic T, R
 ---@param list T[]
 ---@param limit integer
@@ -46,7 +47,7 @@ end
 ---@return R[] results in the list's order; the first result of each call
 function sched.all(list, limit, fn)
   assert(limit >= 1, "sched: all: expected a limit of at least 1")
-  if #list == 1 then return { (fn(list[1], 1)) } end -- what needs nobody beside it
+  if #list == 1 then return { (fn(list[1], 1)) } end
   local results, at, crew = {}, 0, {}
   local _ <close> = core.guard(function()
     for _, worker in ipairs(crew) do worker:cancel() end

@@ -4,6 +4,14 @@ local gate = require("nightjar.agent.gate")
 local sched = require("nightjar.agent.sched")
 
 describe("a gate", function()
+  -- A task that stays within until it is cancelled.
+  local function hold(g)
+    return sched.spawn(function()
+      local place <close> = g:enter() -- luacheck: ignore place
+      sched.sleep(60)
+    end)
+  end
+
   it("lets no more through than it has places, in the order in which they came", function()
     sched.run(function()
       local g, inside, most, order = gate.new(2), 0, 0, {}
@@ -23,11 +31,7 @@ describe("a gate", function()
   it("loses no place of those who are cancelled: within, waiting, or just let in", function()
     sched.run(function()
       local g = gate.new(1)
-      local function stay()
-        local place <close> = g:enter() -- luacheck: ignore place
-        sched.sleep(60)
-      end
-      local within, waiting, next_one = sched.spawn(stay), sched.spawn(stay), sched.spawn(stay)
+      local within, waiting, next_one = hold(g), hold(g), hold(g)
       sched.sleep(0)
       waiting:cancel()
       within:cancel() -- its place goes to the next one, who has not had the word since
@@ -74,11 +78,7 @@ describe("a gate", function()
     it("gives what becomes free too, unless somebody waits for it", function()
       sched.run(function()
         local g, told, waited = gate.new(3), {}, false
-        local function stay()
-          local place <close> = g:enter() -- luacheck: ignore place
-          sched.sleep(60)
-        end
-        local first, second = sched.spawn(stay), sched.spawn(stay)
+        local first, second = hold(g), hold(g)
         sched.sleep(0)
         do
           local many <close> = enter_many(g, 3, told)
@@ -103,15 +103,25 @@ describe("a gate", function()
     it("gives no more than can be used", function()
       sched.run(function()
         local g, told = gate.new(3), {}
-        local held = sched.spawn(function()
-          local place <close> = g:enter() -- luacheck: ignore place
-          sched.sleep(60)
-        end)
+        local held = hold(g)
         sched.sleep(0)
         local many <close> = enter_many(g, 2, told) -- luacheck: ignore many
         held:cancel()
         assert.same({}, told)
         assert.equal(1, free_of(g))
+      end)
+    end)
+
+    it("gives a place that was handed to somebody who was cancelled then, too", function()
+      sched.run(function()
+        local g = gate.new(2)
+        local first, second, waiting = hold(g), hold(g), hold(g)
+        sched.sleep(0)
+        first:cancel()
+        waiting:cancel()
+        second:cancel()
+        assert.equal(2, free_of(g))
+        assert.equal(2, free_of(g))
       end)
     end)
 

@@ -45,6 +45,10 @@ end
 ---@return boolean
 function queue:is_awaited() return #self.takers > 0 end
 
+---How many values nobody has taken.
+---@return integer
+function queue:count() return #self.entries end
+
 ---Takes the oldest value, or waits for one. Those who wait are served in their order.
 ---@param seconds number? how long to wait; for ever if not given
 ---@return any value nil when the time is over

@@ -3,7 +3,6 @@
 local cloudmap = require "nightjar.agent.aws.cloudmap"
 local json = require "host.json"
 local sched = require "nightjar.agent.sched"
-local sigv4 = require "host.sigv4"
 
 local OK = { status = 200, body = "{}" }
 local THROTTLED = { status = 429, body = '{"__type":"RequestLimitExceeded"}' }
@@ -70,43 +69,6 @@ describe("the client", function()
     answers = { OK }
     call(open(), { host_prefix = "data-" })
     assert.equal("https://data-servicediscovery.eu-central-1.amazonaws.com/", asked[1].url)
-  end)
-
-  it("sends a batch to where a single call goes, and in the same words", function()
-    answers = { OK }
-    local client, batches = open(), {}
-    client.context.batch = function(request, begun)
-      batches[#batches + 1] = request
-      begun(function() end)
-      return 2, {}
-    end
-    local one = assert(client:prepare("DiscoverInstances", { ServiceName = "web" }))
-    one.payload_hash = sigv4.sha256(one.body)
-    local known = assert(json.fingerprint("{}"))
-    elapsed = 5
-    local sent, new = sched.run(client.send_known, client, { one, one, one },
-      { known, known, known }, { host_prefix = "data-", deadline = 30, first_by = 12 }, 0)
-    sched.run(client.send, client, one, { host_prefix = "data-" })
-    local batch, single = batches[1], asked[1]
-    assert.equal("https://data-servicediscovery.eu-central-1.amazonaws.com/", batch.url)
-    for _, name in ipairs { "method", "url", "timeout", "connect_timeout", "stall_timeout",
-      "max_body", "ca_file", "proxy" } do
-      assert.equal(single[name], batch[name], name)
-    end
-    for position, pair in ipairs(batch.headers) do
-      if position ~= batch.counted then assert.same(single.headers[position], pair) end
-    end
-    -- What counts is the end of an id: the single call's is the one after the batch's three.
-    local id = batch.headers[batch.counted]
-    assert.same({ "amz-sdk-invocation-id",
-      id[2] .. ("%012x"):format(batch.first + 3 & 0xffffffffffff) },
-      single.headers[batch.counted])
-    assert.same({ one.body, one.payload_hash, known }, { table.unpack(batch.items, 7, 9) })
-    assert.equal(9, #batch.items)
-    assert.equal(7, batch.deadline)
-    assert.equal(2, batch.limit)
-    assert.same({ 2, {} }, { sent, new })
-    assert.equal(3, client:counts().DiscoverInstances) -- the two that were sent, and the single one
   end)
 
   it("tries three times, ever later, and tells the last failure", function()

@@ -98,6 +98,12 @@ describe("services that are as usual", function()
     endpoint:change { services = state.services }
   end
 
+  local function remove(number)
+    local state = world()
+    table.remove(state.services, number)
+    endpoint:change { services = state.services }
+  end
+
   it("are asked for together, once each, from the second pass on", function()
     assert.same({}, batches)
     local before = snapshot.meshes[1].services
@@ -162,25 +168,23 @@ describe("services that are as usual", function()
     assert.equal(COUNT, batches[1].started)
   end)
 
-  it("do not hide one that is gone, nor the list that shows it", function()
-    local state = world()
-    table.remove(state.services, 20)
-    endpoint:change { services = state.services }
-    assert.equal(1, pass().ListServices)
-    assert.is_nil(find(20))
-    assert.equal(COUNT - 1, #snapshot.meshes[1].services)
-    assert.same({}, snapshot.warnings)
-  end)
+  for _, when in ipairs { "before the list is due", "while the list is looked at beside them" } do
+    it("do not hide one that is gone " .. when, function()
+      remove(20)
+      if when:find("^while") then session.seldom:hurry("list", "ns-1") end
+      assert.equal(1, pass().ListServices)
+      assert.is_nil(find(20))
+      assert.equal(COUNT - 1, #snapshot.meshes[1].services)
+      assert.same({}, snapshot.warnings)
+    end)
+  end
 
-  it("do not hide one that is gone while the list is looked at beside them", function()
-    local state = world()
-    table.remove(state.services, 20)
-    endpoint:change { services = state.services }
-    session.seldom:hurry("list", "ns-1")
-    assert.equal(1, pass().ListServices)
-    assert.is_nil(find(20))
-    assert.equal(COUNT - 1, #snapshot.meshes[1].services)
-    assert.same({}, snapshot.warnings)
+  it("are tried three times in all, the first time together included", function()
+    local counts = pass { { operation = "DiscoverInstances", fault = "internal",
+      match = { ServiceName = name_of(20) } } }
+    assert.equal(COUNT + 2, counts.DiscoverInstances)
+    assert.same({ 20 }, stale())
+    assert.equal("DiscoverInstances: 500 InternalFailure", find(20).error)
   end)
 
   it("keep their data where the endpoint is away, with few calls", function()
