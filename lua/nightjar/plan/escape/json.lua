@@ -50,7 +50,8 @@ end
 
 -- Escapes a string for the inside of a JSON string, or says why it cannot stand there.
 local function escape(text)
-  if text:find("[^ !#-%[%]-~]") then
+  -- A range of Lua's takes no escape, so that it ends with a bracket as it is.
+  if text:find("[^ !#-[%]^-~]") then
     if not utf8.len(text) then
       return nil, "the value is not UTF-8, which JSON cannot hold"
     end

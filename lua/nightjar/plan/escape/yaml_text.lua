@@ -68,7 +68,9 @@ end
 ---@param ends boolean? escape white space at the ends
 ---@return string
 function yaml_text.double(text, ends)
-  if not text:find('[^!#-%[%]-~]') then
+  -- Most values: ASCII without a backslash, a quotation mark or white space. A range of Lua's takes
+  -- no escape, so that it ends with a bracket as it is.
+  if not text:find("[^!#-[%]^-~]") then
     return text
   end
   local escaped = text:gsub('[%c"\\\127]', escape_character)
