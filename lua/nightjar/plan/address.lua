@@ -83,7 +83,10 @@ end
 -- An IPv4 address or host name in one spelling, or the groups of an IPv6 address. An IPv4 address
 -- that is written as an IPv6 one (RFC 4291, 2.5.5.2) is that IPv4 address.
 local function plain(value)
-  if not address.is_ipv6(value) then return (value:lower():gsub("%.$", "")) end
+  if not address.is_ipv6(value) then
+    local text = value:lower()
+    return text:byte(-1) == 46 and text:sub(1, -2) or text
+  end
   local parts = expand(value)
   local mapped = parts[6] == 0xffff
   for i = 1, 5 do mapped = mapped and parts[i] == 0 end

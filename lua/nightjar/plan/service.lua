@@ -9,6 +9,8 @@ local sorted = require("nightjar.plan.sorted")
 local text = require("nightjar.text")
 local weight = require("nightjar.plan.weight")
 
+local byte, find = string.byte, string.find
+
 local service = {}
 
 -- This instance holds settings and is never an endpoint.
@@ -26,8 +28,9 @@ end
 
 -- Printable ASCII without blanks at its ends, so nothing to look at twice.
 local function is_plain(value, limit)
-  return type(value) == "string" and #value <= limit and not value:find("[^ -~]")
-    and value:byte(1) ~= 32 and value:byte(-1) ~= 32
+  if type(value) ~= "string" or #value > limit then return false end
+  if not find(value, "[^!-~]") then return true end
+  return not find(value, "[^ -~]") and byte(value) ~= 32 and byte(value, -1) ~= 32
 end
 
 -- A copy of attributes that need no mending, which is what most are; else nil.

@@ -74,9 +74,10 @@ local function added(list, history)
   return table.move(list, #history + 1, #list, 1, {})
 end
 
--- `history` and one line about what `policy` did, if anything.
+-- `history`, which is the caller's to give away, and one line about what `policy` did, if anything.
 local function continue(history, policy, change, reasons)
-  local list = copy_list(history)
+  if not change and #reasons == 0 then return history end -- most weights stay
+  local list = history
   local reason = table.concat(reasons, "; ")
   local line = change
   if change and reason ~= "" then line = ("%s (%s)"):format(change, reason) end

@@ -33,7 +33,7 @@ function Writer:put(text)
 end
 
 -- Splits text at the ends of bare scalars: head belongs to the one under way, tail and colon to
--- one that is under way when the text ends.
+-- one that is under way when the text ends. Text without such an end is whole.
 local function learn(node, state)
   local text = node.text
   local result = lexer.read(text, state)
@@ -54,6 +54,7 @@ local function learn(node, state)
   end
   edge.middle = text:sub(from, last)
   edge.breaks = state.mode == "single" and text:find("^[ \t]*[\r\n]") ~= nil
+  edge.is_whole = not (close or edge.tail or edge.colon or edge.breaks) and edge.middle ~= ""
   node.edges[state.key] = edge
   return edge
 end
@@ -106,11 +107,21 @@ function Writer:open_scalar(text)
 end
 
 function Writer:text(node)
-  local text = node.text
-  if text == "" then
+  local edge = node.edges[self.state.key]
+  if not edge then
+    if node.text == "" then
+      return nil
+    end
+    edge = learn(node, self.state)
+  end
+  if edge.is_whole then -- as most are
+    local n = self.n + 1
+    self.n = n
+    self.pieces[n] = edge.middle
+    self.loose = false
+    self.state = edge.state
     return nil
   end
-  local edge = node.edges[self.state.key] or learn(node, self.state)
   if edge.breaks and self.loose then
     return "a value with white space at its end, before a line break within single quotes: "
       .. "expected double quotes"
