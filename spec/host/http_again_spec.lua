@@ -238,6 +238,11 @@ describe("host.http", function()
       assert.is_nil(id)
       assert.matches("X%-Amz%-Date", err)
       assert.equal("syntax", code)
+      id, err, code = http.start { url = "ftp://a.example/", signer = signer, time = NOW }
+      assert.is_nil(id)
+      assert.equal("cannot sign: the URL: expected http:// or https://, a host, perhaps a port, "
+        .. "a path", err)
+      assert.equal("syntax", code)
       assert.error_matches(function() http.start { url = base, signer = signer } end, "'time'")
       assert.has_error(function() http.start { url = base, signer = {}, time = NOW } end)
       local said = assert(json.decode(request { url = base .. "/echo" }.body))

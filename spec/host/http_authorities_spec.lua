@@ -184,7 +184,10 @@ describe("host.http's authorities", function()
       local whole = read("ours")
       names_the_file(read("others") .. whole:sub(1, #whole // 2))
       names_the_file(read("others") .. whole:sub(1, 200) .. "!" .. whole:sub(201))
-      names_the_file("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n" .. whole)
+      for _, der in ipairs { "MAA=", "MAIwAA==", "bm8gREVS" } do -- two empty sequences, and none
+        names_the_file("-----BEGIN CERTIFICATE-----\n" .. der .. "\n-----END CERTIFICATE-----\n"
+          .. whole)
+      end
     end)
 
     it("are trusted again once it is mended", function()
