@@ -192,7 +192,8 @@ $(addprefix $(BUILD)/fuzz-,$(FUZZ_C)): $(BUILD)/fuzz-%: $(BUILD)/obj/spec/fuzz/t
 torture: ## Faults with real parts, all of them (ONLY=text: those of the matrix that contain it)
 	@$(SETUP) run test
 	@$(MAKE) -s --no-print-directory -j$(CPUS) build
-	@$(PATHS) $(ROWS) TORTURE=all ONLY="$(ONLY)" EVERY="$(or $(EVERY),20)" FIGURES=1 SYSTEM_JOBS=1 MORE_SYSTEM_JOBS=0 JOBS=1 \
+	@$(PATHS) $(ROWS) TORTURE=all ONLY="$(ONLY)" EVERY="$(or $(EVERY),20)" FIGURES=1 \
+	  SYSTEM_JOBS=1 MORE_SYSTEM_JOBS=0 JOBS=1 \
 	  spec/run $(BUILD)/nightjar $(BUILD)/torture/run spec/system/torture_spec.lua \
 	  $(if $(ONLY),,$(wildcard spec/torture/lack_of_memory*_spec.lua spec/torture/failing_calls*_spec.lua))
 

@@ -85,7 +85,7 @@ end
 local function plain(value)
   if not address.is_ipv6(value) then
     local text = value:lower()
-    return text:byte(-1) == 46 and text:sub(1, -2) or text
+    return text:sub(-1) == "." and text:sub(1, -2) or text
   end
   local parts = expand(value)
   local mapped = parts[6] == 0xffff

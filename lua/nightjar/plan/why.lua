@@ -74,10 +74,10 @@ local function added(list, history)
   return table.move(list, #history + 1, #list, 1, {})
 end
 
--- `history`, which is the caller's to give away, and one line about what `policy` did, if anything.
-local function continue(history, policy, change, reasons)
-  if not change and #reasons == 0 then return history end -- most weights stay
-  local list = history
+-- The history `list`, which is the caller's to give away, and a line about what `policy` did, if
+-- anything.
+local function continue(list, policy, change, reasons)
+  if not change and #reasons == 0 then return list end -- most weights stay
   local reason = table.concat(reasons, "; ")
   local line = change
   if change and reason ~= "" then line = ("%s (%s)"):format(change, reason) end
