@@ -74,10 +74,9 @@ local function added(list, history)
   return table.move(list, #history + 1, #list, 1, {})
 end
 
--- The history `list`, which is the caller's to give away, and a line about what `policy` did, if
--- anything.
-local function continue(list, policy, change, reasons)
-  if not change and #reasons == 0 then return list end -- most weights stay
+-- `history` and one line about what `policy` did, if anything.
+local function continue(history, policy, change, reasons)
+  local list = copy_list(history)
   local reason = table.concat(reasons, "; ")
   local line = change
   if change and reason ~= "" then line = ("%s (%s)"):format(change, reason) end
