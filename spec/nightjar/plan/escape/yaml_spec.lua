@@ -116,6 +116,8 @@ describe("a value within quotes", function()
     { "is doubled within single ones", "a: '{{v}} it''s'\n", { v = "b'c\\" }, "a: 'b''c\\ it''s'\n",
       { a = "b'c\\ it's" } },
     { "may be nothing", "a: \"{{v}}\"\nb: '{{v}}'\n", {}, "a: \"\"\nb: ''\n", { a = "", b = "" } },
+    { "may end with white space before text of the line, whatever breaks the line after that",
+      "a: '{{v}}b{{! c }}\n  d'\n", { v = "x " }, "a: 'x b\n  d'\n", { a = "x b d" } },
   })
   fails("is refused within single ones when it has a line break", "\na: '{{v}}'\n", { v = "a\nb" },
     "templates/x:2: {{v}}: the value holds a line break or control character, which single quotes"
