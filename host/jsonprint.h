@@ -4,7 +4,7 @@
  * their arrays, stand, and however strings and numbers are written. In one
  * walk over the text, without memory of its own.
  *
- *   if (jsontext_check(text, size, 64, &facts, &error) == 0)
+ *   if (jsontext_check(text, size, most, &facts, &error) == 0)
  *     print = jsonprint(text, size);
  *
  * It tells whether something says anything new. It is no protection against

@@ -25,7 +25,8 @@ struct check {
   size_t size;
   size_t at;
   int depth;
-  int max_depth;
+  struct jsontext_limits most;
+  size_t values;
   enum expect expect;
   char closers[JSONTEXT_MAX_DEPTH]; /* '}' or ']' */
   unsigned char used[(PRIVATE_LAST - PRIVATE_FIRST) / 8 + 1];
@@ -202,7 +203,7 @@ static void after_value(struct check *c) {
 }
 
 static int open_level(struct check *c, char byte) {
-  if (c->depth == c->max_depth)
+  if (c->depth == c->most.depth)
     return fail(c, "limit", "nested too deeply");
   c->closers[c->depth++] = byte == '{' ? '}' : ']';
   c->expect = byte == '{' ? KEY_OR_END : VALUE_OR_END;
@@ -218,6 +219,8 @@ static int close_level(struct check *c) {
 }
 
 static int check_value(struct check *c, char byte) {
+  if (++c->values > c->most.values)
+    return fail(c, "limit", "too many values");
   if (byte == '{' || byte == '[')
     return open_level(c, byte);
   after_value(c);
@@ -277,16 +280,16 @@ static int choose_stand_in(struct check *c) {
   return wrong(c, "\\u0000 beside all of U+E000 to U+F8FF");
 }
 
-int jsontext_check(const char *text, size_t size, int max_depth,
+int jsontext_check(const char *text, size_t size, struct jsontext_limits most,
     struct jsontext *facts, struct error *error) {
   struct check c = {.text = text,
       .size = size,
-      .max_depth = max_depth,
+      .most = most,
       .facts = facts,
       .error = error};
   *facts = (struct jsontext){0};
-  if (max_depth > JSONTEXT_MAX_DEPTH)
-    c.max_depth = JSONTEXT_MAX_DEPTH;
+  if (most.depth > JSONTEXT_MAX_DEPTH)
+    c.most.depth = JSONTEXT_MAX_DEPTH;
   while (c.at < size) {
     char byte = text[c.at];
     if (byte == ' ' || byte == '\n' || byte == '\t' || byte == '\r')

@@ -22,12 +22,17 @@ struct jsontext {
                         U+F8FF) that the text does not hold */
 };
 
+struct jsontext_limits {
+  int depth;     /* of values within each other: 1 to JSONTEXT_MAX_DEPTH */
+  size_t values; /* in all: a tree takes some 150 bytes for each, and a text
+                    needs no more than two bytes */
+};
+
 /*
- * Checks `size` bytes of `text`, nested at most `max_depth` deep (1 to
- * JSONTEXT_MAX_DEPTH). Error: on = "line 3, column 7" (column in characters),
- * code = "syntax", or "limit" for the depth.
+ * Checks `size` bytes of `text`. Error: on = "line 3, column 7" (column in
+ * characters), code = "syntax", or "limit" for what `most` bounds.
  */
-int jsontext_check(const char *text, size_t size, int max_depth,
+int jsontext_check(const char *text, size_t size, struct jsontext_limits most,
     struct jsontext *facts, struct error *error);
 
 /*

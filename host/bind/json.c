@@ -11,6 +11,7 @@
 #include "keypath.h"
 
 #include <cjson/cJSON.h>
+#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -155,18 +156,23 @@ static struct tree *parse(lua_State *L, const char *text, size_t size,
    error on the stack, when it is no JSON. */
 static const char *read_text(lua_State *L, size_t *size,
     struct jsontext *facts, struct error *error, int *results) {
-  static const char *const options[] = {"max_depth", "max_bytes", NULL};
+  static const char *const options[] = {
+      "max_depth", "max_bytes", "max_nodes", NULL};
   const char *text = luaL_checklstring(L, 1, size);
   bind_options(L, 2, options);
-  int max_depth = (int)bind_option_integer(
-      L, 2, "max_depth", DEFAULT_DEPTH, 1, JSONTEXT_MAX_DEPTH);
+  struct jsontext_limits most = {
+      .depth = (int)bind_option_integer(
+          L, 2, "max_depth", DEFAULT_DEPTH, 1, JSONTEXT_MAX_DEPTH),
+      .values =
+          (size_t)bind_option_integer(L, 2, "max_nodes", INT_MAX, 1, INT_MAX),
+  };
   lua_Integer max_bytes =
       bind_option_integer(L, 2, "max_bytes", DEFAULT_BYTES, 0, MOST_BYTES);
   if (*size > (lua_Unsigned)max_bytes) {
     *results = bind_fail_size(L, *size, max_bytes);
     return NULL;
   }
-  if (jsontext_check(text, *size, max_depth, facts, error) != 0) {
+  if (jsontext_check(text, *size, most, facts, error) != 0) {
     *results = bind_fail(L, error);
     return NULL;
   }

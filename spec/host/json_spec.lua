@@ -106,6 +106,18 @@ describe("json.decode: null, arrays and objects", function()
     assert.matches("3 bytes of text, at most 2", err)
     assert.equal("limit", code)
   end)
+
+  it("takes as many values as it is told, and says where one is too many", function()
+    local text = '{"a":[1,"two",null],"b":{}}'
+    assert.same({ 1, "two", json.null }, decoded(text, { max_nodes = 6 }).a)
+    local value, err, code = json.decode(text, { max_nodes = 5 })
+    assert.is_nil(value)
+    assert.same({ "line 1, column 25: too many values", "limit" }, { err, code })
+    -- Before anything is made of them.
+    value, err = json.decode("[" .. ("[],"):rep(5000000) .. "[]]", { max_nodes = 100 })
+    assert.is_nil(value)
+    assert.equal("line 1, column 299: too many values", err)
+  end)
 end)
 
 describe("json.decode: strings", function()

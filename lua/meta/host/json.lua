@@ -8,6 +8,7 @@ local json = {}
 ---@class host.json.decode_options
 ---@field max_depth? integer arrays and objects within each other; 1 to 1000, default 64
 ---@field max_bytes? integer length of the text; default 64 MiB
+---@field max_nodes? integer values of the result; without a limit if nil
 
 ---@class host.json.encode_options
 ---@field indent? integer blanks for each level, 0 to 16; default 0, all on one line

@@ -76,6 +76,21 @@ function attributes.tell_refusal(pass, id)
   if refusal then warn_once(pass, refusal.code, refusal.message) end
 end
 
+--- What the attributes of these services were refused with, each kind once.
+---@param pass table
+---@param services {id: string}[]
+---@return {code: string, message: string}[]
+function attributes.refusals(pass, services)
+  local list, told = {}, {}
+  for _, service in ipairs(services) do
+    local refusal = pass.session.refusals[service.id]
+    if refusal and not told[refusal.code] then
+      told[refusal.code], list[#list + 1] = true, refusal
+    end
+  end
+  return list
+end
+
 --- The attributes of a service's own, asked for where that is due.
 ---@param pass table
 ---@param identity table  of its namespace: see discover/identity.lua

@@ -1,6 +1,7 @@
 --- Reads meshes from AWS Cloud Map: a service whole or not at all, and each stands or falls alone.
 local api = require "nightjar.agent.aws.cloudmap"
 local arn = require "nightjar.agent.aws.arn"
+local attributes = require "nightjar.agent.discover.attributes"
 local fleet = require "nightjar.agent.discover.fleet"
 local identity = require "nightjar.agent.discover.identity"
 local sched = require "nightjar.agent.sched"
@@ -114,7 +115,9 @@ local function services_of(pass, known)
       for _, service in ipairs(last and last.services or {}) do pass.before[service.id] = nil end
       for _, service in ipairs(before) do pass.before[service.id] = service end
       pass.complete[namespace.id] = leads
-      return services.read(pass, known)
+      local result = services.read(pass, known)
+      result.warnings = attributes.refusals(pass, result.services or {})
+      return result
     end }
 end
 

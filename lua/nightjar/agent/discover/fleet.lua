@@ -10,6 +10,7 @@ local log = require "nightjar.log"
 local merge = require "nightjar.agent.discover.merge"
 local pace = require "nightjar.agent.discover.fleet_pace"
 local place_of = require "nightjar.agent.discover.fleet_place"
+local relief = require "nightjar.agent.discover.fleet_relief"
 local s3 = require "nightjar.agent.aws.s3"
 local sights = require "nightjar.agent.discover.fleet_sight"
 local sigv4 = require "host.sigv4"
@@ -24,9 +25,8 @@ local WAITS = { 0.3, 0.6, 1.2, 2.4 }
 local PATIENT_WAIT = 3
 -- After a failure the store is left alone for so many passes, twice as many after each, jittered.
 local REST_PASSES, MOST_PASSES = 2, 8
--- How likely an agent tries to lead in one pass where the leader cannot read all: another one may
--- be able to, and not all of them need to try at once.
-local RELIEF = 0.1
+-- Claims of an object that is missing, and yet is taken each time.
+local MOST_CLAIMS = 3
 -- All waiting together takes no more than this part of a pass, so that a reading of one's own has
 -- time; a pass has ten seconds in any case.
 local WAITING_PART, LEAST_PASS = 1 / 2, 10
@@ -47,10 +47,10 @@ fleet.__index = fleet
 ---@field last table?  the mesh in the last snapshot
 ---@field now integer
 ---@field warnings table[]  of the pass; more are added
----@field complete boolean?  an operator asks for a pass: what is in the store is looked at
+---@field complete boolean?  an operator asks for a pass: this agent reads, for all
 ---@field read fun(known: table[], leads: boolean?): table  reads: {services} or {error, gone};
 ---  `known` are those of which there are good data; `leads`: all of them, also those that no
----  listener of this agent shows
+---  listener of this agent shows; {warnings}: what it found that holds for all of the fleet
 
 -- Random enough for all agents of an account: the host's name and clock take part.
 local function random_id(context)
@@ -73,7 +73,8 @@ function fleet.new(settings, cloudmap)
   local refresh_time = settings.refresh_time or 30
   return setmetatable({ client = client, context = cloudmap.context,
     prefix = prefix == "" and "" or prefix .. "/", refresh_time = refresh_time,
-    every = pace.between(refresh_time), id = random_id(cloudmap.context), members = {} }, fleet)
+    every = pace.between(refresh_time), id = random_id(cloudmap.context), members = {},
+    passing = {} }, fleet)
 end
 
 --- Looks that brought nothing new, so far.
@@ -84,28 +85,33 @@ function fleet:not_modified()
   return sum
 end
 
---- When the next pass should begin, to come just after the leader's next write; said once. Of
---- several namespaces the first counts; an agent that leads is waited for by others, and waits for
---- nobody.
+--- When the next pass should begin, to come just after the leader's next write; said once after
+--- each pass. Of several namespaces the first counts; an agent that leads is waited for by others,
+--- and waits for nobody.
 ---@return number? time  by the monotonic clock; nil: whenever it would
 function fleet:take_due()
-  local due = self.first and self.first.pace:take_due()
-  for _, member in pairs(self.members) do
-    if member.leads then return nil end
+  local first, leads
+  for member in pairs(self.passing) do
+    if not first or member.number < first.number then first = member end
+    leads = leads or member.leads
   end
-  return due
+  self.passing = {} -- a namespace that is gone says nothing of the next pass
+  local due = first and first.pace:take_due()
+  return not leads and due or nil
 end
 
 -- What is kept of a namespace: its place, whether this agent leads, and what went wrong.
 function fleet:member(namespace)
   local member = self.members[namespace.id]
   if not member then
-    member = { failures = 0, rest_until = -math.huge,
+    self.number = (self.number or 0) + 1
+    member = { failures = 0, rest_until = -math.huge, number = self.number,
+      relief = relief.new(self.context, self.every),
       place = place_of.new(self.client, self.prefix .. namespace.id .. ".json", namespace),
       pace = pace.new(self.context, self.refresh_time) }
     self.members[namespace.id] = member
-    self.first = self.first or member
   end
+  self.passing[member] = true
   return member
 end
 
@@ -121,17 +127,9 @@ local function tell(member, call, role)
   member.role = role
 end
 
-local function common(warnings)
-  local list = {}
-  for _, one in ipairs(warnings) do
-    if COMMON[one.code] then list[#list + 1] = { code = one.code, message = one.message } end
-  end
-  return list
-end
-
 -- When the data of a record were read, by this machine's clock.
 function fleet:time_of(call, sight)
-  return math.min(call.now, math.floor(self.context.now()) - sights.age_of(sight))
+  return math.max(0, math.min(call.now, math.floor(self.context.now()) - sights.age_of(sight)))
 end
 
 local function with_data(services)
@@ -165,18 +163,17 @@ end
 
 function fleet:record(call, fields)
   fields.mesh, fields.leader, fields.every = call.namespace, self.id, self.every
-  fields.warnings = fields.warnings or common(call.warnings)
   return fields
 end
 
--- Writes a reading; a mere claim of another agent, which came while this one read, gives way to it.
--- Returns as a place's `write` does, and with false what is there instead.
-function fleet:write(member, call, services)
-  local fields = self:record(call, { services = services })
+-- Writes a reading; a mere claim, which another agent made while this one read, or whose answer was
+-- lost, gives way to it. Returns as a place's `write` does, and with false what is there instead.
+function fleet:write(member, call, services, warnings)
+  local fields = self:record(call, { services = services, warnings = warnings or {} })
   local written, problem, code = member.place:write(fields)
   if written ~= false then return written, problem, code end
   local sight = member.place:look()
-  if sight and sight.record and sight.record.reading and not self:is_own(sight) then
+  if sight and sight.record and sight.record.reading then
     written, problem, code = member.place:write(fields)
     if written ~= false then return written, problem, code end
   end
@@ -205,7 +202,7 @@ function fleet:lead(member, call, claimed)
     return result
   end
   local services = merge.share(member.known, result.services, call.now)
-  local written, detail, code = self:write(member, call, services)
+  local written, detail, code = self:write(member, call, services, result.warnings)
   member.leads, member.known = written or false, with_data(services)
   member.wrote_at = self.context.monotonic()
   if written == nil then self:failed(member, call, detail, code) end
@@ -221,7 +218,7 @@ end
 -- The fleet's data, as old as they are.
 function fleet:follow(member, call, sight, has_waited)
   tell(member, call, "fleet_follows")
-  member.has_waited = has_waited or false
+  member.has_waited, member.leads = has_waited or false, false
   local services = {}
   for position, service in ipairs(sight.record.services) do
     local one = {}
@@ -239,11 +236,6 @@ end
 -- Whether this agent wrote it: a write whose answer was lost.
 function fleet:is_own(sight)
   return sight.record ~= nil and sight.record.leader == self.id
-end
-
--- Whether to try to lead in place of one that cannot read all.
-function fleet:relieves(sight)
-  return sights.is_stuck(sight, self.every) and self.context.random() < RELIEF
 end
 
 -- Says to the others that this agent reads now, or still does so many seconds after that sight;
@@ -279,13 +271,15 @@ function fleet:next_wait(member, call, last, looks)
 end
 
 -- Another agent reads and its result is still to come. Where it does not come the last data are
--- used as long as they may.
-function fleet:wait(member, call, last)
+-- used as long as they may. `claims`: how many this agent has made so far.
+function fleet:wait(member, call, last, claims)
   local looks, seconds = 0, self:next_wait(member, call, last, 0)
   while seconds do
     local result, sight, problem, code = self:look_again(member, call, seconds)
     if result then return result end
     if not sight then return nil, problem, code end
+    -- Somebody has made it, so it is not missing.
+    if sight.denied and last.taken then return nil, sight.denied end
     last, looks = sight, looks + 1
     seconds = self:next_wait(member, call, last, looks)
   end
@@ -293,25 +287,35 @@ function fleet:wait(member, call, last)
   if sights.is_usable(last, self.every) then return self:follow(member, call, last, true) end
   local has_time = self.context.monotonic() < member.first_until
   if not call.last and has_time and sights.is_free(last, self.every) then
-    return self:try(member, call, last)
+    return self:try(member, call, last, claims)
   end
   return nil, "another agent reads, and has written nothing yet", "soon"
 end
 
 -- The lead is free: takes it, or sees that somebody else does.
-function fleet:try(member, call, sight)
+function fleet:try(member, call, sight, claims)
   local won, problem, code = self:claim(member, call, sight)
   if won then return self:begin(member, call, sight) end
-  if won == nil then return nil, problem, code end
-  -- Without the right to list, a missing object is denied as if it were there. It is.
-  if sight.denied then return nil, sight.denied end
+  if won == nil or sight.missing and claims == MOST_CLAIMS then return nil, problem, code end
   sight.taken = true -- by another one since, whom the next look shows
-  return self:wait(member, call, sight)
+  return self:wait(member, call, sight, (claims or 1) + 1)
 end
 
--- Whether nobody can have claimed the lead yet: a container may have stood still for long.
+-- Somebody leads. This agent takes the lead: it may be able to read more, or an operator wants it
+-- to read. Nil where it cannot, so that it follows.
+function fleet:relieve(member, call, sight)
+  local won = self:claim(member, call, sight)
+  if won then return self:begin(member, call, sight) end
+  if won == nil or not call.complete then return nil end
+  sight.taken = true -- by one that was asked as well
+  return (self:wait(member, call, sight))
+end
+
+-- Whether nobody can have claimed the lead yet: a container may have stood still for long. A first
+-- reading may have been given up before it was written.
 function fleet:still_leads(member)
-  return member.leads and self.context.monotonic() - member.wrote_at <= sights.freshness(self.every)
+  return member.leads and member.wrote_at
+    and self.context.monotonic() - member.wrote_at <= sights.freshness(self.every)
 end
 
 -- What is in the store. A leader that is late is given the time until it is not one any more.
@@ -335,12 +339,14 @@ function fleet:together(member, call)
   local sight, problem, code = self:look(member)
   if not sight then return nil, problem, code end
   if self:is_own(sight) then return self:begin(member, call, sight) end
-  local is_fresh = sights.is_fresh(sight, self.every)
-  if is_fresh and not self:relieves(sight) then
-    member.pace:saw(sight)
+  if sights.is_fresh(sight, self.every) then
+    local is_due = member.relief:is_due(sight) or call.complete
+    local result = is_due and self:relieve(member, call, sight)
+    if result then return result end
+    member.pace:saw(sight, member.relief.is_open)
     return self:follow(member, call, sight)
   end
-  if is_fresh or sights.is_free(sight, self.every) then return self:try(member, call, sight) end
+  if sights.is_free(sight, self.every) then return self:try(member, call, sight) end
   if sight.bad then return nil, sight.bad, "soon" end
   return self:wait(member, call, sight)
 end

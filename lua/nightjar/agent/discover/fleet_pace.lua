@@ -48,14 +48,6 @@ function pace.new(context, refresh_time)
     saved = FIRST }, pace)
 end
 
--- Whether the leader has left out a service: it may be one that another agent could read.
-local function is_whole(record)
-  for _, service in ipairs(record.services) do
-    if service.stale or service.error then return false end
-  end
-  return true
-end
-
 -- A pass that comes early, just after the next write of this leader.
 function pace:move(leader, age, now)
   if leader ~= self.leader then self.leader, self.tries = leader, 0 end
@@ -67,7 +59,8 @@ end
 
 --- A look has found the leader's reading, which is followed.
 ---@param sight FleetSight
-function pace:saw(sight)
+---@param is_open boolean?  no look is left out: this agent may have to lead soon
+function pace:saw(sight, is_open)
   local now, record = self.context.monotonic(), sight.record
   self.quiet = record == self.record and self.quiet + 1 or 0
   self.record = record
@@ -75,7 +68,7 @@ function pace:saw(sight)
   if sight.age > AFTER + SPREAD * self.every + REACH then
     return self:move(record.leader, sight.age, now)
   end
-  if is_whole(record) then self.sight, self.at = sight, now end
+  if not is_open then self.sight, self.at = sight, now end
 end
 
 --- When the next pass should begin; said once, so that it can bring no more than one.

@@ -47,14 +47,20 @@ function place:options()
     max_attempts = math.min(attempts, self.client.options.max_attempts) }
 end
 
+-- Whether this machine's clock is near enough to the store's; or nil and why not.
+function place:agrees(time)
+  if math.abs(time - self.client.context.now()) <= SKEW then return true end
+  return nil, ("this machine's clock and the store's differ by more than %d s"):format(SKEW),
+    "clock"
+end
+
 -- The store's time, or nil and why the two clocks cannot be compared or are too far apart.
 function place:time_of(date)
   local time = timestamp.parse_http(date)
   if not time then return nil, "the store tells no time", "date" end
-  if math.abs(time - self.client.context.now()) > SKEW then
-    return nil, ("this machine's clock and the store's differ by more than %d s"):format(SKEW),
-      "clock"
-  end
+  local agrees, err, code = self:agrees(time)
+  if not agrees then return nil, err, code end
+  self.told, self.told_at = time, self.client.context.monotonic()
   return time
 end
 
@@ -103,7 +109,8 @@ end
 function place:by_head()
   local answer, problem = self:head()
   if answer and answer.headers.etag == self.etag then return self:unchanged(answer) end
-  if answer or problem.status == 404 then return self:by_get(nil) end
+  -- 403 is what a missing object has without the right to list.
+  if answer or problem.status == 404 or problem.status == 403 then return self:by_get(nil) end
   return nil, problem
 end
 
@@ -167,10 +174,16 @@ local lost = { [404] = "NoSuchKey", [409] = "ConditionalRequestConflict",
 ---@return Failure|string? problem
 ---@return string? code  as for `look`
 function place:write(value)
+  if self.told then
+    -- The clock may have been set since the store's last answer: no time of it is written.
+    local since = self.client.context.monotonic() - self.told_at
+    local agrees, err, code = self:agrees(self.told + since)
+    if not agrees then return nil, err, code end
+  end
   local text = record.encode(value)
   local answer, problem = s3.put(self.client, self.key, text, self.etag, self:options())
   if not answer then
-    if lost[problem.status] == problem.code then return false end
+    if lost[problem.status] == problem.code then return false, problem end
     self.is_away = problem.status == nil
     return nil, problem
   end

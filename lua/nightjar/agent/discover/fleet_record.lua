@@ -8,10 +8,14 @@ local json = require "host.json"
 local record = {}
 
 record.FORMAT = 1
---- Bytes of a record: 1,000 service-colors with 20 instances each are some 5 MiB.
+--- Bytes and values of a record: 1,000 service-colors with 20 instances each are some 5 MiB, and
+--- 233,000 values. A value takes some 150 bytes of memory, and two in the record would do.
 record.MAX_BYTES = 32 * 1024 * 1024
+local MAX_VALUES = 1000000
 -- A reading has one warning of a kind, and there are few kinds.
 local MOST_WARNINGS = 100
+-- Of a foreign name in a message, in bytes.
+local LONGEST_NAME = 200
 
 ---@class FleetRecord
 ---@field mesh {id: string, name: string, arn: string?}
@@ -72,6 +76,7 @@ function kinds.text(value) return type(value) == "string" and value ~= "" end
 function kinds.flag(value) return value == true end
 function kinds.number(value) return math.type(value) ~= nil and value >= 0 and value < 1e9 end
 function kinds.integer(value) return math.type(value) == "integer" and value >= 0 end
+function kinds.age(value) return kinds.integer(value) and value < 1e9 end
 function kinds.object(value) return is_object(value) end
 function kinds.list(value) return type(value) == "table" and json.is_array(value) end
 function kinds.time(value, latest) return kinds.integer(value) and value <= latest end
@@ -93,12 +98,12 @@ function kinds.times(value, latest)
 end
 
 local SAYS = { text = "text", flag = "true", number = "a number of seconds", object = "an object",
-  integer = "a whole number of seconds", list = "a list", texts = "texts by name",
-  time = "a time that has been", times = "times by name that have been" }
+  integer = "a whole number", age = "a whole number of seconds below 1e9", list = "a list",
+  texts = "texts by name", time = "a time that has been", times = "times by name that have been" }
 
 -- `!` marks what must be there.
 local RECORD = { format = "integer!", mesh = "object!", leader = "text!", every = "number!",
-  reading = "flag", age = "integer", services = "list", warnings = "list!" }
+  reading = "flag", age = "age", services = "list", warnings = "list!" }
 local MESH = { id = "text!", name = "text!", arn = "text" }
 local WARNING = { code = "text!", message = "text!" }
 local SERVICE = { id = "text!", name = "text!", arn = "text", attributes = "texts!",
@@ -177,6 +182,7 @@ local function check(value, latest)
     return ("warnings: expected at most %d"):format(MOST_WARNINGS)
   end
   if not value.services and not value.reading then return "services: expected a list" end
+  if value.age and not value.reading then return "record.age: expected in a claim only" end
   return services_fault(value.services or {}, latest)
 end
 
@@ -188,7 +194,8 @@ end
 ---@return FleetRecord?
 ---@return string? err
 function record.decode(text, namespace, latest)
-  local value, err = json.decode(text, { max_bytes = record.MAX_BYTES })
+  local value, err = json.decode(text,
+    { max_bytes = record.MAX_BYTES, max_nodes = MAX_VALUES })
   if not is_object(value) then return nil, "no JSON object: " .. (err or "something else") end
   if value.format ~= record.FORMAT then
     return nil, ("format: expected %d: another version of nightjar wrote it"):format(record.FORMAT)
@@ -198,7 +205,7 @@ function record.decode(text, namespace, latest)
   local mesh = value.mesh
   if mesh.id ~= namespace.id or mesh.arn and namespace.arn and mesh.arn ~= namespace.arn then
     return nil, ("mesh: expected %s, got %s"):format(namespace.arn or namespace.id,
-      mesh.arn or mesh.id)
+      clean(mesh.arn or mesh.id, LONGEST_NAME))
   end
   value.format = nil
   return value

@@ -50,23 +50,17 @@ function sight.is_free(one, every)
   return one.age > sight.freshness(every)
 end
 
+--- How old data may be that are used while another agent reads, in seconds.
+---@param every number
+---@return number
+function sight.usable(every) return USABLE_PASSES * every end
+
 --- Whether its data may be used while another agent reads.
 ---@param one FleetSight
 ---@param every number
 ---@return boolean?
 function sight.is_usable(one, every)
-  return one.record and one.record.services and sight.age_of(one) <= USABLE_PASSES * every
-end
-
---- Whether the leader keeps what it cannot read for longer than data are used.
----@param one FleetSight  with a record of services
----@param every number
----@return boolean
-function sight.is_stuck(one, every)
-  for _, service in ipairs(one.record.services) do
-    if service.stale and one.date - service.read_at > USABLE_PASSES * every then return true end
-  end
-  return false
+  return one.record and one.record.services and sight.age_of(one) <= sight.usable(every)
 end
 
 return sight
