@@ -10,6 +10,8 @@ local report = require "nightjar.cli.report"
 local times = require "nightjar.agent.discover.times"
 
 local MAX_AGENTS = 1000000
+-- Of a price behind the point; one that needs more is written as a power of ten.
+local MOST_DIGITS = 20
 local SERVICES = { servicediscovery = "Cloud Map", s3 = "S3" }
 
 -- ---- words ----
@@ -23,11 +25,22 @@ local function commas(number, digits)
 end
 
 local function dollars(amount)
+  if amount > 0 and amount < 0.00005 then return "<$0.0001" end
   return "$" .. commas(amount, amount < 1 and 4 or 2)
 end
 
 local function dollars_or_free(amount)
   return amount > 0 and dollars(amount) or "free"
+end
+
+-- A price with all of its digits, for sums are made with all of them.
+local function price_text(price)
+  for digits = 2, MOST_DIGITS do
+    if tonumber(("%%.%df"):format(digits):format(price)) == price then
+      return "$" .. commas(price, digits)
+    end
+  end
+  return ("$%g"):format(price)
 end
 
 -- Columns whose numbers end below one another; the first column is text.
@@ -116,8 +129,9 @@ local function settings_line(given, settings)
 end
 
 local function price_line(prices)
-  return ("$%.2f for a million DiscoverInstances; of S3 $%.2f PUT, $%.2f GET"):format(
-    prices.servicediscovery.DiscoverInstances, prices.s3.PutObject, prices.s3.GetObject)
+  return ("%s for a million DiscoverInstances; of S3 %s PUT, %s GET"):format(
+    price_text(prices.servicediscovery.DiscoverInstances), price_text(prices.s3.PutObject),
+    price_text(prices.s3.GetObject))
 end
 
 local function agents_text(agents)
@@ -211,7 +225,7 @@ local function options_of(args)
   local price
   price, err = number(args.price or "1", "price", 0, 1000000)
   if not price then return nil, err end
-  prices.servicediscovery.DiscoverInstances = price
+  prices.servicediscovery.DiscoverInstances = math.abs(price) -- -0.0 is no other price than 0
   return { agents = math.tointeger(agents), prices = prices }
 end
 

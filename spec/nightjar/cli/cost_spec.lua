@@ -56,6 +56,28 @@ describe("nightjar cost", function()
     says(result, "$6,365.60 a year")
   end)
 
+  it("shows the price with all the digits that sums are made with", function()
+    for given, shown in pairs { ["0.001"] = "$0.001", ["0.005"] = "$0.005", ["1"] = "$1.00",
+      ["2.5"] = "$2.50", ["1.130"] = "$1.13", ["1000000"] = "$1,000,000.00", ["0"] = "$0.00",
+      ["1234.56789"] = "$1,234.56789", ["-0.0"] = "$0.00", ["1e-9"] = "$0.000000001",
+      ["1e-300"] = "$1e-300" } do
+      says(cost("--price", given),
+        ("\n  %s for a million DiscoverInstances; of S3 $5.00 PUT, $0.40 GET\n"):format(shown))
+    end
+  end)
+
+  it("shows no amount as nothing that is more", function()
+    local result = cost("--refresh-time", "86400", "--price", "0.5")
+    says(result, "  Cloud Map DiscoverInstances              48    48.4       <$0.0001\n")
+    says(result, "  all                                      51    51.2       <$0.0001\n")
+    says(result, "\n  $0.0007 a month, $0.0088 a year\n")
+    result = cost("--refresh-time", "86400", "--price", "0.001")
+    says(result, "\n  <$0.0001 a month, <$0.0001 a year\n")
+    says(result, "\n  as it is                       51        <$0.0001\n")
+    assert.is_nil(result.stdout:find("$0.0000", 1, true))
+    says(cost("--price", "0"), "\n  $0.0000 a month, $0.0000 a year\n") -- which is nothing
+  end)
+
   it("prints JSON for programs", function()
     local result = cost("--json", "--agents", "2")
     local value = assert(json.decode(result.stdout))
