@@ -174,12 +174,20 @@ end
 
 -- ---- the view, and its two forms ----
 
-local function view_of(record, settings, agents, prices)
-  local day = estimate.day(record.meshes, settings, agents)
-  local changes = estimate.changes(record.meshes, settings, agents)
-  for _, row in ipairs(changes) do row.dollars = estimate.dollars(row.day.operations, prices) end
-  return { record = record, settings = settings, agents = agents, prices = prices, day = day,
-    dollars = estimate.dollars(day.operations, prices), changes = changes }
+local function view_of(record, settings, options)
+  return { record = record, settings = settings, agents = options.agents,
+    prices = options.prices }
+end
+
+-- Adds a day, and what settings change, to a view.
+local function reckon(view)
+  local meshes, settings, agents = view.record.meshes, view.settings, view.agents
+  view.day = estimate.day(meshes, settings, agents)
+  view.dollars = estimate.dollars(view.day.operations, view.prices)
+  view.changes = estimate.changes(meshes, settings, agents)
+  for _, row in ipairs(view.changes) do
+    row.dollars = estimate.dollars(row.day.operations, view.prices)
+  end
 end
 
 local function day_as_json(operations, amount)
@@ -188,22 +196,27 @@ local function day_as_json(operations, amount)
     dollars_a_year = amount * estimate.DAYS_A_YEAR }
 end
 
-local function as_json(view)
-  local record, given = view.record, times.of(view.settings)
+local function changes_as_json(view)
   local changes = json.array {}
   for i, row in ipairs(view.changes) do
     changes[i] = day_as_json(row.day.operations, row.dollars)
     changes[i].setting, changes[i].note = row.setting, row.note
   end
-  local day = day_as_json(view.day.operations, view.dollars)
-  day.passes = view.day.passes
+  return changes
+end
+
+-- Where no day is known its fields are left out: zeros would say that it is free.
+local function as_json(view)
+  local record, given = view.record, times.of(view.settings)
+  local day = view.day and day_as_json(view.day.operations, view.dollars)
+  if day then day.passes = view.day.passes end
   output.write(assert(json.encode({
     so_far = record.since and { since = record.since, at = record.at, passes = record.passes,
       retries = record.retries, operations = record.operations, first_pass = record.first },
     meshes = record.meshes, agents = view.agents, prices = view.prices,
     settings = { refresh_time = given.pass, list_time = given.list,
       attributes_time = given.attributes, snapshot_store = view.settings.snapshot_store },
-    day = day, changes = changes,
+    day = day, changes = day and changes_as_json(view),
   }, { indent = 2 })), "\n")
 end
 
@@ -232,7 +245,9 @@ end
 -- Of an agent that reads a file: `counted` if there are calls of another one all the same.
 local function write_nothing(settings, options, wants_json, counted)
   if wants_json then
-    as_json(view_of({ meshes = json.array {} }, settings, options.agents, options.prices))
+    local view = view_of({ meshes = json.array {} }, settings, options)
+    reckon(view)
+    as_json(view)
     return
   end
   output.write("DISCOVERY=file: nothing is asked of AWS, so it costs nothing there",
@@ -253,17 +268,18 @@ local function run(settings, args)
       .. "TMP_DIR (its first pass writes them down), or name that of the agent with --tmp-dir")
       :format(settings.state_dir)
   end
-  local view = view_of(record, settings, options.agents, options.prices)
+  local view = view_of(record, settings, options)
+  if #record.meshes > 0 then reckon(view) end
   if args.json then
     as_json(view)
-  else
-    write_so_far(record)
-    if #record.meshes == 0 then
-      output.write("\nNo mesh could be read yet, so nobody can say what a day asks.\n")
-      return 0
-    end
+    return 0
+  end
+  write_so_far(record)
+  if view.day then
     write_day(view)
     write_changes(view)
+  else
+    output.write("\nNo mesh could be read yet, so nobody can say what a day asks.\n")
   end
   return 0
 end
