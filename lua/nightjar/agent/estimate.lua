@@ -48,14 +48,24 @@ local function add_alone(operations, mesh, given)
     mesh.attributed - mesh.attributed_resting + mesh.attributed_resting * share)
 end
 
--- One mesh as a fleet reads it: one agent reads all of it and stores it at each pass, the others
--- ask the store, at their pace.
-local function add_fleet(operations, mesh, given, agents)
+-- One mesh as the agent reads it that leads a fleet: all of it, and stores it, at each pass.
+local function add_leader(operations, mesh, given)
   add(operations, "servicediscovery", "DiscoverInstances", mesh.services)
   add_seldom(operations, mesh, given, mesh.attributed)
   add(operations, "s3", "PutObject", 1)
-  add(operations, "s3", "GetObject", (agents - 1) * given.looks)
 end
+
+-- And as so many other agents of the fleet know it: they ask the store, at their pace.
+local function add_followers(operations, given, count)
+  add(operations, "s3", "GetObject", count * given.looks)
+end
+
+-- By what an agent is to a mesh, its part in one pass.
+local parts = {
+  alone = add_alone,
+  fleet_leads = add_leader,
+  fleet_follows = function(operations, _, given) add_followers(operations, given, 1) end,
+}
 
 -- The times of the settings; seconds between two passes, and looks at the store in each.
 local function given_by(settings)
@@ -83,7 +93,8 @@ function estimate.day(meshes, settings, agents)
   local given, operations = given_by(settings), {}
   for _, mesh in ipairs(meshes) do
     if settings.snapshot_store then
-      add_fleet(operations, mesh, given, agents)
+      add_leader(operations, mesh, given)
+      add_followers(operations, given, agents - 1)
     else
       add_alone(operations, mesh, given)
     end
@@ -91,6 +102,24 @@ function estimate.day(meshes, settings, agents)
   local passes = DAY / given.every
   return { passes = passes,
     operations = scaled(operations, settings.snapshot_store and passes or passes * agents) }
+end
+
+---A day of one agent, in steady state: of a fleet, its part, as it leads or follows now.
+---@param meshes CallsMesh[]
+---@param settings table as for `day`
+---@param role fun(id: string?): string? what the agent is to a mesh (`discover.role`)
+---@return CostDay? day nil: of no mesh it is known
+function estimate.of_agent(meshes, settings, role)
+  local given, operations, known = given_by(settings), {}, false
+  for _, mesh in ipairs(meshes) do
+    local add_part = parts[role(mesh.id)]
+    if add_part then
+      known = true
+      add_part(operations, mesh, given)
+    end
+  end
+  local passes = DAY / given.every
+  return known and { passes = passes, operations = scaled(operations, passes) } or nil
 end
 
 ---@param operations table<string, table<string, number>>

@@ -77,6 +77,49 @@ describe("the estimate of a day", function()
       assert.near(4000, select(2, per_pass(100)).passes, 0.001)
     end)
 
+  it("gives each agent of a fleet its part, and the parts make up the whole", function()
+    settings.snapshot_store = "s3://bucket/prefix"
+    local other = { id = "ns-2", name = "other.local", refs = { "NAMESPACE_0" }, services = 10,
+      resting = 0, attributed = 3, attributed_resting = 0 }
+    mesh.id = "ns-1"
+    local function part(first, second)
+      local roles = { ["ns-1"] = first, ["ns-2"] = second }
+      return estimate.of_agent({ mesh, other }, settings, function(id) return roles[id] end)
+    end
+    local follower = part("fleet_follows", "fleet_follows")
+    assert.equal(3200, follower.passes)
+    assert.same({ s3 = { GetObject = 3200 } }, follower.operations) -- half a look at each of two
+    local sum, whole = {}, estimate.day({ mesh, other }, settings, 100)
+    local function count(day, times)
+      for service, counts in pairs(day.operations) do
+        for operation, number in pairs(counts) do
+          local name = service .. " " .. operation
+          sum[name] = (sum[name] or 0) + number * times
+        end
+      end
+    end
+    count(part("fleet_leads", "fleet_follows"), 1)
+    count(part("fleet_follows", "fleet_leads"), 1)
+    count(follower, 98)
+    count(whole, -1)
+    for name, number in pairs(sum) do assert.near(0, number, 1e-6, name) end
+    assert.is_number(sum["servicediscovery DiscoverInstances"])
+  end)
+
+  it("knows an agent of a fleet that reads for itself, and one that does not know yet", function()
+    local function discovered(role)
+      local day = estimate.of_agent({ mesh }, settings, function() return role end)
+      return day and day.operations.servicediscovery.DiscoverInstances / day.passes
+    end
+    assert.equal(per_pass().DiscoverInstances, tonumber(("%.4f"):format(discovered("alone"))))
+    assert.same(estimate.day({ mesh }, settings),
+      estimate.of_agent({ mesh }, settings, function() return "alone" end))
+    settings.snapshot_store = "s3://bucket"
+    assert.near(38 + 2 / seldom.passes(120, 27), discovered("alone"), 1e-9)
+    assert.is_nil(discovered(nil))
+    assert.is_nil(estimate.of_agent({}, settings, function() return "alone" end))
+  end)
+
   it("in money counts what costs something", function()
     assert.equal(1.00, estimate.dollars { servicediscovery = { DiscoverInstances = 1e6,
       ListServices = 1e6, GetServiceAttributes = 1e6 } })

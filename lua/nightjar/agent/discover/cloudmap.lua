@@ -199,6 +199,18 @@ function cloudmap.fleet(settings)
   return session and session.fleet
 end
 
+--- How these settings' agent comes by a namespace: "alone", for itself, or as one of a fleet,
+--- "fleet_leads" or "fleet_follows".
+---@param settings table
+---@param id string?  of the namespace
+---@return string? role  nil: not known before a pass
+function cloudmap.role(settings, id)
+  local shared = cloudmap.fleet(settings)
+  if not shared then return "alone" end
+  local member = shared.members[id]
+  return member and (member.role or member.reason and "alone")
+end
+
 --- The client that reads for these settings, once there was a pass: for its counters.
 ---@param settings table
 ---@return AwsClient?

@@ -74,6 +74,14 @@ function discover.take_due(settings)
   return fleet and fleet:take_due()
 end
 
+--- How an agent that reads Cloud Map comes by a namespace: "alone", "fleet_leads", "fleet_follows".
+---@param settings table
+---@param id string?  of the namespace
+---@return string? role  nil: not known before a pass
+function discover.role(settings, id)
+  return require("nightjar.agent.discover.cloudmap").role(settings, id)
+end
+
 --- How the agent gets on with AWS: what its calls say beside their numbers.
 ---@param settings table
 ---@return {region: string, skew: number, throttles: integer, slowed: integer,

@@ -1,7 +1,6 @@
 -- All that is known of a running agent at this moment, as one plain table, for whoever shows it:
 -- the status document, the metrics, the health checks. It asks nobody: what it tells is in memory.
 
-local calls = require("nightjar.agent.calls")
 local clock = require("host.clock")
 local cycle = require("nightjar.cycle")
 local discover = require("nightjar.agent.discover")
@@ -83,11 +82,13 @@ local function warnings_of(pass)
   return list
 end
 
--- Numbers by service and operation, of which none leaves its day's cost out.
+-- This agent's own part: a fleet's days add up to what the fleet costs.
 local function cost_of(meshes, settings)
-  local day = meshes and #meshes > 0 and estimate.day(meshes, settings)
+  local day = estimate.of_agent(meshes, settings, function(id)
+    return discover.role(settings, id)
+  end)
   return day and { operations = day.operations, calls = estimate.total(day.operations),
-    dollars = estimate.dollars(day.operations) } or nil
+    dollars = estimate.dollars(day.operations) }
 end
 
 local function aws_of(agent)
@@ -98,7 +99,7 @@ local function aws_of(agent)
   end
   relation.since, relation.retries = totals.since, totals.retries
   relation.operations, relation.passes = totals.operations, totals.passes
-  relation.day = cost_of(meshes or calls.meshes({ meshes = {} }), agent.settings)
+  relation.day = cost_of(meshes or {}, agent.settings)
   return relation
 end
 

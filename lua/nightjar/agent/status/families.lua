@@ -290,7 +290,7 @@ family("nightjar_aws_throttles_total", "counter", nil,
 family("nightjar_aws_slowed_operations", "gauge", nil,
   "Operations that go slower now because AWS asked for it.", at("aws", "slowed"))
 family("nightjar_aws_day_cost_dollars", "gauge", nil,
-  "What a day of this agent's requests costs at list price, as `nightjar cost` computes it.",
+  "What a day of this agent's requests costs at list price; of a fleet, its own part.",
   at("aws", "day", "dollars"))
 family("nightjar_aws_clock_ahead_seconds", "gauge", nil,
   "By how much AWS's clock is ahead of this machine's; 0 unless that mattered.", at("aws", "skew"))

@@ -1,5 +1,6 @@
 -- What is known of an agent, gathered from whole agents.
 
+local discover = require("nightjar.agent.discover")
 local estimate = require("nightjar.agent.estimate")
 local facts = require("nightjar.agent.status.facts")
 local file = require("host.file")
@@ -313,6 +314,79 @@ describe("facts", function()
         one.events:put({ signal = "HUP" })
         after_pass()
         assert.is_nil(facts.gather(one).stale)
+      end)
+    end)
+  end)
+
+  describe("of the agents of a fleet", function()
+    local missing = moto.missing()
+    if missing then
+      pending(missing)
+      return
+    end
+
+    local BUCKET = "my-bucket" -- which docs/fleet.md allows
+    local cloud, member, other
+
+    setup(function()
+      cloud = moto.start()
+      cloud:call { { service = "s3", operation = "create_bucket", parameters = { Bucket = BUCKET,
+        CreateBucketConfiguration = { LocationConstraint = "eu-central-1" } } } }
+      local services = {}
+      for number = 1, 3 do
+        services[number] = { name = "web-" .. number, settings = { SERVICE = "web", ["/"] = "1" } }
+      end
+      member = select(2, cloud:fill("shop.local", services))["web-1"]
+    end)
+    teardown(function() cloud:stop() end)
+    before_each(function() other = running.new() end)
+    after_each(function() other:close() end)
+
+    local function settings_of(its, bucket)
+      local keys = cloud.users.fleet
+      return its:cloudmap(cloud.endpoint, { SERVICE_MEMBER = member, AWS_SESSION_TOKEN = false,
+        AWS_ACCESS_KEY_ID = keys.id, AWS_SECRET_ACCESS_KEY = keys.secret, REFRESH_TIME = "30",
+        SNAPSHOT_STORE = ("s3://%s/mesh"):format(bucket or BUCKET) })
+    end
+
+    -- What a day asks of an agent, by operation, after its first pass.
+    local function day_of(settings)
+      local found
+      place:run(settings, function(one, after_pass)
+        after_pass()
+        found = facts.gather(one).aws.day
+      end)
+      local counts = {}
+      for _, operations in pairs(found.operations) do
+        for name, count in pairs(operations) do counts[name] = math.floor(count + 0.5) end
+      end
+      return counts, found.dollars
+    end
+
+    it("give the one that leads its readings and each other one its looks", function()
+      local leader = day_of(settings_of(place))
+      assert.same({ 3 * 3200, 3200, nil },
+        { leader.DiscoverInstances, leader.PutObject, leader.GetObject })
+      local follower, dollars = day_of(settings_of(other))
+      assert.same({ GetObject = 1600 }, follower)
+      assert.near(1600 * 0.4 / 1e6, dollars, 1e-12)
+    end)
+
+    it("give an agent its own readings where the store cannot be used", function()
+      local alone = day_of(settings_of(place, "no-such-bucket"))
+      assert.same({ nil, nil }, { alone.PutObject, alone.GetObject })
+      assert.is_true(alone.DiscoverInstances > 0 and alone.DiscoverInstances <= 3 * 3200)
+    end)
+
+    it("say nothing of a day before the first pass has shown whether it leads", function()
+      day_of(settings_of(place)) -- so that the mesh is known
+      local settings = settings_of(place)
+      sched.run(function()
+        local one = assert(require("nightjar.agent.agent").new(settings))
+        assert(discover.check(settings))
+        local aws = facts.gather(one).aws
+        assert.equal("eu-central-1", aws.region)
+        assert.is_nil(aws.day)
       end)
     end)
   end)
