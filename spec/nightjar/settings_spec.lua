@@ -123,6 +123,14 @@ describe("settings", function()
     end
   end)
 
+  it("says what a bucket's name is where one is refused", function()
+    for _, store in ipairs { "s3://b/p", "s3://My-Bucket/p", "s3://my_bucket", "s3:///p" } do
+      local _, err = load { SNAPSHOT_STORE = store }
+      assert.matches("expected s3://bucket/prefix, the bucket of 3 to 63 lower case letters",
+        err[1], 1, true)
+    end
+  end)
+
   it("switches EXIT_ON_GENERATION_FAILURE on by anything but 0, false, no or empty", function()
     for word, value in pairs { ["0"] = false, ["false"] = false, No = false, [""] = false,
       ["1"] = true, yes = true, off = true } do

@@ -97,7 +97,7 @@ end
 function types.store(text)
   local bucket, rest = text:match("^s3://([%l%d][%l%d%.%-]+[%l%d])(.*)$")
   if bucket and #bucket <= 63 and (rest == "" or rest:match("^/%C*$")) then return text end
-  return nil, "s3://bucket/prefix"
+  return nil, "s3://bucket/prefix, the bucket of 3 to 63 lower case letters, digits, dots, dashes"
 end
 
 ---What stands for the value in `nightjar help`.
