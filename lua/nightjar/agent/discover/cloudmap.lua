@@ -86,6 +86,7 @@ local function mesh_reading(pass, wanted, found, read)
   local result = read[namespace.id]
   reading.id, reading.name, reading.arn = namespace.id, namespace.name, namespace.arn
   reading.services, reading.read_at, reading.error = result.services, result.read_at, result.error
+  reading.before = result.before
   -- An empty or refused list may mean that the namespace is gone, and a name may mean a new
   -- one by now: the next pass looks again.
   if result.gone or result.services and #result.services == 0 then
@@ -94,12 +95,18 @@ local function mesh_reading(pass, wanted, found, read)
   return reading
 end
 
+-- Of what two listeners have of one thing, nothing stale comes before something that is not.
+local function keep(known, one)
+  local other = known[one.id]
+  if not other or other.stale or not one.stale then known[one.id] = one end
+end
+
 -- What the last snapshot knows of each service and each mesh that was read, by id.
 local function last_of(previous)
   local before, meshes = {}, {}
   for _, mesh in ipairs(previous and previous.source == "cloudmap" and previous.meshes or {}) do
-    for _, service in ipairs(mesh.services) do before[service.id] = service end
-    if mesh.read_at > 0 then meshes[mesh.id] = mesh end
+    for _, service in ipairs(mesh.services) do keep(before, service) end
+    if mesh.read_at > 0 then keep(meshes, mesh) end
   end
   return before, meshes
 end

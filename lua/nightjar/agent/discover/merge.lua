@@ -27,6 +27,7 @@ merge.SETTINGS_INSTANCE = "service-settings"
 ---@field name string?
 ---@field arn string?
 ---@field services ServiceReading[]?
+---@field before table<string, table>?  services, by id: the last data of any listener's mesh
 ---@field read_at integer?  when that was, where it was not in this pass
 ---@field error string?  why there are no services
 
@@ -38,9 +39,9 @@ merge.SETTINGS_INSTANCE = "service-settings"
 ---@field instances table[]?
 ---@field service_level boolean?  some attributes are those of the service itself
 ---@field error string?  why there is none of these
----@field same boolean?  the answer said what the last snapshot says
+---@field same boolean?  the answer said what is known
 ---@field fingerprint string?  of the answer (see discover/seen.lua)
----@field kept boolean?  it was not read this time, and what the last snapshot says holds
+---@field kept boolean?  it was not read this time, and what is known holds
 ---@field shared boolean?  of a fleet's record: `since` and `health_since` are there and the fleet's
 ---@field since table<string, integer>?
 ---@field stale boolean?  shared: who read for the fleet could not read this one
@@ -153,7 +154,7 @@ end
 -- In a snapshot: the last one's own table where only its time differs. Most services of most passes
 -- are such.
 local function unchanged_service(last, found, now)
-  if last.stale or last.arn ~= found.arn then return same_service(last, found, now) end
+  if last.arn ~= found.arn then return same_service(last, found, now) end
   last.read_at = now
   return last
 end
@@ -198,15 +199,16 @@ end
 
 -- The services of a mesh whose list was read: each stands or falls alone.
 local function merge_services(last, found, warnings, now)
-  local known, services, unread = by(last and last.services, "id"), json.array {}, 0
+  local known, services = found.before or by(last and last.services, "id"), json.array {}
+  local unread = 0
   for _, item in ipairs(found.services) do
     local before = known[item.id]
-    if item.kept and before then
+    if item.kept then
       services[#services + 1] = before
     elseif item.shared then
       services[#services + 1] = shared_service(before, item, found.read_at or now)
       if item.stale then warnings[#warnings + 1] = stale_warning(found, item) end
-    elseif item.same and before then
+    elseif item.same then
       services[#services + 1] = unchanged_service(before, item, now)
     elseif item.attributes then
       services[#services + 1] = fresh_service(before, item, now)
@@ -216,7 +218,7 @@ local function merge_services(last, found, warnings, now)
     else
       unread = unread + 1
       warnings[#warnings + 1] = { code = "service_unread", mesh = found.name,
-        service = item.name, message = "never read: " .. (item.error or "it was not its turn") }
+        service = item.name, message = "never read: " .. item.error }
     end
   end
   sort(services)

@@ -336,8 +336,8 @@ end
 --- is gone: it may have been made anew, and must not be missed until the next pass.
 ---@param pass table  see discover/cloudmap.lua
 ---@param identity {namespace: table, by_arn: boolean}
----@return {services: ServiceReading[]?, error: string?, gone: boolean?}  `error`: there is no list;
----  `gone`: the namespace is not known
+---@return {services: ServiceReading[]?, before: table?, error: string?, gone: boolean?}  `error`:
+---  there is no list; `gone`: the namespace is not known; `before`: see MeshReading
 function services.read(pass, identity)
   local session, id, readings = pass.session, identity.namespace.id, {}
   local found, problem, looked = session.lists[id], nil, false
@@ -364,7 +364,7 @@ function services.read(pass, identity)
   second_round(pass, identity, found, readings)
   local result = {}
   for _, service in ipairs(found) do result[#result + 1] = readings[service.id] or nil end
-  return { services = result }
+  return { services = result, before = pass.before }
 end
 
 return services

@@ -72,6 +72,12 @@ describe("merge", function()
     return { id = "srv-" .. name, name = name, same = true, fingerprint = name .. "1" }
   end
 
+  local function by_id(services)
+    local found = {}
+    for _, one in ipairs(services) do found[one.id] = one end
+    return found
+  end
+
   it("keeps a service in which nothing is new as it is, read just now", function()
     local one = merge.run(nil, reading(100, colors()))
     local before = one.meshes[1].services[1]
@@ -83,15 +89,25 @@ describe("merge", function()
     assert.equal(2, #two.meshes[1].services)
   end)
 
-  it("ends the staleness of a service that says what it said before", function()
-    local broken = { id = "srv-blue", name = "blue", error = "x" }
+  -- Another listener may serve the same namespace, and have read it when this one could not.
+  it("goes by what is known of a service, where that is more than the mesh had", function()
+    local function failed(name) return { id = "srv-" .. name, name = name, error = "y" } end
     local one = merge.run(nil, reading(100, colors()))
-    local two = merge.run(one, reading(130, { colors()[1], broken }))
-    local three = merge.run(two, reading(160, { unchanged("green"), unchanged("blue") }))
-    local stale, blue = two.meshes[1].services[1], three.meshes[1].services[1]
-    assert.same({ nil, nil, 160 }, { blue.stale, blue.error, blue.read_at })
-    assert.same({ true, 100 }, { stale.stale, stale.read_at })
-    assert.same({ ["/"] = 100 }, blue.since)
+    local two = merge.run(one, reading(130, nil, { error = "x" }))
+    local newer = colors()
+    newer[1].attributes, newer[2].attributes = { ["/"] = "20" }, { ["/"] = "80" }
+    newer[3], newer[4] = service("red", {}, { instance("r", 3) }), service("pink", {}, {})
+    local known = by_id(merge.run(one, reading(130, newer)).meshes[1].services)
+    local three = merge.run(two, reading(160, { newer[1], unchanged("blue"), failed("red"),
+      { id = "srv-pink", name = "pink", kept = true } }, { before = known }))
+    local found = {}
+    for position, item in ipairs(three.meshes[1].services) do
+      found[position] = { item.name, item.attributes["/"], item.since["/"], item.read_at,
+        item.stale or false, item.error or "" }
+    end
+    assert.same({ { "blue", "80", 130, 160, false, "" }, { "green", "20", 130, 160, false, "" },
+      { "pink", nil, nil, 130, false, "" }, { "red", nil, nil, 130, true, "y" } }, found)
+    assert.equal("90", two.meshes[1].services[1].attributes["/"])
   end)
 
   it("drops attributes and services that are gone (defect 15)", function()

@@ -1,6 +1,7 @@
 -- Services that are as usual are asked for together; whatever is not as usual is as if each had
 -- been asked for alone. The endpoint counts, and fails on demand.
 local cloudmap = require "nightjar.agent.discover.cloudmap"
+local json = require "host.json"
 local merge = require "nightjar.agent.discover.merge"
 local moto = require "spec.support.moto"
 local rate = require "nightjar.agent.aws.rate"
@@ -305,6 +306,41 @@ describe("services that are as usual", function()
     end)
     assert.equal(4, #endpoint:asked().requests)
   end)
+
+  -- Two listeners serve the namespace, and the agent starts anew from what is on disk: one of them
+  -- cannot tell at first which namespace it is, and has old data when the other one has new ones.
+  for ref, operation in pairs { own = "GetService", NAMESPACE_0 = "ListNamespaces" } do
+    it("are the same for both listeners of a namespace, of which one was stale: " .. ref, function()
+      given.namespaces = { { ref = "NAMESPACE_0", namespace = "shop.local", port = 9001 } }
+      endpoint:state(world(3))
+      session, snapshot = nil, nil
+      hints = { resting = { ["shop.local"] = { [name_of(3)] = true } } }
+      pass()
+      local state = world(4)
+      for number = 1, 3 do state.services[number] = service(number, 9100 + number) end
+      endpoint:state(state)
+      session, snapshot = nil, json.decode(json.encode(snapshot))
+      local started = now
+      pass { { operation = operation, fault = "throttle" } }
+      for _, mesh in ipairs(snapshot.meshes) do
+        assert.equal(mesh.ref == ref, mesh.stale or false)
+        assert.equal(mesh.ref == ref and 3 or 4, #mesh.services)
+      end
+      pass()
+      -- As one that could be read all along, and what nobody sees has its age.
+      assert.equal(3, batches[1].started)
+      assert.same({}, snapshot.warnings)
+      for _, mesh in ipairs(snapshot.meshes) do
+        local found = {}
+        for position, one in ipairs(mesh.services) do
+          found[position] = { one.name, one.instances[1].attributes.AWS_INSTANCE_PORT,
+            one.read_at - started, one.stale }
+        end
+        assert.same({ { "s001", "9101", 30 }, { "s002", "9102", 30 }, { "s003", "9103", 0 },
+          { "s004", "9000", 30 } }, found, mesh.ref)
+      end
+    end)
+  end
 
   it("are asked for in parts where they are many", function()
     endpoint:state(world(600))
