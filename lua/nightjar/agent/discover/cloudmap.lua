@@ -21,6 +21,7 @@ local cloudmap = {}
 ---@field without_attributes table<string, boolean>  services seen to have none of their own
 ---@field lists table<string, table[]>  the services of a namespace, by its id
 ---@field troubled table<string, boolean>  namespaces of which something failed in the last pass
+---@field refused table<string, boolean>  namespaces whose list was refused when it was last tried
 ---@field seldom Seldom  when lists and the like are due
 
 --- A session for a process's settings; one is kept for as long as the agent runs.
@@ -35,7 +36,8 @@ function cloudmap.session(settings, options)
   local shared, fleet_err = fleet.new(settings, client)
   if fleet_err then return nil, fleet_err end
   return { client = client, identities = {}, refusals = {}, without_attributes = {}, lists = {},
-    discoveries = {}, troubled = {}, seldom = seldom.new(client.context), fleet = shared }
+    discoveries = {}, troubled = {}, refused = {}, seldom = seldom.new(client.context),
+    fleet = shared }
 end
 
 local function wanted_of(settings)

@@ -6,6 +6,7 @@
 local api = require "nightjar.agent.aws.cloudmap"
 local arn = require "nightjar.agent.aws.arn"
 local attributes = require "nightjar.agent.discover.attributes"
+local list = require "nightjar.agent.discover.list"
 local merge = require "nightjar.agent.discover.merge"
 local retry = require "nightjar.agent.aws.retry"
 local sched = require "nightjar.agent.sched"
@@ -26,56 +27,6 @@ local function begin_first(pass, id)
   pass.first_options[id] = { deadline = now + pass.time,
     first_by = now + math.max(pass.time, times.FIRST_READING) }
 end
-
--- ---- which there are ----
-
--- An id finds nothing where the namespace is another account's, so an empty list is asked for
--- once more by ARN; which of the two names finds services is remembered.
-local function ask_for_list(pass, identity)
-  local namespace = identity.namespace
-  local names = { namespace.id, namespace.arn }
-  if identity.by_arn then names = { namespace.arn, namespace.id } end
-  local empty, first
-  for position, name in ipairs(names) do
-    local found, problem =
-      api.list_services(pass.session.client, name, options_of(pass, identity))
-    if found and #found > 0 then
-      if position > 1 then identity.by_arn = not identity.by_arn end
-      return found
-    elseif not found and not api.unknown[problem.code] then
-      return nil, problem
-    end
-    empty, first = empty or found, first or problem
-  end
-  return empty, first
-end
-
--- What the session remembers of services that are gone.
-local function forget_gone(session, before, found)
-  local there = {}
-  for _, service in ipairs(found) do there[service.id] = true end
-  for _, service in ipairs(before or {}) do
-    if not there[service.id] then
-      session.refusals[service.id], session.without_attributes[service.id] = nil, nil
-      session.discoveries[service.id] = nil
-      session.seldom:hurry("service", service.id)
-      session.seldom:hurry("attributes", service.id)
-    end
-  end
-end
-
-local function list(pass, identity)
-  local session, id = pass.session, identity.namespace.id
-  local found, problem = ask_for_list(pass, identity)
-  session.troubled[id] = not found or nil
-  if not found then return nil, problem end
-  forget_gone(session, session.lists[id], found)
-  session.lists[id] = found
-  session.seldom:done("list", id, #found > 0 and pass.times.list or 0)
-  return found
-end
-
--- ---- what each of them is ----
 
 local function shared_by(identity)
   local parsed = identity.namespace.arn and arn.parse(identity.namespace.arn)
@@ -328,43 +279,75 @@ local function any_gone(readings)
   return false
 end
 
+-- Where all is refused one service shows it, and others need not be asked: of those that are read
+-- at each pass the one that was read last.
+local function probe_of(pass, identity, found)
+  local probe, latest
+  for _, service in ipairs(found) do
+    local before = pass.before[service.id]
+    local read_at = before and not is_unseen(pass, identity, service) and before.read_at or -1
+    if not probe or read_at > latest then probe, latest = service, read_at end
+  end
+  return probe
+end
+
+-- Of a list that was refused it shows how old it is.
+local function result_of(pass, identity, found, readings, refusal)
+  local result, last = { services = {}, before = pass.before }, pass.meshes[identity.namespace.id]
+  for _, service in ipairs(found) do
+    result.services[#result.services + 1] = readings[service.id] or nil
+  end
+  if refusal then
+    list.tell_stale(pass, identity, refusal)
+    result.read_at = last and last.read_at
+  end
+  return result
+end
+
 --- All services of one namespace.
 ---
 --- The list is looked at beside the services that are known, which need not wait for it. After a
 --- trouble it goes first, so that an outage costs one call a pass; and where nothing answers it is
 --- looked at too, so that an outage is one failure from its first pass on. So it is where a service
---- is gone: it may have been made anew, and must not be missed until the next pass.
+--- is gone: it may have been made anew, and must not be missed until the next pass. Where the list
+--- alone is refused the last one counts: what is read of its services must not be lost for that.
 ---@param pass table  see discover/cloudmap.lua
 ---@param identity {namespace: table, by_arn: boolean}
----@return {services: ServiceReading[]?, before: table?, error: string?, gone: boolean?}  `error`:
----  there is no list; `gone`: the namespace is not known; `before`: see MeshReading
+---@return {services: ServiceReading[]?, before: table?, read_at: integer?, error: string?,
+---  gone: boolean?}  `error`: there is no list; `gone`: the namespace is not known; `before`,
+---  `read_at`: see MeshReading
 function services.read(pass, identity)
   local session, id, readings = pass.session, identity.namespace.id, {}
-  local found, problem, looked = session.lists[id], nil, false
+  local known = session.lists[id]
+  local found, problem, looked, refused = known, nil, false, false
   if not pass.meshes[id] then begin_first(pass, id) end
   local function look()
-    found, problem = list(pass, identity)
+    found, problem, refused = list.read(pass, identity, options_of(pass, identity))
     looked = true
   end
-  if not found or session.troubled[id] then
+  if not known or session.troubled[id] then
     look()
+    if known and refused then
+      read_list(pass, identity, { probe_of(pass, identity, known) }, readings)
+    end
   elseif session.seldom:due("list", id) then
-    read_list(pass, identity, found, readings, look)
+    read_list(pass, identity, known, readings, look)
   end
+  if refused and not none_read(readings) then found = known end
   if found then read_list(pass, identity, found, readings) end
   if found and not looked and none_read(readings) then
     look()
   elseif found and not looked and any_gone(readings) then
-    local before = found
     look()
-    found = found or before -- the others were read: what is gone is gone
+    found = found or known -- the others were read: what is gone is gone
     read_list(pass, identity, found, readings)
   end
-  if not found then return { error = problem:brief(), gone = api.unknown[problem.code] } end
+  if not found then
+    session.troubled[id] = true -- whatever may have come right beside it
+    return { error = problem:brief(), gone = api.unknown[problem.code] }
+  end
   second_round(pass, identity, found, readings)
-  local result = {}
-  for _, service in ipairs(found) do result[#result + 1] = readings[service.id] or nil end
-  return { services = result, before = pass.before }
+  return result_of(pass, identity, found, readings, refused and problem)
 end
 
 return services

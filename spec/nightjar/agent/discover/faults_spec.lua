@@ -243,10 +243,11 @@ describe("discovery under faults", function()
     faults { operation = "ListServices", match = { NextToken = "2" }, fault = "throttle" }
     local after = assert(pass(before, 130))
     assert.same(traffic(before), traffic(after))
-    assert.is_true(after.meshes[1].stale)
-    assert.equal("ListServices: 429 RequestLimitExceeded: Rate exceeded", after.meshes[1].error)
-    assert.is_nil(after.meshes[2].stale)
-    assert.equal(130, find(after, "login").read_at)
+    assert.same({ { code = "list_stale", mesh = "shop.local", message = "its list of services "
+      .. "cannot be read, and the last one counts: ListServices: 429 RequestLimitExceeded: "
+      .. "Rate exceeded" } }, after.warnings)
+    assert.same({ 100, 130 }, { after.meshes[1].read_at, find(after, "green").read_at })
+    assert.equal(130, after.meshes[2].read_at)
   end)
 
   it("takes no empty answer for an empty list", function()

@@ -4,6 +4,7 @@ local cloudmap = require "nightjar.agent.discover.cloudmap"
 local json = require "host.json"
 local merge = require "nightjar.agent.discover.merge"
 local moto = require "spec.support.moto"
+local rate = require "nightjar.agent.aws.rate"
 local sched = require "nightjar.agent.sched"
 
 local ARN = "arn:aws:servicediscovery:eu-central-1:123456789012:"
@@ -60,8 +61,8 @@ describe("what discovery reads seldom:", function()
   after_each(function() assert.same({}, endpoint:asked().violations) end)
 
   -- A pass, and what it asked: { operation = how often }.
-  local function pass()
-    endpoint:faults {}
+  local function pass(faults)
+    endpoint:faults(faults or {})
     sched.run(function()
       session = session or assert(cloudmap.session(given, { sleep = function() end,
         monotonic = function() return now end, random = function() return 0.5 end }))
@@ -193,6 +194,111 @@ describe("what discovery reads seldom:", function()
     assert.is_nil(find("blue"))
     assert.is_nil(find("green").stale)
   end)
+
+  local function refused(fault) return { operation = "ListServices", fault = fault } end
+
+  local function list_is_due() session.seldom:hurry("list", "ns-1") end
+
+  local function at_port(port)
+    local changed = world()
+    changed.services[2].Instances[2] = task("b", port)
+    endpoint:state(changed)
+    return changed
+  end
+
+  local function port_of(name) return find(name).instances[1].attributes.AWS_INSTANCE_PORT end
+
+  for fault, said in pairs { throttle = "429 RequestLimitExceeded: Rate exceeded",
+    denied = "400 AccessDeniedException: not authorized" } do
+    it("a list that is refused alone keeps no service from being read: " .. fault, function()
+      passes(1)
+      local warning = { code = "list_stale", mesh = "shop.local", message = "its list of services "
+        .. "cannot be read, and the last one counts: ListServices: " .. said }
+      for round = 1, 3 do
+        local changed = at_port(9100 + round)
+        changed.services[5] = service("srv-new", "new", nil, task("n", 9005))
+        if round == 3 then table.remove(changed.services, 3) end
+        endpoint:state(changed)
+        if round == 1 then list_is_due() end
+        local asked = pass { refused(fault) }
+        -- What was refused is tried once in each pass from then on.
+        assert.equal(round == 1 and fault == "throttle" and 3 or 1, asked.ListServices)
+        assert.equal(tostring(9100 + round), port_of "blue")
+        assert.equal(math.floor(now), find("blue").read_at)
+        assert.same({ warning }, snapshot.warnings)
+        -- How old the list is, can be seen.
+        assert.same({ nil, 1000 }, { snapshot.meshes[1].stale, snapshot.meshes[1].read_at })
+        now = now + 30
+      end
+      assert.is_nil(find("green")) -- deleted
+      assert.equal(1, pass().ListServices)
+      assert.equal(1, #find("new").instances)
+      assert.same({}, snapshot.warnings)
+      assert.equal(math.floor(now), snapshot.meshes[1].read_at)
+    end)
+  end
+
+  it("a list that the agent's own rate leaves no time for keeps no service from being read",
+    function()
+      passes(1)
+      session.client.limiter = rate.new({ ListServices = { rate = 1e-9, burst = 0 },
+        default = { rate = 1000, burst = 1000 } }, session.client.context.monotonic)
+      at_port(9100)
+      list_is_due()
+      assert.is_nil(pass().ListServices)
+      assert.equal("9100", port_of "blue")
+      assert.equal("list_stale", snapshot.warnings[1].code)
+    end)
+
+  it("a list that is refused beside a service keeps no other one from being read", function()
+    passes(1)
+    local faults = { refused "denied",
+      { operation = "DiscoverInstances", match = { ServiceName = "blue" }, fault = "denied" } }
+    for _ = 1, 3 do
+      list_is_due()
+      pass(faults)
+      assert.is_true(find("blue").stale)
+      assert.is_nil(find("green").stale)
+      assert.equal(math.floor(now), find("green").read_at)
+      assert.same({ "list_stale", "service_stale" },
+        { snapshot.warnings[1].code, snapshot.warnings[2].code })
+      now = now + 30
+    end
+  end)
+
+  it("where all is refused a pass asks for the list and one service, until that answers", function()
+    passes(1)
+    list_is_due()
+    local calls
+    for _ = 1, 3 do
+      calls = pass { { operation = "*", fault = "denied" } }
+      assert.is_true(snapshot.meshes[1].stale)
+      assert.equal("ListServices: 400 AccessDeniedException: not authorized",
+        snapshot.meshes[1].error)
+      assert.same({ "mesh_stale" }, { snapshot.warnings[1].code })
+      assert.is_nil(snapshot.warnings[2])
+      now = now + 30
+    end
+    assert.same({ ListServices = 1, DiscoverInstances = 1 }, calls)
+    at_port(9100)
+    pass { refused "denied" }
+    assert.is_nil(snapshot.meshes[1].stale)
+    assert.equal("9100", port_of "blue")
+  end)
+
+  for _, fault in ipairs { "internal", "drop", "empty_200", "expired" } do
+    it("a list that cannot be read otherwise is a mesh that cannot: " .. fault, function()
+      passes(1)
+      list_is_due()
+      pass { refused(fault) }
+      assert.is_true(snapshot.meshes[1].stale)
+      assert.matches("^ListServices: ", snapshot.meshes[1].error)
+      -- An outage costs one call a pass, and its retries.
+      local asked = pass { refused(fault) }
+      assert.equal("ListServices", next(asked))
+      assert.is_nil(next(asked, "ListServices"))
+    end)
+  end
 
   it("a service's own attributes are found when it is its turn, and read at each pass then",
     function()
