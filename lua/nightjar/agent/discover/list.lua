@@ -39,8 +39,8 @@ local function forget_gone(session, before, found)
 end
 
 -- Whether this may be the trouble of the list alone: AWS does not allow it, or not as often, or it
--- was not even asked for. What is wrong with the keys or the endpoint is wrong for all. Who reads for
--- a fleet and is not allowed to must not go on: another agent may be.
+-- was not even asked for. What is wrong with the keys or the endpoint is wrong for all. Who reads
+-- for a fleet and is not allowed to must not go on: another agent may be.
 local function is_refused(problem, leads)
   if api.unknown[problem.code] then return false end
   if problem.code == "DeadlineExceeded" then return true end

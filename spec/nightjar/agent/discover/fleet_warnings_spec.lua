@@ -1,5 +1,5 @@
--- What an agent warns of is what it has found, or what the leader of that mesh has: agents that
--- each lead one mesh and follow in the other do not tell each other for ever what is over.
+-- What a leader may not read of Cloud Map, and what all of its fleet then have: agents that read
+-- two meshes, whole sessions of discovery.
 
 local cloudmap = require "nightjar.agent.discover.cloudmap"
 local fake_s3 = require "spec.support.fake_s3"
@@ -10,7 +10,7 @@ local sched = require "nightjar.agent.sched"
 
 local NOW, T = 1795491670, 27
 
-describe("the warning that attributes of services are denied", function()
+describe("in a fleet", function()
   local time, bucket
 
   before_each(function()
@@ -33,6 +33,9 @@ describe("the warning that attributes of services are denied", function()
     local operation, input = operation_of(request), json.decode(request.body)
     if operation == "GetServiceAttributes" and one.is_denied then
       return 400, { __type = "AccessDeniedException", message = "no" }
+    end
+    if operation == "ListServices" and one.lists_nothing then
+      return 400, { __type = one.lists_nothing, message = "no" }
     end
     local id = operation == "ListServices" and input.Filters[1].Values[1]
     return 200, ({
@@ -76,26 +79,45 @@ describe("the warning that attributes of services are denied", function()
 
   local function leads(one, id) return one.session.fleet.members[id].leads end
 
-  it("is everybody's as long as it is true, and nobody's after it", function()
-    local x, y = agent(), agent()
-    pass(x)
-    y.is_denied = false
-    assert.same({ "service_attributes_denied" }, pass(y)) -- x has read for both
-    y.is_denied = true
-    -- y takes the second mesh.
-    bucket.objects["/m/ns-2.json"].modified = time - 100
-    pass(y)
-    time = time + 20
-    assert.same({ { "service_attributes_denied" }, { "service_attributes_denied" } },
-      { pass(x), pass(y) })
-    assert.same({ true, false, false, true },
-      { leads(x, "ns-1"), leads(x, "ns-2"), leads(y, "ns-1"), leads(y, "ns-2") })
-    x.is_denied, y.is_denied = false, false
-    local last
-    for _ = 1, 60 do
-      time = time + T
-      last = { pass(x), pass(y) }
-    end
-    assert.same({ {}, {} }, last)
-  end)
+  it("attributes that are denied are everybody's warning as long as they are, and no longer",
+    function()
+      local x, y = agent(), agent()
+      pass(x)
+      y.is_denied = false
+      assert.same({ "service_attributes_denied" }, pass(y)) -- x has read for both
+      y.is_denied = true
+      -- y takes the second mesh.
+      bucket.objects["/m/ns-2.json"].modified = time - 100
+      pass(y)
+      time = time + 20
+      assert.same({ { "service_attributes_denied" }, { "service_attributes_denied" } },
+        { pass(x), pass(y) })
+      assert.same({ true, false, false, true },
+        { leads(x, "ns-1"), leads(x, "ns-2"), leads(y, "ns-1"), leads(y, "ns-2") })
+      x.is_denied, y.is_denied = false, false
+      local last
+      for _ = 1, 60 do
+        time = time + T
+        last = { pass(x), pass(y) }
+      end
+      assert.same({ {}, {} }, last)
+    end)
+
+  for code, leads_on in pairs { AccessDeniedException = false, ThrottlingException = true } do
+    it("a leader whose list is refused with " .. code .. (leads_on and " leads on" or
+      " gives the lead up"), function()
+      local x, y = agent(), agent()
+      x.is_denied, y.is_denied = false, false
+      for number = 1, 20 do
+        time = math.max(time, NOW + number * T)
+        pass(x)
+        time = math.max(time, NOW + number * T + 2)
+        pass(y)
+        if number == 2 then x.lists_nothing = code end
+      end
+      assert.same({ leads_on, not leads_on }, { leads(x, "ns-1"), leads(y, "ns-1") })
+      assert.same(leads_on and { "list_stale", "list_stale" } or {}, pass(x))
+      assert.same({}, pass(y))
+    end)
+  end
 end)
