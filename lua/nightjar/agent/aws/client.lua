@@ -105,6 +105,11 @@ function client:is_late(call, wait)
   return latest and self.context.monotonic() + wait >= latest
 end
 
+local function no_time(call)
+  return failure.new { operation = call.operation, code = "DeadlineExceeded",
+    message = "no time left in this pass", attempts = call.attempts }
+end
+
 -- Waits the time that the operation's own rate asks for; nil and why when that would be too long.
 function client:pace(call, wait)
   if self:is_late(call, wait) then
@@ -126,6 +131,11 @@ function client:attempt(call)
     if not paced then return nil, late end
   end
   local place <close> = self.gate:enter() -- luacheck: ignore place
+  -- For the place, and before that for keys, it may have waited long.
+  if self:is_late(call, 0) then
+    self.limiter:give_back(call.operation)
+    return nil, no_time(call)
+  end
   local request, err = self.requests:make(call)
   if not request then
     return nil, failure.new { operation = call.operation, code = "CredentialsError",
@@ -217,10 +227,7 @@ end
 
 -- A try with everything that goes before it; `fatal`: there will be no other.
 function client:try(call)
-  if self:is_late(call, 0) then
-    return nil, failure.new { operation = call.operation, code = "DeadlineExceeded",
-      message = "no time left in this pass", attempts = call.attempts }, nil, true
-  end
+  if self:is_late(call, 0) then return nil, no_time(call), nil, true end
   local ok, err = self:take_keys(call)
   if not ok then return nil, err, nil, true end
   return self:attempt(call)

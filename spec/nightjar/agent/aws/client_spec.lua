@@ -326,6 +326,23 @@ describe("the client", function()
     assert.equal("DeadlineExceeded", problem.code)
   end)
 
+  it("begins none after its deadline where it has waited for a place, and costs no rate", function()
+    answers = { function()
+      sched.sleep(0.005) -- the others come to wait for the only place
+      elapsed = elapsed + 0.03
+      return OK
+    end }
+    local client = open { api_concurrency = 1 }
+    local codes = sched.run(sched.all, { 1, 2, 3 }, 3, function()
+      local output, problem = client:call("ListServices", {}, { deadline = 0.02 })
+      return output and "answered" or problem.code
+    end)
+    assert.same({ "answered", "DeadlineExceeded", "DeadlineExceeded" }, codes)
+    assert.equal(1, #asked)
+    assert.equal(49, client.limiter:take_many("ListServices", 50, 0))
+    assert.same({ ListServices = 1 }, client:counts())
+  end)
+
   it("lets a first try wait for its rate beyond the deadline where it may, but no other", function()
     answers = { OK }
     local client = open()
