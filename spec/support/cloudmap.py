@@ -11,7 +11,8 @@ broken answers, shared namespaces. PUT /state replaces what it knows and forgets
   seed        of the order in which instances are discovered
   limits      {operation: {rate, burst}}: what goes beyond gets 429 RequestLimitExceeded
   clock       seconds that its clock is ahead: requests signed 5 minutes off it are refused
-  faults      [{operation, match, skip, times, fault, ...}]: see FAULTS; `match` is part of the input
+  faults      [{operation, match, skip, times, fault, ...}]: see FAULTS; `match` is part of the input;
+              "slow" answers as ever after so many `seconds`
   credentials {status, body} of GET /credentials
 
 PUT /faults replaces the faults and forgets the requests. GET /requests tells what was asked:
@@ -173,9 +174,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "attempt": self.headers.get("amz-sdk-request"),
                 "token": self.headers.get("X-Amz-Security-Token")})
             fault = find_fault(operation, given)
-            if fault:
+            slow = fault and fault["fault"] == "slow"
+            if fault and not slow:
                 self.break_down(fault)
-            else:
+            elif not slow:
+                self.answer(operation, given)
+        # Others are served meanwhile.
+        if slow:
+            time.sleep(fault["seconds"])
+            with lock:
                 self.answer(operation, given)
         # The rest of the answer never comes; others are served meanwhile.
         if fault and fault["fault"] == "stall":

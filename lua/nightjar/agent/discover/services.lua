@@ -178,8 +178,9 @@ local function jobs_of(pass, identity, found, readings)
   return jobs
 end
 
--- So many are asked together: what else is to be asked need not wait for longer.
-local TOGETHER = 256
+-- So many are asked together, as the host's batches hold: all of a mesh, so that nobody waits for a
+-- part's slowest answer.
+local TOGETHER = 1000
 
 -- Asks for the usual ones at some positions, and returns how many were asked. What was not asked,
 -- after some trouble, and what has answered something else, with its answer, is left.

@@ -37,20 +37,23 @@ describe("services that are as usual", function()
   setup(function() endpoint = moto.faulty() end)
   teardown(function() endpoint:stop() end)
 
-  -- A pass, and how often each operation was asked. Retries do not wait.
+  -- Retries do not wait.
+  local function open()
+    return cloudmap.session(given, { sleep = function() end,
+      batch = function(request, holder)
+        local started, answers = sched.batch(request, holder)
+        batches[#batches + 1] = { limit = request.limit, items = #request.items // 3,
+          started = started }
+        return started, answers
+      end })
+  end
+
+  -- A pass, and how often each operation was asked.
   local function pass(faults)
     endpoint:faults(faults or {})
     batches = {}
     sched.run(function()
-      if not session then
-        session = assert(cloudmap.session(given, { sleep = function() end,
-          batch = function(request, begun)
-            local started, answers = sched.batch(request, begun)
-            batches[#batches + 1] = { limit = request.limit, items = #request.items // 3,
-              started = started }
-            return started, answers
-          end }))
-      end
+      session = session or assert(open())
       snapshot = assert(merge.run(snapshot,
         cloudmap.read(session, snapshot, given, now, hints)))
     end)
@@ -342,21 +345,53 @@ describe("services that are as usual", function()
     end)
   end
 
-  it("are asked for in parts where they are many", function()
-    endpoint:state(world(600))
-    session, snapshot = nil, nil
-    pass()
+  local function without_limit()
+    session, snapshot = assert(sched.run(open)), nil
     session.client.limiter = rate.new({ default = { rate = 10000, burst = 10000 } },
       session.client.context.monotonic)
-    assert.same({ DiscoverInstances = 600 }, pass())
+    pass()
+  end
+
+  it("are asked for in parts where they are more than a batch holds", function()
+    endpoint:state(world(1100))
+    without_limit()
+    assert.same({ DiscoverInstances = 1100 }, pass())
     local items = {}
     for position, batch in ipairs(batches) do items[position] = batch.started end
-    assert.same({ 256, 256, 88 }, items)
+    assert.same({ 1000, 100 }, items)
     local counts = pass { { operation = "DiscoverInstances", fault = "internal", times = 1,
-      match = { ServiceName = name_of(300) } } }
-    assert.equal(601, counts.DiscoverInstances)
+      match = { ServiceName = name_of(999) } } } -- by name, the last one
+    assert.equal(1101, counts.DiscoverInstances)
     assert.equal(2, #batches)
     assert.same({}, snapshot.warnings)
+  end)
+
+  -- Whether all of them are asked, so many, while one answer is awaited.
+  local function all_asked(count, slow)
+    endpoint:faults { { operation = "DiscoverInstances", fault = "slow", seconds = 3,
+      match = { ServiceName = name_of(slow) } } }
+    local under_way
+    sched.run(function()
+      local reading = sched.spawn(function()
+        snapshot = assert(merge.run(snapshot,
+          cloudmap.read(session, snapshot, given, now, hints)))
+      end)
+      while not reading.results and not under_way do
+        sched.sleep(0.05)
+        local answer = assert(sched.http { url = endpoint.endpoint .. "/requests",
+          max_body = 1 << 24 })
+        under_way = #json.decode(answer.body).requests == count and not reading.results
+      end
+      reading:join()
+    end)
+    assert.same({}, stale())
+    return under_way
+  end
+
+  it("do not wait for one of them that is slow", function()
+    endpoint:state(world(400))
+    without_limit()
+    assert.is_true(all_asked(400, 102))
   end)
 
   it("are read a hundred at a time where API_CONCURRENCY says so, as in the first pass", function()
