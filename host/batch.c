@@ -203,18 +203,26 @@ void batches_run(struct batches *batches) {
     run(batch);
 }
 
-const struct batch *batches_ended(const struct batches *batches) {
+/* Nothing more begins. */
+static bool is_through(const struct batch *batch) {
+  return batch->stopped || batch->started == batch->options.count;
+}
+
+bool batch_is_over(const struct batch *batch) {
+  return is_through(batch) && batch->active == 0;
+}
+
+const struct batch *batches_news(const struct batches *batches) {
   const struct batch *batch = batches->first;
-  while (batch != NULL &&
-         (batch->active > 0 ||
-             (!batch->stopped && batch->started < batch->options.count)))
+  while (batch != NULL && !batch_is_over(batch) &&
+         !(is_through(batch) && batch->active < batch->options.limit))
     batch = batch->next_batch;
   return batch;
 }
 
 void batches_release(struct batches *batches) {
   while (batches->first != NULL)
-    batch_cancel(batches, batches->first->id);
+    batch_cancel(batches, batches->first->id, NULL);
 }
 
 /* Where the pointer to a batch stands, or the NULL at the end. */
@@ -231,11 +239,21 @@ void batch_widen(struct batches *batches, uint64_t id) {
     batch->options.limit++;
 }
 
-bool batch_cancel(struct batches *batches, uint64_t id) {
+void batches_told(struct batches *batches, uint64_t id) {
+  struct batch *batch = *find(batches, id);
+  if (batch != NULL && !batch_is_over(batch))
+    batch->options.limit = batch->active;
+  else
+    batch_cancel(batches, id, NULL);
+}
+
+bool batch_cancel(struct batches *batches, uint64_t id, size_t *started) {
   struct batch **at = find(batches, id);
   struct batch *batch = *at;
   if (batch == NULL)
     return false;
+  if (started != NULL)
+    *started = batch->started;
   *at = batch->next_batch;
   discard(batch);
   return true;

@@ -9,11 +9,15 @@
  * thing that a batch begins with: what was not started by then is left to the
  * caller, who knows what to do about trouble.
  *
+ * Once nothing more begins, a batch needs fewer and fewer requests at a time,
+ * and says so: a slow answer is no reason to keep others from theirs.
+ *
  *   struct batches batches = {.http = http};
  *   batch_start(&batches, &options, &error);
  *   batches_run(&batches);                        before each http_poll()
- *   while ((batch = batches_ended(&batches)) != NULL)
- *     ... batch->started ...   batch_cancel(&batches, batch->id);
+ *   while ((batch = batches_news(&batches)) != NULL)
+ *     ... batch_is_over(batch) ? batch->started : batch->active ...
+ *     batches_told(&batches, batch->id);
  *   batches_release(&batches);
  */
 #ifndef NIGHTJAR_BATCH_H
@@ -41,7 +45,8 @@ struct batch_options {
   size_t counted;               /* position of the one whose value ends in */
   uint64_t first;               /* this number, one more for each item, as
                                    twelve hexadecimal digits */
-  unsigned limit;               /* so many at a time, at least 1 */
+  unsigned limit;               /* so many at a time, at least 1; less when
+                                   it has said that it needs less */
   int64_t deadline_ns;          /* monotonic; nothing begins after it */
   const struct batch_item *items;
   size_t count; /* 1 to BATCH_ITEMS */
@@ -88,14 +93,20 @@ int batch_start(struct batches *batches, const struct batch_options *options,
    of this id. */
 void batch_widen(struct batches *batches, uint64_t id);
 
-/* Ends a batch. Of what is under way nobody hears; false: there is none. */
-bool batch_cancel(struct batches *batches, uint64_t id);
+/* Ends a batch. Of what is under way nobody hears. Its first `*started` items
+   were sent, if that is no NULL; false: there is none. */
+bool batch_cancel(struct batches *batches, uint64_t id, size_t *started);
 
 /* Starts what may start now. */
 void batches_run(struct batches *batches);
 
-/* One of which nothing is under way, and nothing will be, or NULL. Its first
-   `started` items were sent. */
-const struct batch *batches_ended(const struct batches *batches);
+/* One that is over, or needs no more than `active` requests at a time and has
+   not said so, or NULL. batches_told() ends it, or says that this is known. */
+const struct batch *batches_news(const struct batches *batches);
+void batches_told(struct batches *batches, uint64_t id);
+
+/* Nothing is under way, and nothing will be: its first `started` items were
+   sent. */
+bool batch_is_over(const struct batch *batch);
 
 #endif

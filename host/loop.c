@@ -358,7 +358,7 @@ bool loop_event(struct loop *loop, struct event *event) {
   if (event->response != NULL)
     return true;
   event->type = EVENT_BATCH;
-  event->batch = batches_ended(&loop->batches);
+  event->batch = batches_news(&loop->batches);
   if (event->batch != NULL)
     return true;
   event->type = EVENT_REQUEST;
@@ -390,7 +390,7 @@ void loop_event_done(struct loop *loop, const struct event *event) {
     http_response_done(loop->http);
     break;
   case EVENT_BATCH:
-    batch_cancel(&loop->batches, event->batch->id);
+    batches_told(&loop->batches, event->batch->id);
     break;
   case EVENT_REQUEST:
     server_request_told(loop->server);

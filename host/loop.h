@@ -58,7 +58,7 @@ enum event_type {
   EVENT_EXIT,    /* `child`, whose `status` is known now */
   EVENT_WATCH,   /* `watch`: look at its name */
   EVENT_HTTP,    /* `response` */
-  EVENT_BATCH,   /* `batch` is over, and all its responses were told */
+  EVENT_BATCH,   /* `batch`: batches_news(); all its responses were told */
   EVENT_REQUEST  /* `request`: answer it by server_answer() */
 };
 

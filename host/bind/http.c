@@ -333,9 +333,14 @@ static int f_widen_batch(lua_State *L) {
 
 static int f_cancel_batch(lua_State *L) {
   lua_Integer id = luaL_checkinteger(L, 1);
-  bool there = batch_cancel(loop_batches(bind_loop(L)), (uint64_t)id);
+  size_t started;
+  bool there =
+      batch_cancel(loop_batches(bind_loop(L)), (uint64_t)id, &started);
   bind_batch_over(L, (uint64_t)id);
-  lua_pushboolean(L, there);
+  if (there)
+    lua_pushinteger(L, (lua_Integer)started);
+  else
+    lua_pushnil(L);
   return 1;
 }
 

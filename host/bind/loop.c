@@ -139,8 +139,12 @@ static void push_event(lua_State *L, const struct event *event) {
   case EVENT_BATCH:
     set_text(L, "type", "batch");
     set_integer(L, "id", (lua_Integer)event->batch->id);
-    set_integer(L, "started", (lua_Integer)event->batch->started);
-    bind_batch_over(L, event->batch->id);
+    if (batch_is_over(event->batch)) {
+      set_integer(L, "started", (lua_Integer)event->batch->started);
+      bind_batch_over(L, event->batch->id);
+    } else {
+      set_integer(L, "active", (lua_Integer)event->batch->active);
+    }
     return;
   case EVENT_REQUEST:
     set_text(L, "type", "request");

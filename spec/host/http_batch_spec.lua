@@ -57,17 +57,22 @@ describe("a batch of host.http", function()
     return options
   end
 
-  -- Waits for its end: how many were started, and the events before that by item.
+  -- Waits for its end: how many were started, the events before that by item, and how many it said
+  -- that it needs.
   local function finish(id)
-    local answers = {}
+    local answers, needs = {}, {}
     while true do
       local events = assert(loop.wait(10))
       assert.is_truthy(events[1], "nothing came")
       for _, event in ipairs(events) do
         assert.same({ "batch", id }, { event.type, event.id })
-        if not event.item then return event.started, answers end
-        assert.is_nil(answers[event.item])
-        answers[event.item] = event
+        if event.started then return event.started, answers, needs end
+        if event.item then
+          assert.is_nil(answers[event.item])
+          answers[event.item] = event
+        else
+          needs[#needs + 1] = event.active
+        end
       end
     end
   end
@@ -138,6 +143,31 @@ describe("a batch of host.http", function()
     http.widen_batch(id)
     assert.equal(12, (finish(id)))
     assert.equal("5", get("/most-busy"))
+  end)
+
+  it("says how many requests at a time it still needs, when all have begun", function()
+    local asked = many(9)
+    asked[7].wait = 1
+    local started, answers, needs = run(asked, { limit = 4 })
+    assert.equal(9, started)
+    assert.same({}, answers)
+    assert.equal(1, needs[#needs])
+    -- Answers that come together are told of together.
+    for position, count in ipairs(needs) do
+      assert.is_true(count < (needs[position - 1] or 4), count)
+    end
+  end)
+
+  it("says so too where an answer has stopped it, and where it was widened meanwhile", function()
+    local asked = many(20, { wait = 1 })
+    asked[1].status, asked[1].wait = "400 Bad", 0
+    local id = assert(http.batch(options_of(asked, { limit = 2 })))
+    assert.equal(400, assert(loop.wait(10))[1].status)
+    http.widen_batch(id)
+    local started, _, needs = finish(id)
+    assert.equal(2, started)
+    assert.equal(1, needs[#needs])
+    assert.equal("001 002", arrived())
   end)
 
   it("begins nothing after its deadline, and waits for what is under way", function()
@@ -212,12 +242,12 @@ describe("a batch of host.http", function()
     assert.same({}, answers)
   end)
 
-  it("that is cancelled tells nothing any more, of what came before neither", function()
+  it("that is cancelled tells how much has begun, and of what came before nothing", function()
     local asked = many(20, { wait = 0.02, new = true })
     local id = assert(http.batch(options_of(asked, { limit = 4 })))
     assert.same({}, loop.wait(0))
-    assert.is_true(http.cancel_batch(id))
-    assert.is_false(http.cancel_batch(id))
+    assert.equal(4, http.cancel_batch(id))
+    assert.is_nil(http.cancel_batch(id))
     http.widen_batch(id)
     assert.same({}, loop.wait(0.1))
     assert.is_true(#json.decode(get("/notes")) <= 4)
@@ -234,7 +264,7 @@ describe("a batch of host.http", function()
       for _, event in ipairs(assert(loop.wait(10))) do
         if event.item then
           new = { event.id == second, event.item }
-        else
+        elseif not event.active then
           ended[event.id == single and event.type == "http" and single or event.id] =
             event.started or event.body
         end

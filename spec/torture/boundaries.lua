@@ -261,7 +261,7 @@ of.http_batch = { needs = { "http", "json", "loop", "server", "sigv4" }, call = 
     elseif event.item then
       if not event.status then error({ why = event.error.message, code = "told" }, 0) end
       said[#said + 1] = event.item .. event.body
-    else
+    elseif event.started then
       if event.started < 3 then error({ why = "not started", code = "told" }, 0) end
       said[#said + 1] = event.started
       return true

@@ -49,8 +49,9 @@ function http.start(request) end
 
 ---Starts requests that differ in their bodies alone, so many at a time, and signs each as it
 ---starts. A response of status 200 that says what is known is no event. Any other is one of type
----"batch"; if it is a failure, or has another status, nothing more starts. When all is over one
----more event says how many requests were started.
+---"batch"; if it is a failure, or has another status, nothing more starts. From when nothing more
+---starts, events say how many requests are still under way; when all is over one more says how many
+---were started.
 ---@param batch HttpBatch
 ---@return integer? id
 ---@return string? err
@@ -63,7 +64,7 @@ function http.widen_batch(id) end
 
 ---Gives a batch up; no event follows of what is under way.
 ---@param id integer
----@return boolean cancelled false if it is over
+---@return integer? started so many requests were started; nil if it is over
 function http.cancel_batch(id) end
 
 ---Gives a request up; its event follows, with kind "cancelled".

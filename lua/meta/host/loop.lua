@@ -50,8 +50,8 @@ local loop = {}
 ---@field known true? the body says what the request's `known` does
 ---@field error HttpFailure?
 
----A response of a batch that says something new, as of an HttpEvent; or, with `started` alone, its
----end.
+---A response of a batch that says something new, as of an HttpEvent; or, with `active` alone, that
+---it needs fewer requests at a time; or, with `started` alone, its end.
 ---@class BatchEvent
 ---@field type "batch"
 ---@field id integer what `http.batch` returned
@@ -60,6 +60,7 @@ local loop = {}
 ---@field headers table<string, string>?
 ---@field body string?
 ---@field error HttpFailure?
+---@field active integer? nothing more starts; so many requests are still under way
 ---@field started integer? so many requests were started, the first ones
 
 ---@alias Event SignalEvent|DataEvent|WrittenEvent|ExitEvent|WatchEvent|HttpEvent|BatchEvent

@@ -30,6 +30,17 @@ function places:takes()
   return true
 end
 
+--- Gives back all but so many, and takes no other one from then on.
+---@param count integer
+function places:narrow(count)
+  local from = self.gate
+  if from.eager == self then from.eager = nil end
+  for _ = count + 1, self.count do
+    self.count = self.count - 1
+    from:__close()
+  end
+end
+
 --- A gate with `limit` places.
 ---@param limit integer
 ---@return Gate

@@ -100,6 +100,31 @@ describe("a gate", function()
       end)
     end)
 
+    it("takes back what is not needed any more, for who waits, and gives no more then", function()
+      sched.run(function()
+        local g, told, waited = gate.new(4), {}, false
+        local held = hold(g)
+        sched.sleep(0)
+        do
+          local many <close> = enter_many(g, 4, told)
+          assert.equal(3, many.count)
+          local waiting = sched.spawn(function()
+            local place <close> = g:enter() -- luacheck: ignore place
+            waited = true
+          end)
+          sched.sleep(0)
+          many:narrow(1)
+          assert.equal(1, many.count)
+          waiting:join()
+          assert.is_true(waited)
+          held:cancel()
+          assert.same({}, told)
+          assert.equal(3, free_of(g))
+        end
+        assert.equal(4, free_of(g))
+      end)
+    end)
+
     it("gives no more than can be used", function()
       sched.run(function()
         local g, told = gate.new(3), {}

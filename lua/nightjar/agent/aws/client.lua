@@ -310,6 +310,23 @@ end
 ---@field held AwsCredentials
 ---@field signed_skew number
 
+-- Who holds the places of a batch and the rate of its calls. What is sent counts, and the rest of
+-- the rate goes back, however it ends: the pass may be given up meanwhile.
+local holder = {}
+holder.__index = holder
+
+function holder:begun(widen) self.places.widen = widen end
+
+function holder:narrow(count) self.places:narrow(count) end
+
+function holder:over(started) self.sent = started end
+
+function holder:__close()
+  local owner, sent = self.client, self.sent
+  if sent > 0 then owner:count(self.operation, sent) end
+  owner.limiter:give_back(self.operation, self.taken - sent)
+end
+
 -- What must be known of each answer that says something new; of the others, that they came.
 function client:answers_of(operation, sent, responses, batch)
   local answers, known = {}, sent
@@ -318,7 +335,6 @@ function client:answers_of(operation, sent, responses, batch)
       signed_skew = batch.signed_skew }
     known = known - 1
   end
-  self:count(operation, sent)
   if known > 0 then
     self.quota:give(known)
     self.limiter:succeeded(operation, known)
@@ -341,18 +357,20 @@ function client:send_known(calls, knowns, options, others)
   if not held then return 0, NONE end
   local count = self.limiter:take_many(operation, #calls, others)
   if count == 0 then return 0, NONE end
+  local one <close> = setmetatable({ client = self, operation = operation, taken = count, sent = 0,
+    places = nil }, holder)
   local limit = self.gate.limit
   local first = math.min(count, math.max(limit - others, limit // 2, 1))
   local places <close> = self.gate:enter_many(first, math.min(count, limit))
+  one.places = places
   local batch = { held = held, signed_skew = context.clock.skew }
   local request
   request, batch.id_of = self.requests:batch(calls, knowns, count, options, held)
   local sent, responses
   if request then
     request.limit = places.count
-    sent, responses = context.batch(request, function(widen) places.widen = widen end)
+    sent, responses = context.batch(request, one)
   end
-  self.limiter:give_back(operation, count - (sent or 0))
   if not sent then return 0, NONE end -- who sends one of them is told why
   return sent, self:answers_of(operation, sent, responses, batch)
 end

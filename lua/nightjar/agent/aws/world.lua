@@ -7,8 +7,8 @@ local world = {}
 ---@class AwsWorld
 ---@field settings table
 ---@field http fun(request: table, note: table?): table?, table?  `note`: see aws/trace.lua
----@field batch (fun(request: table, begun: function): integer?, table)?  as sched.batch; nil where
----  `http` is not the real one
+---@field batch (fun(request: table, holder: BatchHolder): integer?, table)?  as sched.batch; nil
+---  where `http` is not the real one
 ---@field is_traced boolean  `http` wants notes; making them costs something at each request
 ---@field exec fun(options: table): table?, string?  runs a program, as sched.exec
 ---@field now fun(): number  wall clock, unix seconds

@@ -23,9 +23,10 @@ describe("calls that are sent together", function()
           asked[#asked + 1] = request
           return { status = 200, body = "{}", headers = {} }
         end,
-        batch = function(request, begun)
+        batch = function(request, holder)
           batches[#batches + 1] = request
-          begun(function() end)
+          holder:begun(function() end)
+          holder:over(2)
           return 2, {}
         end,
         monotonic = function() return elapsed end,

@@ -394,6 +394,17 @@ describe("services that are as usual", function()
     assert.is_true(all_asked(400, 102))
   end)
 
+  it("do not wait for a slow one of another mesh", function()
+    local state = world(2 * COUNT)
+    state.namespaces[2] = { Id = "ns-2", Name = "other.local", HttpName = "other.local",
+      Arn = ARN .. "namespace/ns-2" }
+    for number = COUNT + 1, 2 * COUNT do state.services[number].NamespaceId = "ns-2" end
+    endpoint:state(state)
+    given.namespaces = { { ref = "NAMESPACE_1", namespace = "other.local", port = 9001 } }
+    without_limit()
+    assert.is_true(all_asked(2 * COUNT, 20))
+  end)
+
   it("are read a hundred at a time where API_CONCURRENCY says so, as in the first pass", function()
     given.api_concurrency = 100
     endpoint:state(world(250))
@@ -439,6 +450,8 @@ describe("services that are as usual", function()
       sched.sleep(0.1)
     end)
     assert.equal(AT_ONCE, #endpoint:asked().requests)
+    -- What was sent counts, and costs its rate; the rest does not.
+    assert.equal(COUNT + AT_ONCE, session.client:counts().DiscoverInstances)
     assert.same({ DiscoverInstances = COUNT }, pass())
     assert.same({}, stale())
   end)
