@@ -252,7 +252,6 @@ function client:run(call, answer)
     if fatal then return nil, problem end
     if output then
       self.quota:give(call.cost)
-      self.limiter:succeeded(call.operation)
       return output, problem
     end
     problem.attempts = call.attempts
@@ -328,17 +327,14 @@ function holder:__close()
 end
 
 -- What must be known of each answer that says something new; of the others, that they came.
-function client:answers_of(operation, sent, responses, batch)
+function client:answers_of(sent, responses, batch)
   local answers, known = {}, sent
   for item, response in pairs(responses) do
     answers[item] = { response = response, id = batch.id_of(item), held = batch.held,
       signed_skew = batch.signed_skew }
     known = known - 1
   end
-  if known > 0 then
-    self.quota:give(known)
-    self.limiter:succeeded(operation, known)
-  end
+  if known > 0 then self.quota:give(known) end
   return answers
 end
 
@@ -372,7 +368,7 @@ function client:send_known(calls, knowns, options, others)
     sent, responses = context.batch(request, one)
   end
   if not sent then return 0, NONE end -- who sends one of them is told why
-  return sent, self:answers_of(operation, sent, responses, batch)
+  return sent, self:answers_of(sent, responses, batch)
 end
 
 --- Calls an operation: `prepare` and `send`.

@@ -2,8 +2,11 @@
 --- at the edge of the account's quotas.
 ---
 --- A bucket for each operation: a burst passes at once, then so many calls a second. When AWS
---- throttles an operation its rate is halved and its burst with it; both grow back with each call
---- that succeeds.
+--- throttles an operation its rate falls, and its burst faster; both grow back with time, as in the
+--- SDKs' adaptive mode: soon to a little less than what was throttled, where they stay for a while,
+--- then ever faster. So an agent settles below a limit that its account shares, and forgets one
+--- that is gone. Not with calls that succeed: a large mesh makes hundreds in a second, and forgot a
+--- throttling before the next pass; a small one would need hours.
 local rate = {}
 
 -- However hard AWS throttles, this part of the rate remains: what is left out of every pass would
@@ -13,8 +16,11 @@ local SLOWEST = 1 / 16
 local TOGETHER = 1
 -- Calls that wait go at these times: seconds. What doubles get wrong must not cost one more.
 local TOGETHER_BY, TINY = 0.1, 1e-6
--- So many successes bring a halved rate back.
-local RECOVERY = 20
+-- What a throttling leaves of the rate. Until REST seconds after it, it grows by RISE of that, to
+-- nine tenths of what was throttled. After one throttling it is back in 2.7 minutes, from the
+-- slowest rate in 7.
+local LEFT = 0.7
+local RISE, REST = 0.9 / LEFT - 1, 90
 
 ---@class RateLimits  by operation; `default` for all others
 ---@field [string] {rate: number, burst: number}  calls a second; calls at once
@@ -31,16 +37,31 @@ function rate.new(limits, monotonic)
   return setmetatable({ limits = limits, monotonic = monotonic, buckets = {} }, limiter)
 end
 
+-- What a rate has grown to.
+local function grown(bucket, now)
+  local from_rest = (now - bucket.slowed_at) / REST - 1
+  return math.min(bucket.full, bucket.slowed_to * (1 + RISE * (1 + from_rest ^ 3)))
+end
+
+-- AWS's own bucket may be empty while its rate is still high, so a burst falls with the cube of the
+-- rate; one call may always go.
+local function burst_of(bucket)
+  if bucket.rate == bucket.full then return bucket.burst end
+  return math.max(1, bucket.burst * (bucket.rate / bucket.full) ^ 3)
+end
+
 function limiter:bucket(operation)
   local bucket = self.buckets[operation]
   if not bucket then
     local limit = self.limits[operation] or self.limits.default
     bucket = { full = limit.rate, rate = limit.rate, burst = limit.burst, tokens = limit.burst,
-      at = self.monotonic(), halved_at = -math.huge }
+      at = self.monotonic(), slowed_at = -math.huge, slowed_to = limit.rate }
     self.buckets[operation] = bucket
   end
-  local now, burst = self.monotonic(), bucket.burst * (bucket.rate / bucket.full)
+  local now = self.monotonic()
   local tokens = bucket.tokens + (now - bucket.at) * bucket.rate
+  if bucket.rate < bucket.full then bucket.rate = grown(bucket, now) end
+  local burst = burst_of(bucket)
   bucket.tokens, bucket.at = tokens < burst and tokens or burst, now
   return bucket
 end
@@ -83,8 +104,8 @@ end
 ---@return integer
 function limiter:slowed()
   local count = 0
-  for _, bucket in pairs(self.buckets) do
-    if bucket.rate < bucket.full then count = count + 1 end
+  for operation in pairs(self.buckets) do
+    if self:is_throttled(operation) then count = count + 1 end
   end
   return count
 end
@@ -94,29 +115,19 @@ end
 ---@param count integer?  1 if nil
 function limiter:give_back(operation, count)
   local bucket = self:bucket(operation)
-  bucket.tokens = math.min(bucket.burst, bucket.tokens + (count or 1))
+  bucket.tokens = math.min(burst_of(bucket), bucket.tokens + (count or 1))
 end
 
 --- AWS throttled this operation.
 ---@param operation string
 function limiter:throttled(operation)
   local bucket = self:bucket(operation)
-  if bucket.at - bucket.halved_at >= TOGETHER then
-    bucket.rate = math.max(bucket.rate / 2, bucket.full * SLOWEST)
-    bucket.halved_at = bucket.at
+  if bucket.at - bucket.slowed_at >= TOGETHER then
+    bucket.rate = math.max(bucket.rate * LEFT, bucket.full * SLOWEST)
+    bucket.slowed_to, bucket.slowed_at = bucket.rate, bucket.at
   end
   -- What is left of the burst goes.
   bucket.tokens = math.min(bucket.tokens, 0)
-end
-
---- AWS answered this operation.
----@param operation string
----@param times integer?  1 if nil
-function limiter:succeeded(operation, times)
-  local bucket = self.buckets[operation]
-  if not bucket or bucket.rate == bucket.full then return end
-  bucket = self:bucket(operation)
-  bucket.rate = math.min(bucket.full, bucket.rate + (times or 1) * bucket.full / RECOVERY)
 end
 
 return rate

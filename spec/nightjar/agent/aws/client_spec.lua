@@ -287,7 +287,7 @@ describe("the client", function()
     call(client)
     slept = {}
     for _ = 1, 10 do call(client) end
-    -- Of a burst of 50 nothing is left, and half of the rate.
+    -- Of a burst of 50 nothing is left, and seven tenths of the rate.
     assert.is_true(#slept > 3, #slept)
     assert.is_true(slept[1] > 0.1 and slept[1] <= 0.2, slept[1])
   end)
