@@ -7,8 +7,12 @@
 #include "buf.h"
 #include "jsonprint.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const struct jsontext_limits most = {
+    .depth = JSONTEXT_MAX_DEPTH, .values = SIZE_MAX};
 
 static bool is_utf8(const char *text, size_t size) {
   while (size > 0) {
@@ -29,8 +33,7 @@ static void check_nuls(
   char *copy = malloc(size);
   input_claim(copy != NULL, "there is memory");
   jsontext_replace_nuls(text, size, facts, copy);
-  input_claim(
-      jsontext_check(copy, size, JSONTEXT_MAX_DEPTH, &without, &error) == 0,
+  input_claim(jsontext_check(copy, size, most, &without, &error) == 0,
       "a text with its NULs replaced is JSON");
   input_claim(without.nuls == 0, "no NUL is left");
   free(copy);
@@ -42,8 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct error error;
   char *text = input_text(data, size);
   bool plain = jsonprint_plain(text, size, &quick);
-  bool good =
-      jsontext_check(text, size, JSONTEXT_MAX_DEPTH, &facts, &error) == 0;
+  bool good = jsontext_check(text, size, most, &facts, &error) == 0;
   if (plain && !good)
     input_claim(!is_utf8(text, size), "what is plain is JSON");
   if (good) {
