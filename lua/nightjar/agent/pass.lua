@@ -130,9 +130,7 @@ end
 function pass:give_up(refusal)
   self:refuse(refusal)
   local ok, err = publish.restore(self:envoy(), self.settings)
-  if not ok then
-    log.error("restore_failed", { reason = err })
-  end
+  if not ok then log.error("restore_failed", { reason = err }) end
 end
 
 function pass:in_force()
@@ -140,10 +138,12 @@ function pass:in_force()
 end
 
 function pass:discover(record)
-  local snapshot, err = discover.run(self.state.snapshot, self.settings,
-    { complete = self.requested, resting = self.resting })
+  -- What is asked for from here on is asked of the next pass, and of it too where this one fails.
   record.requested, self.requested = self.requested, nil
+  local snapshot, err = discover.run(self.state.snapshot, self.settings,
+    { complete = record.requested, resting = self.resting })
   if not snapshot then
+    self.requested = self.requested or record.requested
     return nil, err
   end
   record.inputs = { mesh = self.state:keep_snapshot(snapshot) }

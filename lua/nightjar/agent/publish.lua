@@ -135,6 +135,21 @@ function work:write(step)
   return changed
 end
 
+---Whether the Envoy that runs cannot read a file yet, as a template has a new name: of routes the
+---listeners tell it the path, of clusters and listeners the bootstrap, and these come later.
+function work:is_moved(one, step)
+  if not self.published or self.fresh or step ~= one.step then
+    return false
+  end
+  for _, path in ipairs(self.published) do
+    if path == one.path then
+      return false
+    end
+  end
+  local bootstrap = step ~= "routes" and self:compare("bootstrap")
+  return step == "routes" or bootstrap and #bootstrap > 0
+end
+
 ---The files that Envoy must run for this step to be done. The counters of what has no version of
 ---ours tell nothing of a file that was not touched.
 function work:to_confirm(step)
@@ -142,7 +157,8 @@ function work:to_confirm(step)
   for _, one in ipairs(self.files) do
     -- Route configurations of new listeners are confirmed with the listeners.
     local routes = step == "listeners" and one.step == "routes" and not one.counted
-    if (one.step == step or routes) and (not one.counted or self.written[one.path]) then
+    if (one.step == step or routes) and (not one.counted or self.written[one.path])
+      and not self:is_moved(one, step) then
       files[#files + 1] = one
     end
   end

@@ -1,5 +1,6 @@
 -- One pass, over a mesh file and with the real nightjar-plan; Envoy is told what to say.
 
+local discover = require("nightjar.agent.discover")
 local file = require("host.file")
 local json = require("host.json")
 local log = require("nightjar.log")
@@ -60,6 +61,20 @@ describe("pass", function()
     assert.equal(5, #accepted.paths)
     assert.is_nil(file.stat(settings.state_dir .. "/undo.json"))
   end)
+
+  it("reads all in the pass after an operator has asked for one, whatever came of this one",
+    function()
+      local read, complete = discover.run, {}
+      finally(function() discover.run = read end)
+      discover.run = function(previous, given, hints)
+        complete[#complete + 1] = tostring(hints.complete)
+        if #complete == 1 then one:request() end -- while it reads
+        if #complete == 2 then return nil, "no answer" end
+        return read(previous, given, hints)
+      end
+      for _ = 1, 4 do run() end
+      assert.same({ "nil", "true", "true", "nil" }, complete)
+    end)
 
   -- On a large mesh a plan and its files are most of what an agent has in memory.
   it("has let go of what it planned when its memory is to be given back", function()
