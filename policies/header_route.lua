@@ -7,6 +7,7 @@
 
 local attributes = require("lib.attributes")
 local example = require("lib.example")
+local route_bound = require("lib.route_bound")
 local text = require("lib.text")
 local variants = require("lib.variants")
 local walk = require("lib.walk")
@@ -51,6 +52,7 @@ end
 ---@return nightjar.Mesh
 local function apply(mesh)
   local claims = attributes.collect(mesh, "HEADER_ROUTE", MATCHES)
+  route_bound.keep(mesh, "HEADER_ROUTE", claims)
   local clusters, warned = walk.clusters(mesh), {}
   local function warn(name)
     if not warned[name] then

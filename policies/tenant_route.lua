@@ -4,6 +4,7 @@
 local attributes = require("lib.attributes")
 local example = require("lib.example")
 local parse = require("lib.parse")
+local route_bound = require("lib.route_bound")
 local text = require("lib.text")
 local variants = require("lib.variants")
 local walk = require("lib.walk")
@@ -50,25 +51,32 @@ local function read_tenants(mesh)
   return listed
 end
 
+-- What the routes of each color match: by header, by cookie, or one for each.
+local function read_claims(mesh, settings)
+  local claims = {}
+  for name, values in pairs(read_tenants(mesh)) do
+    local matches = {}
+    if settings.header ~= "" then
+      matches[1] = { { header = settings.header:lower(), values = values } }
+    end
+    if settings.cookie ~= "" then
+      matches[#matches + 1] = { { cookie = settings.cookie, values = values } }
+    end
+    claims[name] = matches
+  end
+  return route_bound.keep(mesh, "TENANTS", claims)
+end
+
 ---@param mesh nightjar.Mesh
 ---@param settings nightjar.Settings
 ---@return nightjar.Mesh
 local function apply(mesh, settings)
   check(settings)
-  local tenants = read_tenants(mesh)
+  local claims = read_claims(mesh, settings)
   for listener, route in walk.routes(mesh) do
     for _, entry in ipairs(route.clusters) do
-      local values = not route.match and tenants[entry.cluster]
-      if values then
-        local reason = ("TENANTS of color %s"):format(entry.color)
-        if settings.header ~= "" then
-          variants.add(listener, route, { { header = settings.header:lower(), values = values } },
-            entry, reason)
-        end
-        if settings.cookie ~= "" then
-          variants.add(listener, route, { { cookie = settings.cookie, values = values } }, entry,
-            reason)
-        end
+      for _, match in ipairs(not route.match and claims[entry.cluster] or {}) do
+        variants.add(listener, route, match, entry, ("TENANTS of color %s"):format(entry.color))
       end
     end
   end

@@ -9,8 +9,21 @@
 local attributes = require("lib.attributes")
 local example = require("lib.example")
 local parse = require("lib.parse")
+local route_bound = require("lib.route_bound")
 local variants = require("lib.variants")
 local walk = require("lib.walk")
+
+-- The colors that are tested, each with what its routes match.
+local function read_claims(mesh, settings, tested)
+  local condition, claims = { header = settings.header:lower() }, {}
+  if #settings.header_values > 0 then condition.values = settings.header_values end
+  for _, cluster in ipairs(mesh.clusters) do
+    local is_tested = tested[cluster.name]
+    if is_tested == nil then is_tested = cluster.color == settings.color end
+    if is_tested then claims[cluster.name] = { { condition } } end
+  end
+  return route_bound.keep(mesh, "TEST_TRAFFIC", claims)
+end
 
 ---@param mesh nightjar.Mesh
 ---@param settings nightjar.Settings
@@ -20,14 +33,12 @@ local function apply(mesh, settings)
     error("settings: header: expected the name of a header", 0)
   end
   local tested = attributes.collect(mesh, "TEST_TRAFFIC", parse.switch)
-  local condition = { header = settings.header:lower() }
-  if #settings.header_values > 0 then condition.values = settings.header_values end
+  local claims = read_claims(mesh, settings, tested)
   local clusters, second = walk.clusters(mesh), {}
   for listener, route in walk.routes(mesh) do
     for _, entry in ipairs(route.clusters) do
-      local is_tested = tested[entry.cluster]
-      if is_tested == nil then is_tested = entry.color == settings.color end
-      if is_tested and not route.match and not variants.add(listener, route, { condition }, entry,
+      local matches = not route.match and claims[entry.cluster]
+      if matches and not variants.add(listener, route, matches[1], entry,
         ("test traffic: color %s is tested"):format(entry.color)) then
         second[entry.cluster] = tested[entry.cluster]
       end

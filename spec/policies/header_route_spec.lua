@@ -1,12 +1,42 @@
 -- Routes by header and cookie: what may stand in HEADER_ROUTE.
 
 local build = require("spec.support.mesh")
+local json = require("host.json")
+local plan_program = require("spec.support.plan")
 local shop = require("spec.support.shop")
 
 local variants = build.lib("variants")
 
 local function plan(claim)
   return shop.plan(shop.snapshot({ weight = 100 }, { weight = 0, HEADER_ROUTE = claim }))
+end
+
+-- Conditions that all must hold, each with values of which no two fit into one expression.
+local function conditions(count, values)
+  local list = {}
+  for i = 1, count do
+    local words = {}
+    for n = 1, values do words[n] = ("v"):rep(45) .. n end
+    list[i] = ("x%d=%s"):format(i - 1, table.concat(words, "|"))
+  end
+  return table.concat(list, "&")
+end
+
+-- Green with this claim, on so many paths.
+local function green(paths, claim)
+  local attributes = { weight = 1, path = "/p1", HEADER_ROUTE = claim }
+  for i = 2, paths do attributes["/p" .. i] = "1" end
+  return attributes
+end
+
+local function template(name)
+  return { name = name, text = build.read("templates/" .. name) }
+end
+
+local function matched(routes)
+  local count = 0
+  for _, route in ipairs(routes) do count = count + (route.match and 1 or 0) end
+  return count
 end
 
 describe("policies/header_route.lua", function()
@@ -56,4 +86,38 @@ describe("policies/header_route.lua", function()
       assert.is_true(condition == nil or text == "x-beta=a|")
     end)
   end
+
+  it("makes no more routes of Envoy's than a plan bears, and the rest goes on", function()
+    local request = plan_program.request("")
+    request.snapshot = shop.snapshot({ weight = 100, HEADER_ROUTE = "x-other" },
+      green(28, conditions(6, 3)))
+    request.policies, request.now = build.shipped_policies(), build.NOW
+    request.settings.config_dir, request.settings.policies = "", nil
+    request.templates = { template("cds.json.yaml.mustache"), template("lds.json.yaml.mustache"),
+      template("rds/@listeners.json.yaml.mustache") }
+    local result = plan_program.run(request, { memory = 256, instructions = 100000000 })
+    assert.equal(0, result.status, result.output:sub(1, 300))
+    local response = result.response
+    assert.is_true(response.ok, json.encode(response.error))
+    assert.equal('mesh "example.local": service "shop-green": attribute "HEADER_ROUTE": expected '
+      .. "at most 1000 of Envoy's routes, got 20412: 729 on each of 28 paths; it is not used",
+      response.warnings[1].message)
+    assert.equal(1, matched(response.plan.listeners[1].routes))
+  end)
+
+  it("counts values that one expression holds as one", function()
+    local short = "x-a=1|2|3|4|5|6|7|8|9 & x-b=1|2|3|4|5|6|7|8|9"
+    local made, warnings = shop.plan(shop.snapshot({ weight = 100 }, green(28, short)))
+    assert.same({}, build.codes(warnings))
+    assert.equal(28, matched(made.listeners[1].routes))
+  end)
+
+  it("takes a claim that makes as many routes as it may, and none with more", function()
+    for paths, expected in pairs({ [4] = 4, [5] = 0 }) do
+      local made, warnings = shop.plan(shop.snapshot({ weight = 100 },
+        green(paths, conditions(5, 3) .. ", x-a, x-b, x-c, x-d, x-e, x-f, x-g")))
+      assert.equal(expected * 8, matched(made.listeners[1].routes))
+      assert.equal(expected == 0 and 1 or 0, #warnings)
+    end
+  end)
 end)

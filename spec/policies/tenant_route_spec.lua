@@ -42,4 +42,17 @@ describe("policies/tenant_route.lua", function()
     assert.same({ "acme" }, shop.routes(plan)[1].match[1].values)
     assert.equal("bad_attribute", warnings[1].code)
   end)
+
+  it("leaves out a list that makes more of Envoy's routes than a plan bears", function()
+    local names, green = {}, { weight = 1, path = "/p1" }
+    for i = 1, 60 do names[i] = ("t"):rep(46) .. i end
+    for i = 2, 17 do green["/p" .. i] = "1" end
+    green.TENANTS = table.concat(names, ",")
+    local plan, warnings = shop.plan(shop.snapshot({ weight = 100, TENANTS = "acme" }, green))
+    assert.equal('mesh "example.local": service "shop-green": attribute "TENANTS": expected at '
+      .. "most 1000 of Envoy's routes, got 1020: 60 on each of 17 paths; it is not used",
+      warnings[1].message)
+    assert.equal(1, #warnings)
+    assert.equal(18 + 1, #plan.listeners[1].routes, "blue's tenants have theirs")
+  end)
 end)

@@ -49,4 +49,17 @@ describe("policies/test_traffic.lua", function()
     assert.equal("shop-green", warnings[1].service)
     assert.equal("TEST_TRAFFIC", warnings[1].attribute)
   end)
+
+  it("leaves out a color with more paths than the values of the header leave room for", function()
+    local values, green = {}, { weight = 1, path = "/p1", TEST_TRAFFIC = "yes" }
+    for i = 1, 60 do values[i] = ("t"):rep(46) .. i end
+    for i = 2, 17 do green["/p" .. i] = "1" end
+    local made, warnings = shop.plan(shop.snapshot({ weight = 1, TEST_TRAFFIC = "yes" }, green),
+      { settings = { test_traffic = { header_values = values } } })
+    assert.equal('mesh "example.local": service "shop-green": attribute "TEST_TRAFFIC": expected '
+      .. "at most 1000 of Envoy's routes, got 1020: 60 on each of 17 paths; it is not used",
+      warnings[1].message)
+    assert.equal(1, #warnings)
+    assert.equal(18 + 1, #made.listeners[1].routes, "blue is tested")
+  end)
 end)
