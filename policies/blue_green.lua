@@ -11,23 +11,40 @@ local walk = require("lib.walk")
 
 local COLOR = { expected = "a color", read = function(value) return value end }
 
-local function find(group, color)
+-- The entries of a color that can answer, several where services share it; and
+-- whether the color has any.
+local function find(group, color, clusters)
+  local usable, exists = {}, false
   for _, entry in ipairs(group.entries) do
-    if entry.color == color then return entry end
+    if entry.color == color then
+      exists = true
+      if walk.usable(clusters[entry.cluster]) > 0 then usable[#usable + 1] = entry end
+    end
   end
+  return usable, exists
+end
+
+local function weight_of(entry) return entry.weight end
+
+-- All of a service's traffic to these entries, by their weights.
+local function give_all(route, group, entries)
+  local parts, wanted, sum = shares.by_weight(entries, weight_of), {}, 0
+  for _, part in ipairs(parts) do sum = sum + part end
+  for _, entry in ipairs(group.entries) do wanted[entry] = 0 end
+  for i, entry in ipairs(entries) do wanted[entry] = parts[i] / sum end
+  shares.give(route, group, wanted)
 end
 
 local function switch(route, group, color, clusters)
-  local active = find(group, color)
-  local lacks = not active and "key for this path"
-    or walk.usable(clusters[active.cluster]) == 0 and "usable endpoint"
-  if lacks then
+  local active, exists = find(group, color, clusters)
+  if #active == 0 then
+    local lacks = exists and "usable endpoint" or "key for this path"
     table.insert(route.why, ("ACTIVE_COLOR of %s is %s, which has no %s: the weights count")
       :format(group.service, text.quote(color), lacks))
     return
   end
   if group.total == 0 then return end
-  shares.give(route, group, { [active] = 1 })
+  give_all(route, group, active)
   for _, entry in ipairs(group.entries) do
     table.insert(entry.why, ("ACTIVE_COLOR of %s is %s"):format(group.service, color))
   end

@@ -42,9 +42,32 @@ local function keeps(weight_before, deadline, cluster, now)
   return weight_before > 0
 end
 
-local function keep_holders(listener, route, entry, name)
-  local match = { { cookie = name, values = { entry.color } } }
-  return variants.add(listener, route, match, entry, "clients with its cookie stay")
+-- Who has the cookie of a color stays on all its services that keep them, by
+-- the weights they had: the cookie names the color alone.
+local function keep_holders(listener, route, kept, weights, name)
+  for _, color in ipairs(kept) do
+    local parts = #color == 1 and { 1 }
+      or shares.by_weight(color, function(entry) return weights[entry] end)
+    variants.add_shared(listener, route, { { cookie = name, values = { color[1].color } } },
+      color, parts, "clients with its cookie stay")
+  end
+end
+
+-- The entries that keep who has their cookie, by color, in the colors' order.
+local function kept_by_color(context, group, weights)
+  local kept, by_color = {}, {}
+  for _, entry in ipairs(group.entries) do
+    if variants.is_token(entry.color) and keeps(weights[entry], context.deadlines[entry.cluster],
+      context.clusters[entry.cluster], context.now) then
+      local color = by_color[entry.color]
+      if not color then
+        color = {}
+        by_color[entry.color], kept[#kept + 1] = color, color
+      end
+      color[#color + 1] = entry
+    end
+  end
+  return kept
 end
 
 local function apply_to(context, listener, route, group)
@@ -53,15 +76,12 @@ local function apply_to(context, listener, route, group)
   drain(route, group, context.deadlines, context.now, context.able)
   if context.cookies[listener.mesh .. "/" .. group.service] ~= true then return end
   local name = cookie_name(context.settings, group.service)
+  keep_holders(listener, route, kept_by_color(context, group, weights), weights, name)
   for _, entry in ipairs(group.entries) do
-    if not variants.is_token(entry.color) then
-      table.insert(entry.why, "no cookie: its color cannot stand in one")
-    else
-      if keeps(weights[entry], context.deadlines[entry.cluster],
-        context.clusters[entry.cluster], context.now) then
-        keep_holders(listener, route, entry, name)
-      end
+    if variants.is_token(entry.color) then
       entry.cookie = { name = name, value = entry.color, ttl = context.settings.ttl }
+    else
+      table.insert(entry.why, "no cookie: its color cannot stand in one")
     end
   end
 end

@@ -27,6 +27,23 @@ function shares.round(parts, total)
   return result
 end
 
+---The parts of entries that share something by their weights: equal ones where
+---no entry has a weight.
+---@param entries nightjar.Entry[]
+---@param weight_of fun(entry: nightjar.Entry): integer
+---@return integer[]
+function shares.by_weight(entries, weight_of)
+  local parts, sum = {}, 0
+  for i, entry in ipairs(entries) do
+    parts[i] = weight_of(entry)
+    sum = sum + parts[i]
+  end
+  if sum == 0 then
+    for i in ipairs(parts) do parts[i] = 1 end
+  end
+  return parts
+end
+
 local function is_coarse(parts, sum)
   for _, part in ipairs(parts) do
     local percent = part / sum * COARSE

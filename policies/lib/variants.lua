@@ -46,27 +46,39 @@ local function position(listener, route)
   return #listener.routes + 1
 end
 
----Adds a route that sends what matches to one entry's cluster.
+---Adds a route that shares what matches among entries of one service.
 ---@param listener nightjar.Listener
 ---@param route nightjar.Route the plain one; its own route stays as it is
 ---@param match nightjar.Condition[]
----@param entry nightjar.Entry of that route
+---@param entries nightjar.Entry[] of that route, at least one
+---@param weights integer[] as many, not all 0
 ---@param reason string
 ---@return nightjar.Route? variant nil when a route with this match is there already
-function variants.add(listener, route, match, entry, reason)
+function variants.add_shared(listener, route, match, entries, weights, reason)
   look_at(listener)
   local identity = variants.identity(route.path, match)
   if known.taken[identity] then return nil end
-  local variant = {
-    path = route.path, service = entry.service, audience = entry.audience, match = match,
-    clusters = { { cluster = entry.cluster, service = entry.service, color = entry.color,
-      weight = 1, audience = entry.audience, why = { reason } } },
-    why = {},
-  }
+  local variant = { path = route.path, service = entries[1].service,
+    audience = entries[1].audience, match = match, clusters = {}, why = {} }
+  for i, entry in ipairs(entries) do
+    variant.clusters[i] = { cluster = entry.cluster, service = entry.service, color = entry.color,
+      weight = weights[i], audience = entry.audience, why = { reason } }
+  end
   known.place = position(listener, route)
   table.insert(listener.routes, known.place, variant)
   known.taken[identity], known.count = true, known.count + 1
   return variant
+end
+
+---Adds a route that sends what matches to one entry's cluster.
+---@param listener nightjar.Listener
+---@param route nightjar.Route as for `add_shared`
+---@param match nightjar.Condition[]
+---@param entry nightjar.Entry of that route
+---@param reason string
+---@return nightjar.Route? variant as of `add_shared`
+function variants.add(listener, route, match, entry, reason)
+  return variants.add_shared(listener, route, match, { entry }, { 1 }, reason)
 end
 
 ---How many values a condition can have.

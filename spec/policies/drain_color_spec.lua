@@ -1,5 +1,6 @@
 -- Draining a color: who stays, who goes, and when.
 
+local build = require("spec.support.mesh")
 local shop = require("spec.support.shop")
 
 local DEADLINE = "2023-11-14T22:00:00Z"
@@ -71,5 +72,48 @@ describe("policies/drain_color.lua", function()
     assert.same({ blue = 100 }, shop.shares(made))
     assert.matches("not drained: no color that would get the traffic has a usable endpoint",
       shop.why(made, "blue"), 1, true)
+  end)
+
+  describe("with two services of a color", function()
+    -- The share of each cluster of green's holders, in their order.
+    local function holders(first, second, seconds)
+      first.weight = first.weight or 10
+      local attributes = { SERVICE = "shop", COLOR = "green", ["/shop"] = second.weight or "30",
+        DRAIN_UNTIL = second.DRAIN_UNTIL }
+      local snapshot = shop.snapshot({ weight = 60, COLOR_COOKIE = "yes" }, first,
+        { build.service("shop-green-2", attributes, second.endpoints) })
+      local made, warnings = shop.plan(snapshot, { now = AT + (seconds or -1) })
+      assert.same({}, build.codes(warnings))
+      for _, route in ipairs(shop.routes(made)) do
+        if route.match and route.match[1].values[1] == "green" then
+          local found = {}
+          for i, entry in ipairs(route.clusters) do
+            found[i] = entry.cluster:match("[^@]+") .. " " .. entry.weight
+          end
+          return found
+        end
+      end
+    end
+
+    it("keeps who has its cookie on both, in proportion of their weights", function()
+      assert.same({ "shop-green-2 30", "shop-green 10" }, holders({}, {}))
+    end)
+
+    it("keeps them until the deadline of each", function()
+      local drained = { DRAIN_UNTIL = DEADLINE }
+      assert.same({ "shop-green-2 30", "shop-green 10" }, holders({}, drained))
+      assert.same({ "shop-green 1" }, holders({}, drained, 0))
+      assert.same({ "shop-green-2 1" }, holders({ DRAIN_UNTIL = DEADLINE }, {}, 0))
+    end)
+
+    it("keeps them equally on services that are drained and have no weight", function()
+      assert.same({ "shop-green-2 1", "shop-green 1" }, holders(
+        { weight = 0, DRAIN_UNTIL = DEADLINE }, { weight = "0", DRAIN_UNTIL = DEADLINE }))
+    end)
+
+    it("sends them to one that can answer", function()
+      assert.same({ "shop-green-2 1" }, holders({ endpoints = 0 }, {}))
+      assert.same({ "shop-green 1" }, holders({}, { endpoints = 0 }))
+    end)
   end)
 end)
