@@ -5,7 +5,26 @@ local shares = {}
 -- Percent where that is exact, hundredths of a percent otherwise.
 local COARSE, FINE = 100, 10000
 
----Integers that sum up to `total`, in proportion to `parts` (largest remainder).
+local function index_of_largest(list)
+  local largest = 1
+  for i, value in ipairs(list) do
+    if value > list[largest] then largest = i end
+  end
+  return largest
+end
+
+-- A part that is not 0 stays one, however small it is; who has most gives it.
+local function keep_small(result, parts)
+  for i, part in ipairs(parts) do
+    local largest = part > 0 and result[i] == 0 and index_of_largest(result)
+    if largest and result[largest] > 1 then
+      result[i], result[largest] = 1, result[largest] - 1
+    end
+  end
+end
+
+---Integers that sum up to `total`, in proportion to `parts` (largest remainder);
+---at least 1 for each part that is not 0.
 ---@param parts number[] not negative, not all 0
 ---@param total integer
 ---@return integer[]
@@ -24,6 +43,7 @@ function shares.round(parts, total)
     local index = order[(i - 1) % #order + 1].index
     result[index] = result[index] + 1
   end
+  keep_small(result, parts)
   return result
 end
 
@@ -47,7 +67,8 @@ end
 local function is_coarse(parts, sum)
   for _, part in ipairs(parts) do
     local percent = part / sum * COARSE
-    if math.abs(percent - math.floor(percent + 0.5)) > 1e-6 then return false end
+    local whole = math.floor(percent + 0.5)
+    if math.abs(percent - whole) > 1e-6 or whole == 0 and part > 0 then return false end
   end
   return true
 end
@@ -56,7 +77,10 @@ local function is_as_before(entries, parts, sum)
   local total = 0
   for _, entry in ipairs(entries) do total = total + entry.weight end
   for i, entry in ipairs(entries) do
-    if total == 0 or math.abs(parts[i] / sum - entry.weight / total) > 1e-9 then return false end
+    if total == 0 or math.abs(parts[i] / sum - entry.weight / total) > 1e-9
+      or entry.weight == 0 and parts[i] > 0 then
+      return false
+    end
   end
   return true
 end
@@ -98,9 +122,10 @@ function shares.give(route, group, wanted, able, rest_reason)
     if wanted[entry] then taken = taken + wanted[entry] else rest = rest + entry.weight end
   end
   if taken < 1 - 1e-9 and rest == 0 then return false, "no other color has a weight" end
-  local of_group = {}
+  -- What is left by the noise of fractions is nothing, and becomes no weight.
+  local of_group, left = {}, taken < 1 - 1e-9 and 1 - taken or 0
   for _, entry in ipairs(group.entries) do
-    of_group[entry] = wanted[entry] or rest > 0 and (1 - taken) * entry.weight / rest or 0
+    of_group[entry] = wanted[entry] or rest > 0 and left * entry.weight / rest or 0
   end
   if able and loses_all(group, of_group, able) then
     return false, "no color that would get the traffic has a usable endpoint"

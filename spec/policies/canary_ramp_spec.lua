@@ -65,6 +65,13 @@ describe("policies/canary_ramp.lua", function()
     assert.matches("ramp at 50 %%, since 2023%-11%-14T22:00:00Z", shop.why(plan, "green"))
   end)
 
+  it("gives the least share that there is to a color whose step is smaller", function()
+    local _, _, plan = share({ RAMP_STEPS = "0.001", RAMP_INTERVAL = "10m" }, 0)
+    assert.same({ blue = 9999, green = 1 }, build.weights(plan, "private-8080", "/shop"))
+    _, _, plan = share({ RAMP_STEPS = "0", RAMP_INTERVAL = "10m" }, 0)
+    assert.same({ blue = 100, green = 0 }, build.weights(plan, "private-8080", "/shop"))
+  end)
+
   it("leaves a color alone that is the only one", function()
     local snapshot = build.own({ build.service("web", { ["/web"] = "7", RAMP_START = START }) })
     assert.same({ default = 7 }, build.weights(build.plan(snapshot, { now = AT - 5 }),

@@ -40,6 +40,46 @@ describe("rounding", function()
   end)
 end)
 
+describe("a part that is not 0", function()
+  local function rounded(...) return shares.round({ ... }, 10000) end
+
+  it("keeps at least 1, which the largest has less", function()
+    assert.same({ 9999, 1 }, rounded(99999, 1))
+    assert.same({ 1, 9998, 1, 0 }, rounded(1e-300, 1, 1e-9, 0))
+    assert.same({ 4999, 1, 5000 }, rounded(1, 1e-7, 1))
+  end)
+
+  it("keeps it on the way from parts to weights, however small it is", function()
+    for _, part in ipairs({ 1e-5, 1e-7, 1e-9, 1e-12 }) do
+      local made = route({ 50, 50 })
+      assert.is_true(shares.give(made, walk.services(made)[1], { [made.clusters[2]] = part }))
+      assert.same({ 9999, 1 }, { made.clusters[1].weight, made.clusters[2].weight })
+      made = route({ 100, 0 })
+      assert.is_true(shares.give(made, walk.services(made)[1], { [made.clusters[2]] = part }))
+      assert.same({ 9999, 1 }, { made.clusters[1].weight, made.clusters[2].weight })
+    end
+  end)
+
+  it("is kept for another service on the same path", function()
+    local made = route({ 65535, 0, 1, 1 }, { "a", "a", "b", "b" })
+    shares.give(made, walk.services(made)[1], { [made.clusters[2]] = 0.5 })
+    assert.same({ 4999, 4999, 1, 1 }, { made.clusters[1].weight, made.clusters[2].weight,
+      made.clusters[3].weight, made.clusters[4].weight })
+  end)
+
+  it("is none where parts of 1 are the whole but for a fraction's noise", function()
+    for count = 2, 50 do
+      local weights, wanted = {}, {}
+      for i = 1, count do weights[i] = i end
+      weights[count + 1] = 65535
+      local made = route(weights)
+      for i = 1, count do wanted[made.clusters[i]] = i / (count * (count + 1) / 2) end
+      shares.give(made, walk.services(made)[1], wanted)
+      assert.equal(0, made.clusters[count + 1].weight, count .. " entries")
+    end
+  end)
+end)
+
 describe("giving a share", function()
   it("leaves the others in their proportion", function()
     local made = route({ 60, 30, 10 })
