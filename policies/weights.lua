@@ -4,6 +4,8 @@
 -- answer, the route stays as it is configured and answers 503. A route whose
 -- weights are all 0 is not published.
 
+local route_label = require("lib.route_label")
+
 -- Endpoints that may get traffic: the healthy, and those nobody checks.
 local function count_usable(cluster)
   local count = 0
@@ -26,8 +28,8 @@ local function warn(mesh, listener, route, code, text)
     mesh = listener.mesh,
     path = route.path,
     service = #route.service <= 255 and route.service or nil,
-    message = ("listener %s: route %s of %s %s"):format(listener.name, route.path,
-      route.service, text),
+    message = ("listener %s: route %s of %s %s"):format(listener.name,
+      route_label.of(route.path, route.match), route.service, text),
   })
 end
 

@@ -5,14 +5,21 @@ local text = {}
 local LONGEST = 80
 
 ---@param value string
----@return string
-function text.quote(value)
+---@param most integer bytes
+---@return string # without control characters; what is cut ends with `…`
+function text.cut(value, most)
   local shown = value:gsub("%c", "?")
-  if #shown > LONGEST then
-    local last = utf8.offset(shown, 0, LONGEST)
+  if #shown > most then
+    local last = utf8.offset(shown, 0, most)
     shown = shown:sub(1, last - 1) .. "…"
   end
-  return '"' .. shown .. '"'
+  return shown
+end
+
+---@param value string
+---@return string
+function text.quote(value)
+  return '"' .. text.cut(value, LONGEST) .. '"'
 end
 
 ---@param value string
