@@ -68,7 +68,9 @@ end
 ---@param value string
 ---@return string # without white space at its ends
 function text.trim(value)
-  return match(value, "^%s*(.-)%s*$")
+  -- Not "(.-)%s*$", which reads a run of blanks inside as often as it is long.
+  local first = find(value, "%S")
+  return first and match(value, ".*%S", first) or ""
 end
 
 ---Whether `value` can be shown and compared as a name: valid UTF-8 without

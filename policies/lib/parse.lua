@@ -11,6 +11,8 @@ local SWITCH = {
   no = false, ["false"] = false, disabled = false, inactive = false, off = false, ["0"] = false,
 }
 
+local LONGEST_NUMBER = 100 -- bytes, of durations too
+
 local UNITS = { ms = 0.001, s = 1, m = 60, h = 3600, d = 86400 }
 
 local function within(value, min, max)
@@ -18,8 +20,9 @@ local function within(value, min, max)
 end
 
 -- A decimal number and nothing else: no "0x10", no "1e3", no "inf".
+-- The pattern tries each share of the digits, so there may not be thousands of them.
 local function decimal(value)
-  if value:find("^%d+%.?%d*$") then return tonumber(value) end
+  if #value <= LONGEST_NUMBER and value:find("^%d+%.?%d*$") then return tonumber(value) end
 end
 
 parse.switch = {
@@ -54,7 +57,7 @@ end
 parse.percent = {
   expected = "a percentage 0..100",
   read = function(value)
-    local number = within(decimal((value:gsub("%s*%%$", ""))), 0, 100)
+    local number = within(decimal(text.trim(value:match("^(.*)%%$") or value)), 0, 100)
     return number and number / 100
   end,
 }
@@ -78,7 +81,7 @@ parse.duration = {
   read = function(value)
     if decimal(value) then return within(decimal(value), 0, 1e9) end
     local sum, rest = 0, value:lower()
-    if rest == "" then return nil end
+    if rest == "" or #rest > LONGEST_NUMBER then return nil end
     while rest ~= "" do
       local number, unit, after = rest:match("^(%d+%.?%d*)(%a+)(.*)$")
       if not number or not UNITS[unit] then return nil end

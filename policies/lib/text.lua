@@ -25,7 +25,9 @@ end
 ---@param value string
 ---@return string without blanks at its ends
 function text.trim(value)
-  return value:match("^%s*(.-)%s*$")
+  -- Not "(.-)%s*$", which reads a run of blanks inside as often as it is long.
+  local first = value:find("%S")
+  return first and value:match(".*%S", first) or ""
 end
 
 ---The parts between separators, trimmed; empty ones are left out.

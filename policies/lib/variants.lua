@@ -2,6 +2,8 @@
 -- cookie. Envoy tries them before the plain route of that path, in the order in
 -- which they were added.
 
+local trim = require("lib.text").trim
+
 local variants = {}
 
 local function condition_key(condition)
@@ -112,14 +114,14 @@ end
 ---@return nightjar.Condition?
 function variants.read_condition(text)
   local name, values = text:match("^([^=]*)=(.*)$")
-  name = (name or text):match("^%s*(.-)%s*$")
+  name = trim(name or text)
   local cookie = name:match("^cookie:(.*)$")
   if not variants.is_token(cookie or name) then return nil end
   local condition = cookie and { cookie = cookie } or { header = name:lower() }
   if not values then return condition end
   condition.values = {}
   for piece in values:gmatch("[^|]+") do
-    local value = piece:match("^%s*(.-)%s*$")
+    local value = trim(piece)
     local fits = cookie and variants.is_cookie_value or variants.is_header_value
     if not fits(value) then return nil end
     table.insert(condition.values, value)

@@ -30,7 +30,7 @@ end
 ---@param value string
 ---@return string
 function planner.plain(value)
-  return messages.clean((value:gsub("%s+$", "")))
+  return messages.clean(value:match("^.*%S") or "")
 end
 
 ---The settings that a plan depends on; the rest stays outside.

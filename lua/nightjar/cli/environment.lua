@@ -1,6 +1,7 @@
 -- Reads the settings where this process finds them: its flags, its environment
 -- and the YAML file which one of the two names.
 
+local messages = require "nightjar.text"
 local settings = require "nightjar.settings"
 
 local environment = {}
@@ -19,7 +20,7 @@ end
 local function given_path(flags, variables)
   for _, candidate in ipairs { { flags.NIGHTJAR_CONFIG or flags.CONFIG, "flag" },
     { variables.NIGHTJAR_CONFIG, "environment" } } do
-    local path = (candidate[1] or ""):match("^%s*(.-)%s*$")
+    local path = messages.trim(candidate[1] or "")
     if path ~= "" then return path, candidate[2] end
   end
   return nil

@@ -37,7 +37,7 @@ function report.columns(rows, indent)
     for i, cell in ipairs(row) do
       cells[i] = i == #row and cell or cell .. (" "):rep(widths[i] - width(cell))
     end
-    lines[n] = (indent or "") .. table.concat(cells, "  "):gsub("%s+$", "") .. "\n"
+    lines[n] = (indent or "") .. (table.concat(cells, "  "):match("^.*%S") or "") .. "\n"
   end
   return table.concat(lines)
 end

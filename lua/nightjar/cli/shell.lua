@@ -10,7 +10,7 @@ local SHELLS = { "/bin/bash", "/bin/sh" }
 ---@param variables table<string, string> the environment
 ---@return boolean
 function shell.wanted(variables)
-  local value = (variables.DEBUG_CONTAINER or ""):match("^%s*(.-)%s*$")
+  local value = require("nightjar.text").trim(variables.DEBUG_CONTAINER or "")
   return value ~= "" and require("nightjar.settings.types").switch(value)
 end
 

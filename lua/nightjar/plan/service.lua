@@ -16,13 +16,15 @@ local service = {}
 -- This instance holds settings and is never an endpoint.
 local SETTINGS_INSTANCE = "service-settings"
 
+local LONGEST = 8192 -- bytes of a value
+
 local HTTP2 = {
   yes = true, ["true"] = true, enabled = true, active = true, ["1"] = true, http2 = true,
   no = false, ["false"] = false, disabled = false, inactive = false, ["0"] = false, [""] = false,
 }
 
 local function as_text(value)
-  if type(value) == "string" then return text.trim(value) end
+  if type(value) == "string" then return #value <= LONGEST and text.trim(value) or nil end
   if math.type(value) == "integer" or type(value) == "boolean" then return tostring(value) end
 end
 
@@ -37,7 +39,7 @@ end
 local function plain_attributes(attributes)
   local result = {}
   for key, value in next, attributes do
-    if key == "" or not is_plain(key, 1024) or not is_plain(value, 8192) then return nil end
+    if key == "" or not is_plain(key, 1024) or not is_plain(value, LONGEST) then return nil end
     result[key] = value
   end
   return result
@@ -49,8 +51,9 @@ local function mend_attributes(attributes, warn)
   local result = {}
   for key, value in sorted.pairs(attributes) do
     local name, clean = text.trim(key), as_text(value)
-    if not clean or not utf8.len(clean) or #clean > 8192 then
-      warn("bad_value", text.clean(key, 255), "the value is no text; the attribute is left out")
+    if not clean or not utf8.len(clean) then
+      warn("bad_value", text.clean(key, 255), ("the value is no text of at most %d bytes; the "
+        .. "attribute is left out"):format(LONGEST))
     elseif not text.is_name(name, 1024) then
       warn("bad_key", text.clean(key, 255), "the name holds control characters or is empty or "
         .. "too long; the attribute is left out")

@@ -3,6 +3,7 @@
 
 local build = require("spec.support.mesh")
 local mesh_shape = require("nightjar.plan.mesh_shape")
+local plan = require("spec.support.plan")
 
 local function model(snapshot, options)
   options = options or {}
@@ -51,5 +52,45 @@ describe("the mesh model", function()
     local snapshot = build.own(services, "a")
     snapshot.member.service = "old-name"
     assert.equal("own", model(snapshot).member.service)
+  end)
+end)
+
+-- As Cloud Map allows it: 25 attributes of 1024 bytes, and what stands at the end is no blank.
+local function blanks(bytes, attributes)
+  local values = {}
+  for i = 1, attributes do values["note" .. i] = "a" .. (" "):rep(bytes - 3) .. "\tb" end
+  return values
+end
+
+-- Of nightjar-plan itself, under the limits of an agent.
+local function answer(instances)
+  local request = plan.request("return { about = 'x', apply = function(mesh) return mesh end }")
+  request.snapshot = build.own({ build.service("a", { ["/a"] = "1" }, instances) })
+  local result = plan.run(request, { milliseconds = 1000, instructions = 100000000 })
+  assert.equal(0, result.status, result.output:sub(1, 300) .. result.stderr:sub(1, 300))
+  return result.response
+end
+
+describe("blanks within a value", function()
+  it("cost what other characters do, in each attribute of many instances", function()
+    local instances = {}
+    for i = 1, 40 do
+      instances[i] = build.instance(i)
+      for name, value in pairs(blanks(1024, 22)) do instances[i].attributes[name] = value end
+    end
+    local response = answer(instances)
+    assert.is_true(response.ok, response.error and response.error.message)
+    assert.same({}, build.codes(response.warnings))
+    assert.equal(40, #response.plan.clusters[1].endpoints)
+  end)
+
+  it("cost no more in a value too long to be kept, or of nothing else", function()
+    local instance = build.instance(1)
+    instance.attributes.long = blanks(1000000, 1).note1
+    instance.attributes.nothing = (" "):rep(8192)
+    local response = answer({ instance })
+    assert.is_true(response.ok, response.error and response.error.message)
+    assert.same({ "bad_value" }, build.codes(response.warnings))
+    assert.equal("", response.plan.clusters[1].endpoints[1].attributes.nothing)
   end)
 end)

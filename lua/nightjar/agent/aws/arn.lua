@@ -53,7 +53,7 @@ end
 ---@return Reference?
 ---@return string? err
 function arn.reference(text, kind)
-  local given = text:match("^%s*(.-)%s*$")
+  local given = messages.trim(text)
   if given:sub(1, 4) == "arn:" then
     local parsed = arn.parse(given)
     if not parsed or parsed.service ~= "servicediscovery" or parsed.kind ~= kind then

@@ -3,6 +3,7 @@
 --- Source: "Use the Instance Metadata Service" in the EC2 User Guide; variables as in the AWS SDKs
 --- and Tools Reference Guide, "IMDS client". Version 1 is never spoken: whoever can make the
 --- agent fetch a URL could read it.
+local messages = require "nightjar.text"
 local profile = require "nightjar.agent.aws.profile"
 local variables = require "nightjar.agent.aws.variables"
 
@@ -87,7 +88,7 @@ local function token_of(context, config)
     local hint = not status and " (within a container the instance's hop limit must be 2 or more)"
     return nil, err .. (hint or "")
   end
-  token = token:match("^%s*(.-)%s*$")
+  token = messages.trim(token)
   if token:find("[%c%s]") then return nil, "the token is no single word" end
   context.imds = { base = config.base, token = token,
     ends = context.monotonic() + TOKEN_SECONDS - MARGIN }
@@ -112,7 +113,7 @@ function imds.get(context, path, hide)
     text, err, status = request(context, config, { method = "GET",
       path = "/latest/meta-data/" .. path, headers = { ["X-aws-ec2-metadata-token"] = token } },
       { about = "instance metadata", hide_answer = hide })
-    if text then return (text:match("^%s*(.-)%s*$")) end
+    if text then return messages.trim(text) end
     -- The token has been withdrawn, as after a move to another host: one new one.
     if status ~= 401 or try == 2 then return nil, "instance metadata: " .. err, status end
     context.imds = nil

@@ -1,4 +1,6 @@
 --- Where an AWS setting comes from: our own settings, the environment, then the profile.
+local messages = require "nightjar.text"
+
 local variables = {}
 
 -- The profile's key where it is not the variable's name without `AWS_`, in lower case (AWS SDKs
@@ -11,7 +13,7 @@ local NOT_IN_PROFILES = { AWS_PROFILE = true, AWS_DEFAULT_PROFILE = true, AWS_CO
 
 local function clean(value)
   if type(value) ~= "string" then return nil end
-  value = value:match("^%s*(.-)%s*$")
+  value = messages.trim(value)
   if value == "" then return nil end
   return value
 end

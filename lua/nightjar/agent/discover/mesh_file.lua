@@ -3,6 +3,7 @@
 --- Pure. The whole file must be a mapping with a list of namespaces; below that one bad thing
 --- is left out and named, and the rest goes on.
 local json = require "host.json"
+local messages = require "nightjar.text"
 local nearest = require "nightjar.nearest"
 
 local mesh_file = {}
@@ -50,7 +51,7 @@ local readers = {}
 
 function readers.text(value)
   local text = mesh_file.text_of(value)
-  text = text and text:match("^%s*(.-)%s*$")
+  text = text and messages.trim(text)
   if text and text ~= "" then return text end
   return nil, "text"
 end

@@ -59,14 +59,24 @@ local function learn(node, state)
   return edge
 end
 
+-- The white space at the end of a text. Not "[ \t]*$", which reads each run of it as often as it
+-- is long.
+local function trailing_space(text)
+  local last = #text
+  while last > 0 and (text:byte(last) == 32 or text:byte(last) == 9) do
+    last = last - 1
+  end
+  return text:sub(last + 1)
+end
+
 -- A scalar made of text and values: kept as it is when it reads back as meant, else quoted.
 local function compose(pieces, scalar, last)
   local text = table.concat(pieces, "", scalar.slot, last)
   local static_tail = table.concat(pieces, "", scalar.last_value + 1, last)
-  local tail = static_tail:match("[ \t]*$")
+  local tail = trailing_space(static_tail)
   if tail == static_tail and scalar.filled == 0 then
     -- Nothing but empty values: the white space before them trails too.
-    tail = text:match("[ \t]*$")
+    tail = trailing_space(text)
   end
   local content = text:sub(1, #text - #tail)
   local bare

@@ -84,7 +84,7 @@ end
 
 -- Checks a tag's name: one run of characters without white space.
 function Parser:name(content, sigil)
-  local name = content:match("^%s*(.-)%s*$")
+  local name = messages.trim(content)
   if name == "" then
     self:fail(self.line, "a tag without a name: expected one behind %s%s", self.open, sigil)
   elseif name:find("%s") then

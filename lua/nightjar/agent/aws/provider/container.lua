@@ -1,6 +1,7 @@
 --- Credentials from the container agent's endpoint (ECS tasks, EKS pod identities).
 local document = require "nightjar.agent.aws.document"
 local file = require "host.file"
+local messages = require "nightjar.text"
 local variables = require "nightjar.agent.aws.variables"
 
 local container = { name = "container" }
@@ -51,7 +52,7 @@ local function authorization(settings)
   if path then
     local text, err = file.read(path, MAX_TOKEN)
     if not text then return nil, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: " .. tostring(err) end
-    token = text:match("^%s*(.-)%s*$")
+    token = messages.trim(text)
   else
     token = variables.get(settings, "AWS_CONTAINER_AUTHORIZATION_TOKEN")
   end

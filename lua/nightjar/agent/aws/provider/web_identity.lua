@@ -2,6 +2,7 @@
 ---
 --- Source: "Assume role credential provider" in the AWS SDKs and Tools Reference Guide.
 local file = require "host.file"
+local messages = require "nightjar.text"
 local profile = require "nightjar.agent.aws.profile"
 local sts = require "nightjar.agent.aws.sts"
 local variables = require "nightjar.agent.aws.variables"
@@ -20,7 +21,7 @@ local MAX_TOKEN = 64 * 1024
 function web_identity.assume(context, role, path, label)
   local token, err = file.read(path, MAX_TOKEN)
   if not token then return nil, ("web identity: %s: %s"):format(label, err) end
-  token = token:match("^%s*(.-)%s*$")
+  token = messages.trim(token)
   if token == "" then return nil, ("web identity: %s: %s: no token in it"):format(label, path) end
   local found, problem = sts.assume_role_with_web_identity(context, role, token)
   if not found then return nil, ("web identity: role %s: %s"):format(role.arn, problem) end
