@@ -46,11 +46,17 @@ function attributes.collect(mesh, key, parser)
   return values
 end
 
+-- What is escaped in a path and need not be (`%7E` for `~`) stands in no route.
+local function unescape(digits)
+  local character = string.char(tonumber(digits, 16))
+  return character:find("^[%w._~-]$") and character or nil
+end
+
 -- The path that an attribute names behind its key, as routes write it; nil where it is none.
 local function path_of(word)
   if word == "*" then return "/" end
   local path = word:match("^/.*$")
-  path = path and path:gsub("//+", "/")
+  path = path and path:gsub("%%(%x%x)", unescape):gsub("//+", "/")
   return path == "/" and path or path and path:gsub("/$", "")
 end
 

@@ -13,6 +13,7 @@ end
 describe("policies/timeouts_retries.lua", function()
   it("lets the path's word win over the service's, and that over the settings", function()
     assert.equal(3, route({ ["TIMEOUT:/shop"] = "3s", TIMEOUT = "2s" }, { timeout = "1s" }).timeout)
+    assert.equal(3, route({ ["TIMEOUT:/%73hop/"] = "3s" }).timeout)
     assert.equal(2, route({ TIMEOUT = "2s" }, { timeout = "1s" }).timeout)
     assert.equal(1, route({}, { timeout = "1s" }).timeout)
     assert.is_nil(route({}).timeout)

@@ -3,6 +3,7 @@
 local chain = require "nightjar.cli.chain"
 local json = require "host.json"
 local moment = require "nightjar.cli.moment"
+local path_escape = require "nightjar.path_escape"
 local report = require "nightjar.cli.report"
 local route_label = require "nightjar.route_label"
 local route_text = require "nightjar.cli.route_text"
@@ -31,7 +32,7 @@ function explanation.path(text)
   if text:sub(1, 1) ~= "/" then
     return nil, ('%s: expected a path that begins with "/"'):format(report.plain(text))
   end
-  return without_dots((text:gsub("[?#].*$", ""):gsub("%%2[Ee]", ".")))
+  return without_dots(path_escape.decode(text:match("^[^?#]*")))
 end
 
 -- Whether a route answers a request: a prefix that ends at a path segment.

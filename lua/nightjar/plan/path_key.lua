@@ -1,6 +1,7 @@
 -- Reads path keys: the attribute keys that say which paths a service-color
 -- takes part in (`/shop`, `?/internal`, `[public]/shop`, `*`; see BEHAVIOUR).
 
+local path_escape = require("nightjar.path_escape")
 local text = require("nightjar.text")
 
 local path_key = {}
@@ -13,8 +14,7 @@ path_key.LONGEST = 1024
 local FOREIGN = "[^%w%-._~!$&'()+,;=:@%%/]"
 
 local function has_dot_segment(path)
-  -- %2e is a dot to whoever normalizes the path.
-  for segment in path:lower():gsub("%%2e", "."):gmatch("[^/]+") do
+  for segment in path_escape.decode(path):gmatch("[^/]+") do
     if segment == "." or segment == ".." then return true end
   end
   return false
@@ -44,8 +44,8 @@ local function is_canonical(path)
     and (path:byte(-1) ~= 47 or path == "/") and not path:find("//", 1, true)
 end
 
----The form of a path that routes use: no empty segment, no `/` at its end but
----for `/` itself, which stands for every path.
+---The form of a path that routes use: no empty segment, nothing escaped that Envoy compares as it
+---is, no `/` at its end but for `/` itself, which stands for every path.
 ---@param path string
 ---@return string? path
 ---@return string? reason why it is none, as the end of a sentence
@@ -53,7 +53,7 @@ function path_key.canonical(path)
   if is_canonical(path) then return path end
   local reason = fault(path)
   if reason then return nil, reason end
-  path = path:gsub("//+", "/")
+  path = path_escape.decode(path):gsub("//+", "/")
   if path ~= "/" then path = path:gsub("/$", "") end
   return path
 end

@@ -8,6 +8,9 @@ local function check_path(path)
   assert(not path:find("//", 1, true), "no segment is empty")
   assert(path == "/" or path:sub(-1) ~= "/", "a path does not end in a slash")
   assert(#path <= path_key.LONGEST, "a path is not too long")
+  for digits in path:gmatch("%%(%x%x)") do
+    assert(not string.char(tonumber(digits, 16)):find("^[%w._~-]$"), "nothing is escaped needlessly")
+  end
   for segment in (path:lower():gsub("%%2e", ".")):gmatch("[^/]+") do
     assert(segment ~= "." and segment ~= "..", "no segment leads elsewhere")
   end

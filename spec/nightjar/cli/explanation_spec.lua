@@ -118,6 +118,7 @@ listener private-8080: mesh m, port 8080, private
   it("takes a path as a client writes it", function()
     assert.equal("/a/b", explanation.path("/a//b/?x=1"))
     assert.equal("/b", explanation.path("/a/../../%2e/b"))
+    assert.equal("/t/%2F", explanation.path("/%74/%2F"))
     assert.equal("/a/...", explanation.path("/a/.../"))
     assert.equal("/", explanation.path("//"))
     assert.equal("/", explanation.path("/"))

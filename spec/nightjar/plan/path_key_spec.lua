@@ -9,7 +9,11 @@ describe("path keys", function()
     { "?/abc", "/abc", "private" }, { "?/", "/", "private" }, { "?*", "/", "private" },
     { "[private]/x", "/x", "private" }, { "[public]/x", "/x", "public" },
     { "[private]*", "/", "private" }, { "[public]*", "/", "public" },
-    { "[Private]/x", "/x", "private" }, { "/a.b/..c/%41~_-", "/a.b/..c/%41~_-", "public" },
+    { "[Private]/x", "/x", "private" }, { "/a.b/..c/~_-", "/a.b/..c/~_-", "public" },
+    -- As Envoy compares them.
+    { "/%7Euser", "/~user", "public" }, { "/%41b%2d%2D%5f", "/Ab--_", "public" },
+    { "?/%74", "/t", "private" }, { "/%2e%2e.", "/...", "public" },
+    { "/a%2Fb%5c%20%2541", "/a%2Fb%5c%20%2541", "public" },
     { "/a:b@c;d=e,f+g&h$i!j'(k)", "/a:b@c;d=e,f+g&h$i!j'(k)", "public" },
   }
   for _, case in ipairs(good) do
