@@ -25,8 +25,9 @@ end
 -- key tells which route of which listener names which cluster. What an agent kept is checked
 -- nowhere else, so nothing of it is trusted.
 local function each_name(listeners, visit)
-  for _, listener in ipairs(listeners) do
-    for _, item in ipairs(list(list(listener).routes)) do
+  for _, one in ipairs(listeners) do
+    local listener = list(one)
+    for _, item in ipairs(list(listener.routes)) do
       local route = list(item)
       local ok, place = pcall(route_label.key, route.path, route.match)
       local key = ("%s\0%s\0"):format(tostring(listener.name), tostring(ok and place or nil))
@@ -43,8 +44,8 @@ end
 -- An agent that knew no conditions kept `routes`: { listener, path, clusters = names }.
 local function older_listeners(previous)
   local listeners = {}
-  for _, route in ipairs(list(previous.routes)) do
-    local clusters = {}
+  for _, item in ipairs(list(previous.routes)) do
+    local route, clusters = list(item), {}
     for i, name in ipairs(list(route.clusters)) do clusters[i] = { cluster = name } end
     listeners[#listeners + 1] = { name = route.listener, routes = {
       { path = tostring(route.path), clusters = clusters } } }

@@ -350,6 +350,19 @@ describe("defect 10: what changes often", function()
     assert.same({}, green.endpoints)
   end)
 
+  it("takes nothing of a memory that has another form for granted", function()
+    local before = build.plan(blue_green("90", "10"))
+    local odd = { 5, "x", true, { 5 }, { routes = 5 }, { routes = { 5, { path = {}, clusters = 5 } } },
+      { listener = {}, path = {}, clusters = { 5, {}, true } }, { name = {}, routes = { {
+        path = 5, match = { 5 }, clusters = { { cluster = {} } }, mirrors = { "x" } } } } }
+    for _, value in ipairs({ 5, "x", true, odd }) do
+      for _, field in ipairs({ "routes", "listeners" }) do
+        local previous = { clusters = {}, [field] = value }
+        assert.same(before, (build.plan(blue_green("90", "10"), { previous = previous })))
+      end
+    end
+  end)
+
   it("passes over what cannot be kept, with a warning", function()
     local _, made = build.plan(blue_green("90", "10"),
       { previous = { clusters = { 1, { name = "x" }, { name = {} } } } })
