@@ -151,6 +151,10 @@ local function require_function(box)
     local chunk, err = compile(box, file)
     if not chunk then error(err, 0) end
     box.loaded[name] = LOADING
+    -- One that raised is not loading any more: a policy may catch that, and try again.
+    local _ <close> = setmetatable({}, { __close = function()
+      if box.loaded[name] == LOADING then box.loaded[name] = nil end
+    end })
     local value = chunk()
     box.loaded[name] = value == nil and true or value
     return box.loaded[name]

@@ -183,6 +183,16 @@ describe("require in a policy", function()
     assert.matches("^policies/lib/a.lua:1: unexpected symbol", message)
   end)
 
+  it("fails for the same reason each time", function()
+    for _, lib in ipairs({ "error('boom')", "return (", "local it = require('lib.gone')" }) do
+      local files = { ["lib/bad.lua"] = lib }
+      local _, first = run('return require("lib.bad")', files)
+      local _, second = run('pcall(require, "lib.bad")\nreturn require("lib.bad")', files)
+      assert.matches("^policies/lib/bad.lua:1: ", first)
+      assert.equal(first, second)
+    end
+  end)
+
   it("does not go round in circles", function()
     local _, message = run('return require("lib.a")', { ["lib/a.lua"] = 'return require("lib.b")',
       ["lib/b.lua"] = 'local a = require("lib.a")\nreturn a' })
