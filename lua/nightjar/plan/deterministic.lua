@@ -8,6 +8,9 @@ local deterministic = {}
 local getmetatable = debug.getmetatable
 local format, find, gsub = string.format, string.find, string.gsub
 
+-- What is no number has a sign as well, which one processor sets and another does not.
+local NAN = string.unpack("<d", "\0\0\0\0\0\0\xF8\x7F")
+
 local KIND = { number = 1, string = 2, boolean = 3 }
 
 local function key_order(a, b)
@@ -78,10 +81,11 @@ function deterministic.next(t, key)
   return least, rawget(t, least)
 end
 
----`tostring` that shows no address: tables and functions print as their type.
+---`tostring` that shows no address: tables and functions print as their type. Nor the sign of NaN.
 function deterministic.tostring(value)
   local kind = type(value)
   if kind == "string" then return value end
+  if kind == "number" and value ~= value then return "nan" end
   if kind == "number" or kind == "boolean" or kind == "nil" then return tostring(value) end
   local meta = kind == "table" and getmetatable(value)
   local own = type(meta) == "table" and rawget(meta, "__tostring")
@@ -91,7 +95,7 @@ function deterministic.tostring(value)
   return result
 end
 
----`string.format` without addresses: no `%p`, and `%s` as `tostring` above.
+---`string.format` without addresses: no `%p`, and `%s` as `tostring` above; a NaN has no sign.
 function deterministic.format(pattern, ...)
   if type(pattern) ~= "string" then
     error("format: expected a string, got " .. text.show(pattern), 2)
@@ -104,6 +108,8 @@ function deterministic.format(pattern, ...)
     local kind = type(values[i])
     if kind == "table" or kind == "function" then
       values[i] = deterministic.tostring(values[i])
+    elseif kind == "number" and values[i] ~= values[i] then
+      values[i] = NAN
     end
   end
   return format(pattern, table.unpack(values, 1, values.n))

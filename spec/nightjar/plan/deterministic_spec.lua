@@ -57,6 +57,19 @@ describe("functions that do not differ from run to run", function()
     assert.equal("%p", deterministic.format("%%p"))
   end)
 
+  it("write what is no number the same, whatever sign the processor gave it", function()
+    for _, value in ipairs({ 0 / 0, -(0 / 0), math.huge - math.huge }) do
+      assert.equal("nan", deterministic.tostring(value))
+      assert.equal("nan  nan|nan nan", deterministic.format("%s %4.1f|%g %a", value, value, value,
+        value))
+      assert.equal("0x1p+0 nan inf -inf", deterministic.format("%a %f %g %s", 1.0, value, math.huge,
+        -math.huge))
+      assert.equal("nan|NAN %", deterministic.format("%-3s|%G %%", value, value))
+      assert.equal("(0/0)", deterministic.format("%q", value))
+    end
+    assert.has_error(function() deterministic.format("%d", 0 / 0) end)
+  end)
+
   it("sort, and leave equals in their order", function()
     for _, count in ipairs({ 0, 1, 2, 3, 10, 257 }) do
       local list = {}
