@@ -9,8 +9,17 @@ local text = {}
 local byte, find, format, gsub, match, sub =
   string.byte, string.find, string.format, string.gsub, string.match, string.sub
 
+-- What has no business in a line, besides ASCII's control characters: those of U+0080 to U+009F,
+-- what ends a line or turns the direction of text (U+2028 to U+202E, U+2066 to U+2069), and a byte
+-- order mark, which is not seen. host/log.c has the same list.
+local MARKS = { "\xC2[\x80-\x9F]", "\xE2\x80[\xA8-\xAE]", "\xE2\x81[\xA6-\xA9]", "\xEF\xBB\xBF" }
+
 local function escape_byte(char)
   return format("\\x%02x", byte(char))
+end
+
+local function escape_bytes(character)
+  return (gsub(character, ".", escape_byte))
 end
 
 -- Bytes above 127 are escaped one by one when the text as a whole is not UTF-8.
@@ -27,7 +36,7 @@ local function cut(value, limit)
   return sub(value, 1, stop) .. "…"
 end
 
----`value` with control characters and invalid UTF-8 written as `\xNN`.
+---`value` with control characters, such marks and invalid UTF-8 written as `\xNN`.
 ---@param value string
 ---@param limit? integer bytes kept of it; 4096 by default
 ---@return string
@@ -39,11 +48,9 @@ function text.clean(value, limit)
   for char, written in next, { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" } do
     value = gsub(value, char, written)
   end
-  -- C2 80 to C2 9F are the control characters U+0080 to U+009F.
   value = gsub(value, "%c", escape_byte)
-  return (gsub(value, "\xC2([\x80-\x9F])", function(char)
-    return "\\xc2" .. escape_byte(char)
-  end))
+  for i = 1, #MARKS do value = gsub(value, MARKS[i], escape_bytes) end
+  return value
 end
 
 ---`value` cleaned and in quotation marks, cut to what a message can bear.
@@ -61,6 +68,7 @@ function text.show(value)
   local kind = math.type(value) or type(value)
   if kind == "string" then return text.quote(value) end
   if kind == "nil" then return "nothing" end
+  if kind == "float" and value ~= value then return "nan" end -- else with a sign on some machines
   if kind == "integer" or kind == "float" or kind == "boolean" then return tostring(value) end
   return "a " .. kind
 end
@@ -74,7 +82,7 @@ function text.trim(value)
 end
 
 ---Whether `value` can be shown and compared as a name: valid UTF-8 without
----control characters, not empty, of at most `limit` bytes.
+---control characters and such marks, not empty, of at most `limit` bytes.
 ---@param value any
 ---@param limit? integer 255 by default
 ---@return boolean
@@ -82,6 +90,9 @@ function text.is_name(value, limit)
   if type(value) ~= "string" or value == "" or #value > (limit or 255) then return false end
   -- Most names are ASCII, and one look is enough.
   if not find(value, "[^ -~]") then return true end
+  for i = 1, #MARKS do
+    if find(value, MARKS[i]) then return false end
+  end
   return not find(value, "%c") and utf8.len(value) ~= nil
 end
 

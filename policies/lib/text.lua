@@ -4,11 +4,16 @@ local text = {}
 
 local LONGEST = 80
 
+-- Control characters, and marks that end a line, turn the direction of text or are not seen.
+local HAZARDS = { "%c", "\xC2[\x80-\x9F]", "\xE2\x80[\xA8-\xAE]", "\xE2\x81[\xA6-\xA9]",
+  "\xEF\xBB\xBF" }
+
 ---@param value string
 ---@param most integer bytes
----@return string # without control characters; what is cut ends with `…`
+---@return string # without hazards; what is cut ends with `…`
 function text.cut(value, most)
-  local shown = value:gsub("%c", "?")
+  local shown = value
+  for _, hazard in ipairs(HAZARDS) do shown = shown:gsub(hazard, "?") end
   if #shown > most then
     local last = utf8.offset(shown, 0, most)
     shown = shown:sub(1, last - 1) .. "…"

@@ -50,6 +50,7 @@ end
 describe("text of people", function()
   it("is quoted on one line, cut between characters", function()
     assert.equal('"a?b?"', text.quote("a\nb\27"))
+    assert.equal('"?a?b?c?"', text.quote("\u{FEFF}a\u{2028}b\u{9b}c\u{2066}"))
     local long = text.quote(("ü"):rep(100))
     assert.is_truthy(utf8.len(long))
     assert.is_true(#long < 90)
