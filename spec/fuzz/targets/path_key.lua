@@ -9,7 +9,8 @@ local function check_path(path)
   assert(path == "/" or path:sub(-1) ~= "/", "a path does not end in a slash")
   assert(#path <= path_key.LONGEST, "a path is not too long")
   for digits in path:gmatch("%%(%x%x)") do
-    assert(not string.char(tonumber(digits, 16)):find("^[%w._~-]$"), "nothing is escaped needlessly")
+    local character = string.char(tonumber(digits, 16))
+    assert(not character:find("^[%w._~-]$"), "nothing is escaped needlessly")
   end
   for segment in (path:lower():gsub("%%2e", ".")):gmatch("[^/]+") do
     assert(segment ~= "." and segment ~= "..", "no segment leads elsewhere")
