@@ -49,6 +49,21 @@ local function locate(job, output_line)
   return file or job.options.name, line or output_line
 end
 
+-- The line of a text that a parser's message is about. What is no text it places by byte; what
+-- cannot be written as JSON it names by its keys, and then no line is known.
+local function line_of(text, message)
+  local line = message:match("^line (%d+), ")
+  if line then
+    return tonumber(line)
+  end
+  local byte = tonumber(message:match("^byte (%d+): "))
+  if not byte then
+    return nil
+  end
+  local _, breaks = text:sub(1, byte - 1):gsub("\n", "")
+  return breaks + 1
+end
+
 -- Renders one file; `element` is the one of `@list`, or nil.
 local function render_file(job, target, element)
   local parsed, template = job.parsed, job.template
@@ -69,8 +84,10 @@ local function render_file(job, target, element)
   local file
   file, err = document.file(target, text, format, target == job.bootstrap)
   if not file then
-    local output_line = tonumber(err:match("line (%d+)")) or 1
-    local name, line = locate(job, output_line)
+    local name, line = job.options.name, line_of(text, err)
+    if line then
+      name, line = locate(job, line)
+    end
     return failure(name, line, ("would not be valid %s: %s: %s"):format(format:upper(), target,
       err))
   end

@@ -352,9 +352,11 @@ describe("defect 10: what changes often", function()
 
   it("takes nothing of a memory that has another form for granted", function()
     local before = build.plan(blue_green("90", "10"))
-    local odd = { 5, "x", true, { 5 }, { routes = 5 }, {
-      routes = { 5, { path = {}, clusters = 5 } } }, { listener = {}, path = {}, clusters = { 5, {}, true } }, { name = {}, routes = { {
-        path = 5, match = { 5 }, clusters = { { cluster = {} } }, mirrors = { "x" } } } } }
+    local odd = { 5, "x", true, { 5 }, { routes = 5 },
+      { routes = { 5, { path = {}, clusters = 5 } } },
+      { listener = {}, path = {}, clusters = { 5, {}, true } },
+      { name = {}, routes = { { path = 5, match = { 5 }, clusters = { { cluster = {} } },
+        mirrors = { "x" } } } } }
     for _, value in ipairs({ 5, "x", true, odd }) do
       for _, field in ipairs({ "routes", "listeners" }) do
         local previous = { clusters = {}, [field] = value }

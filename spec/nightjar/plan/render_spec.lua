@@ -314,3 +314,30 @@ describe("an error", function()
     assert.equal("input.json", err.file)
   end)
 end)
+
+describe("a file that cannot be made of what was rendered", function()
+  local function at(text, view)
+    local files, err = run({ ["x.json.yaml.mustache"] = text }, view)
+    assert.is_nil(files)
+    assert.equal("templates/x.json.yaml.mustache", err.file)
+    return err.line, err.message
+  end
+
+  it("is laid to the line of what is no text, where the parser counts bytes", function()
+    assert.equal(3, (at("a: 1\nb: 2\nc: \1\n")))
+    assert.equal(3, (at("a: 1\nb: 2\nc: {{{v}}}\nd: 1\n", { v = "\1" })))
+    assert.equal(2, (at("a: 1\nb: '\xff'\nc: 1\n")))
+    -- Of a section that was written twice, the line that wrote it.
+    local line, message = at("a: 1\n{{#list}}\n- {{{v}}}\n{{/list}}\n",
+      { list = { { v = "1" }, { v = "\1" } } })
+    assert.equal(3, line)
+    assert.matches("byte %d+: control characters are not allowed", message)
+  end)
+
+  it("is laid to no line, where none is known", function()
+    local line, message = at("a: 1\nb: 2\nc: .inf\n")
+    assert.is_nil(line)
+    assert.matches("x.json: c: JSON has no infinity", message, 1, true)
+    assert.is_nil((at("resources:\n- 'line 2': .inf\n")))
+  end)
+end)
