@@ -131,7 +131,8 @@ end
 ---@param value string
 ---@return integer? port 1 to 65535
 function address.port(value)
-  local digits = value:match("^0*(%d+)$")
+  -- The digits first: "0*" before them is tried in every length where something else follows.
+  local digits = value:find("^%d+$") and value:match("^0*(%d+)$")
   if not digits or #digits > 5 then return nil end
   local number = math.tointeger(tonumber(digits, 10))
   if number < 1 or number > 65535 then return nil end

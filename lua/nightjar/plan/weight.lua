@@ -8,7 +8,8 @@ weight.MAX = 65535
 ---@param value string trimmed
 ---@return integer? weight 0 to 65535; nil when the text is no such integer
 function weight.parse(value)
-  local digits = value:match("^0*(%d+)$")
+  -- The digits first: "0*" before them is tried in every length where something else follows.
+  local digits = value:find("^%d+$") and value:match("^0*(%d+)$")
   if not digits or #digits > 5 then return nil end
   local number = math.tointeger(tonumber(digits, 10))
   if number > weight.MAX then return nil end

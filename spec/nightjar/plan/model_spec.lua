@@ -63,9 +63,9 @@ local function blanks(bytes, attributes)
 end
 
 -- Of nightjar-plan itself, under the limits of an agent.
-local function answer(instances)
+local function answer(attributes, instances)
   local request = plan.request("return { about = 'x', apply = function(mesh) return mesh end }")
-  request.snapshot = build.own({ build.service("a", { ["/a"] = "1" }, instances) })
+  request.snapshot = build.own({ build.service("a", attributes, instances) })
   local result = plan.run(request, { milliseconds = 1000, instructions = 100000000 })
   assert.equal(0, result.status, result.output:sub(1, 300) .. result.stderr:sub(1, 300))
   return result.response
@@ -78,7 +78,7 @@ describe("blanks within a value", function()
       instances[i] = build.instance(i)
       for name, value in pairs(blanks(1024, 22)) do instances[i].attributes[name] = value end
     end
-    local response = answer(instances)
+    local response = answer({ ["/a"] = "1" }, instances)
     assert.is_true(response.ok, response.error and response.error.message)
     assert.same({}, build.codes(response.warnings))
     assert.equal(40, #response.plan.clusters[1].endpoints)
@@ -88,9 +88,22 @@ describe("blanks within a value", function()
     local instance = build.instance(1)
     instance.attributes.long = blanks(1000000, 1).note1
     instance.attributes.nothing = (" "):rep(8192)
-    local response = answer({ instance })
+    local response = answer({ ["/a"] = "1" }, { instance })
     assert.is_true(response.ok, response.error and response.error.message)
     assert.same({ "bad_value" }, build.codes(response.warnings))
     assert.equal("", response.plan.clusters[1].endpoints[1].attributes.nothing)
+  end)
+end)
+
+describe("noughts before what is no number", function()
+  it("cost what other characters do, as weights and as ports", function()
+    local zeros, attributes, instances = ("0"):rep(8190) .. "x", {}, {}
+    for i = 1, 10 do
+      attributes["/" .. i], instances[i] = zeros, build.instance(i)
+      instances[i].attributes.AWS_INSTANCE_PORT = zeros
+    end
+    local response = answer(attributes, instances)
+    assert.is_true(response.ok, response.error and response.error.message)
+    assert.equal(20, #response.warnings)
   end)
 end)

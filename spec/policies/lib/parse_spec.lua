@@ -13,7 +13,8 @@ local TABLE = {
     refuses = { "", "%", "101", "-1", "1e1", "half", "0x10" } },
   duration = { parser = parse.duration, reads = { ["90"] = 90, ["90s"] = 90, ["1h30m"] = 5400,
     ["250ms"] = 0.25, ["1.5h"] = 5400.0, ["2D"] = 172800, ["0"] = 0 },
-    refuses = { "", "h", "1 h", "-5s", "5 minutes", "1h30", "1y", "99999999d", "inf", "nan" } },
+    refuses = { "", "h", "1 h", "-5s", "5 minutes", "1h30", "1y", "99999999d", "inf", "nan",
+      ("1"):rep(8192) .. "x", ("1s"):rep(4096) } },
   integer = { parser = parse.integer(1, 10), reads = { ["1"] = 1, ["010"] = 10 },
     refuses = { "", "0", "11", "-1", "1.0", "1e1", "99999999999999999999" } },
   number = { parser = parse.number(1, 10), reads = { ["1"] = 1, ["1.5"] = 1.5, ["10.0"] = 10.0 },
@@ -39,7 +40,7 @@ for name, case in pairs(TABLE) do
       end)
     end
     for _, value in ipairs(case.refuses) do
-      it(("is not %q, and says what it is"):format(value), function()
+      it(("is not %q, and says what it is"):format(value:sub(1, 30)), function()
         assert.is_nil(case.parser.read(value))
         assert.is_true(#case.parser.expected > 4)
       end)
