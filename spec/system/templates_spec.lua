@@ -40,6 +40,7 @@ describe("the shipped templates", function()
         service("web-blue", { SERVICE = "web", COLOR = "blue", ["/"] = 90 }, at("blue")),
         service("web-green", { SERVICE = "web", COLOR = "green", ["/"] = 10 }, at("green")),
         service("ab", { ["/ab"] = 1 }, at("green")),
+        service("tilde", { ["/%7Euser"] = 1, ["/t/%5A"] = 1 }, at("green")),
         service("six", { ["/six"] = 1 }, at("six", "ipv6")),
         service("two", { ["/two"] = 1, HTTP2 = "yes" }, at("blue")),
         service("named", { ["/named"] = 1 }, at("green", "host")),
@@ -240,6 +241,13 @@ describe("the shipped templates", function()
     for _, path in ipairs { "//ab", "/ab///", "/x/%2e%2e/ab", "/%61b" } do
       local status, body = get(path)
       assert.are.same({ path, 200, "green" }, { path, status, body })
+    end
+  end)
+
+  it("answer on a path whose key is escaped needlessly, however it is asked for", function()
+    for _, path in ipairs { "/%7Euser", "/~user", "/%7euser/x", "/t/Z", "/t/%5a" } do
+      local status, body = get(path)
+      assert.are.same({ 200, "green" }, { status, body }, path)
     end
   end)
 
