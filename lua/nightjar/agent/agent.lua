@@ -189,7 +189,9 @@ end
 ---Restart in place. When that fails, all goes on as before.
 function agent:restart()
   local task = self.passing
-  local function urgent() return self.insistence > 0 end
+  local function urgent() -- the next agent would remove a stop file as one from before
+    return self.insistence > 0 or file.stat(self.settings.trigger_stop_file) ~= nil
+  end
   if self.hook then
     self.hook:finish(HOOK_ENDS_WITHIN, urgent)
   end

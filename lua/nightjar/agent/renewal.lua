@@ -45,7 +45,7 @@ function renewal.run(options)
   end
   options.supervisor:hand_on(options.urgent)
   if options.urgent() then
-    return nil, "a signal to stop came"
+    return nil, "it is to stop"
   end
   if pass and not pass.results then
     log.info("pass_given_up", {})

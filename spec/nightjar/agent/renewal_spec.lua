@@ -27,9 +27,9 @@ describe("renewal", function()
     end)
   end
 
-  it("gives way to a signal to stop, and gives no pass up for nothing", function()
+  it("gives way to a wish to stop, and gives no pass up for nothing", function()
     local err, _, over = run(function() sched.sleep(60) end, function() return true end)
-    assert.equal("a signal to stop came", err)
+    assert.equal("it is to stop", err)
     assert.is_false(over)
   end)
 end)
