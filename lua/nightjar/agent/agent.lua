@@ -7,7 +7,6 @@ local log = require("nightjar.log")
 local outside = require("nightjar.agent.outside")
 local pass = require("nightjar.agent.pass")
 local pin = require("nightjar.agent.pin")
-local publish = require("nightjar.agent.publish")
 local renewal = require("nightjar.agent.renewal")
 local sched = require("nightjar.agent.sched")
 local state = require("nightjar.agent.state")
@@ -140,10 +139,7 @@ end
 ---An Envoy that it left running is taken over, and what it left unfinished goes back first.
 function agent:resume()
   self.supervisor:take_over()
-  local ok, err = publish.restore(self.pass:envoy(), self.settings)
-  if not ok then
-    log.error("restore_failed", { reason = err })
-  end
+  self.pass:go_back()
   local accepted = self.state.accepted
   if not accepted or not self.supervisor:supervises() then
     return

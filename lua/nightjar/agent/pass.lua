@@ -126,10 +126,11 @@ function pass:hopeless()
   return refused
 end
 
----What the last pass left unfinished goes back: Envoy refused it.
-function pass:give_up(refusal)
-  self:refuse(refusal)
-  local ok, err = publish.restore(self:envoy(), self.settings)
+---What a pass left unfinished goes back. Only an Envoy that runs is asked, and waited for.
+function pass:go_back()
+  local supervisor, undo = self.supervisor, self.state.undo
+  local alone = not undo:pending() or supervisor:supervises() and not supervisor:running()
+  local ok, err = publish.restore(alone and { undo = undo } or self:envoy(), self.settings)
   if not ok then log.error("restore_failed", { reason = err }) end
 end
 
@@ -241,12 +242,8 @@ end
 ---The last accepted generation goes back before an Envoy starts anew from what was never accepted.
 ---Not while a pass waits for that very start.
 function pass:before_start()
-  if self.supervising then
-    return
-  end
-  local ok, err = publish.restore({ undo = self.state.undo }, self.settings)
-  if not ok then
-    log.error("restore_failed", { reason = err })
+  if not self.supervising then
+    self:go_back()
   end
 end
 
@@ -260,7 +257,9 @@ function pass:supervise(record)
   if ok then
     return record
   elseif code == "refused" then
-    local refusal = { generation = record.done.generation, reason = err, files = {} }
+    -- Envoy found nothing wrong in a bootstrap that is in place: what its start met lies outside.
+    local refusal = { generation = record.done.generation, reason = err, files = {},
+      outside = true }
     for i, one in ipairs(refused or {}) do
       refusal.files[i] = one.path
     end
@@ -270,7 +269,8 @@ function pass:supervise(record)
         self.settings)
       refusal.reason = err .. ": " .. why
     end
-    self:give_up(refusal)
+    self:refuse(refusal)
+    self:go_back()
     err = ("publish: generation %s: %s"):format(refusal.generation, refusal.reason)
   end
   return nil, err

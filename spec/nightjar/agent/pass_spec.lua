@@ -165,6 +165,14 @@ describe("pass", function()
     assert.is_nil(file.stat(settings.state_dir .. "/refused.json"))
   end)
 
+  it("takes a new Envoy that ended for a cause outside: nothing was wrong in the files", function()
+    assert.is_true(run())
+    mesh { web = 1, other = 1 }
+    verdict = { nil, "supervise: envoy: the new process ended", "refused" }
+    assert.is_nil(run())
+    assert.is_true(kept.refused.outside)
+  end)
+
   it("tries at each pass what was refused while nothing is in force", function()
     verdict = { nil, "supervise: Envoy refused cds.json", "refused" }
     assert.is_nil(run())
