@@ -211,7 +211,7 @@ function agent:on_event(event)
   if event.stop then
     return event.stop, 0
   elseif event.signal == "USR1" then
-    self.supervisor:signal("USR1") -- Envoy reopens its access logs
+    self.supervisor:reopen_logs()
   elseif event.signal == "USR2" then
     self:restart()
   elseif event.signal == "HUP" then

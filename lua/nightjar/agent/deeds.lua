@@ -183,6 +183,19 @@ function deeds.fall_back(self)
   self.was_live, self.unasked = true, false
 end
 
+---SIGUSR1 to each process, to one that starts as soon as it listens for that.
+---@param self table supervisor
+function deeds.reopen_logs(self)
+  local deadline = sched.now() + self.times.live_within
+  beside(self, "reopen_logs", function()
+    local all = self.processes:reopen_logs()
+    while not all and sched.now() < deadline do
+      sched.sleep(LOOK)
+      all = self.processes:reopen_logs(true)
+    end
+  end)
+end
+
 function deeds.leave(self)
   file.remove(hot_restart.shared_memory(self.processes.base_id))
   self.processes:forget()

@@ -16,6 +16,8 @@ processes.__index = processes
 
 local HANDOVER_DRAIN = 10 -- seconds in which the old Envoy of a hot restart drains
 local MAX_BOOTSTRAP = 4 * 1024 * 1024
+local MAX_STATUS = 64 * 1024 -- bytes of /proc/PID/status
+local USR1 = 1 << 9          -- its bit there
 
 ---Seconds after which the old Envoy of a hot restart ends.
 processes.HANDOVER_END = 15
@@ -199,18 +201,47 @@ function processes:fall_back()
   self:save()
 end
 
+local function send(one, epoch, name)
+  local ok, err, code = one.process:signal(name)
+  if not ok and code ~= "ESRCH" then
+    log.warn("envoy_signal", { signal = name, epoch = epoch, reason = err })
+  end
+end
+
 ---Send a signal to every process, or to some.
 ---@param name string "TERM"
 ---@param which? "newest"|"older"
 function processes:signal(name, which)
   for epoch, one in pairs(self.list) do
     if not which or (epoch == self.epoch) == (which == "newest") then
-      local ok, err, code = one.process:signal(name)
-      if not ok and code ~= "ESRCH" then
-        log.warn("envoy_signal", { signal = name, epoch = epoch, reason = err })
+      send(one, epoch, name)
+    end
+  end
+end
+
+-- Has a process a handler for SIGUSR1 (proc(5))? Envoy has none while it starts, and would end.
+local function listens(process)
+  local text = file.read(("/proc/%d/status"):format(process:pid()), MAX_STATUS)
+  local caught = text and text:match("SigCgt:%s*(%x+)")
+  return caught ~= nil and tonumber(caught, 16) & USR1 ~= 0
+end
+
+---Have every process reopen its log files that listens for the signal to do so.
+---@param later? boolean only those that did not listen when they were to be told
+---@return boolean all have been told
+function processes:reopen_logs(later)
+  local all = true
+  for epoch, one in pairs(self.list) do
+    if not later or one.untold then
+      one.untold = not listens(one.process)
+      if one.untold then
+        all = false
+      else
+        send(one, epoch, "USR1")
       end
     end
   end
+  return all
 end
 
 return processes

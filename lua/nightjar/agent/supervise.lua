@@ -174,10 +174,9 @@ function supervisor:check(one)
   return bootstrap.check(one.content, one.path, self.settings)
 end
 
----Send a signal to every Envoy process of ours.
----@param name string "USR1"
-function supervisor:signal(name)
-  self.processes:signal(name)
+---Have every Envoy process of ours reopen its log files.
+function supervisor:reopen_logs()
+  deeds.reopen_logs(self)
 end
 
 ---Take over an Envoy that an agent before this one left running, if there is one.
