@@ -63,6 +63,21 @@ describe("an Envoy", function()
     assert(os.execute(("kill -%s %d"):format(signal, sidecar:envoy())))
   end
 
+  -- Another program has the port.
+  local function hold(port)
+    local holder = world:start("holder", { "python3", "-c", [[
+import socket, sys, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", int(sys.argv[1])))
+s.listen()
+print("up", flush=True)
+time.sleep(60)]], port })
+    world_of.eventually(function() return (file.read(holder.base .. ".out") or "") ~= "" end, 5,
+      "the port is held")
+    return holder
+  end
+
   describe("that does not start", function()
     it("because it is missing is told so, and started once it is there", function()
       local path = world.directory .. "/late-envoy"
@@ -116,16 +131,7 @@ describe("an Envoy", function()
       started()
       world:signal(sidecar.agent, "TERM")
       world:ended(sidecar.agent, 10)
-      local holder = world:start("holder", { "python3", "-c", [[
-import socket, sys, time
-s = socket.socket()
-s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(("127.0.0.1", int(sys.argv[1])))
-s.listen()
-print("up", flush=True)
-time.sleep(60)]], sidecar.admin_port })
-      world_of.eventually(function() return (file.read(holder.base .. ".out") or "") ~= "" end, 5,
-        "the port is held")
+      local holder = hold(sidecar.admin_port)
       start()
       sidecar:logged("event=envoy_start_failed")
       never_logged("envoy_crash")
@@ -223,6 +229,24 @@ time.sleep(60)]], sidecar.admin_port })
       never_logged("envoy_crash")
       never_logged("envoy_handover_failed")
       assert.are.equal(0, world:stop(sidecar.agent))
+    end)
+
+    it("and does not start from a new bootstrap starts from the one before, at once", function()
+      if not without_shared_memory() then return end
+      local port = world:ports(1)
+      hold(port)
+      local path = sidecar.folder .. "/envoy-config.yaml"
+      local before, from = assert(file.read(path)), sidecar:mark()
+      template((bootstrap:gsub("port_value: {{admin_port}}", "port_value: " .. port)))
+      sidecar:logged("event=envoy_cold_restart", 5, from)
+      sidecar:logged("event=refused", 20, from)
+      sidecar:logged("event=restored", 5, from)
+      sidecar:answers("/web", 200, 5)
+      sidecar:logged("it is not tried again", 5, from)
+      assert.equal(before, file.read(path))
+      local said = world:log(sidecar.agent):sub(from)
+      local _, starts = said:gsub("event=envoy_started", "")
+      assert.equal(2, starts) -- from the new one, and from the one before
     end)
 
     it("is taken over by the next agent as well", function()

@@ -135,9 +135,11 @@ end
 
 ---Wait while a start or a replacement is under way, as long as a start may take; not for a program
 ---that cannot be started.
-function supervisor:settle()
+---@param once? boolean nor for another start after one that failed
+function supervisor:settle(once)
   local deadline = sched.now() + self.times.live_within + self.times.replace
   while UNSETTLED[self.state] and not self.problem and sched.now() < deadline
+    and not (once and self.state == "waiting")
     and not (STARTS[self.state] and sched.now() > self.started + self.times.live_within) do
     sched.sleep(LOOK)
   end
@@ -269,7 +271,7 @@ end
 ---Bring the bootstrap on disk into force.
 ---@return true? ok
 ---@return string? err
----@return "refused"|nil code the new process failed; the old one goes on
+---@return "refused"|nil code the new process failed; the old one goes on, or none is there
 function supervisor:renew()
   local reason = self:cold()
   if not reason then
@@ -277,9 +279,11 @@ function supervisor:renew()
   end
   local before = self.state
   self:feed(reason and "changed_cold" or "changed", reason)
-  self:settle()
+  self:settle(before ~= "waiting") -- the next start is to be one of the bootstrap before
   if self.state == "fallen_back" and before ~= "fallen_back" then
     return nil, "envoy: the new process ended; the one before it goes on", "refused"
+  elseif self.state == "waiting" and before ~= "waiting" then
+    return nil, self:trouble(), "refused"
   elseif self.state == "live" or self.state == "mute" then
     return true
   end

@@ -151,6 +151,40 @@ describe("a supervised Envoy", function()
     end)
   end)
 
+  it("that was drained for a new bootstrap waits for the one before when a start fails", function()
+    with(function(one)
+      one.processes.cold = "a spec"
+      assert(file.write(folder .. "/b.json", "{}")) -- it ends at once: there is no port
+      one.before_start = function()
+        assert(file.write(folder .. "/b.json", ('{"port": %d}'):format(port)))
+      end
+      local starts = one.starts
+      local ok, err, code = one:run(input())
+      assert.is_nil(ok)
+      assert.equal("refused", code)
+      assert.matches("^supervise: envoy: ended while it started", err)
+      assert.equal("waiting", one.state)
+      assert.equal(starts + 1, one.starts)
+      await(one, "live")
+      assert.equal(starts + 2, one.starts)
+    end)
+  end)
+
+  it("that was drained for a program that is gone waits for the one before, too", function()
+    with(function(one)
+      one.processes.cold = "a spec"
+      local bin = settings.envoy_bin
+      settings.envoy_bin = folder .. "/none"
+      assert(file.write(folder .. "/b.json", ('{"port": %d, "new": true}'):format(port)))
+      local ok, err, code = one:run(input())
+      assert.is_nil(ok)
+      assert.equal("refused", code)
+      assert.matches("none: No such file", err)
+      settings.envoy_bin = bin
+      await(one, "live")
+    end)
+  end)
+
   describe("is stopped in time", function()
     local function stops(one, seconds)
       local started = sched.now()
