@@ -444,6 +444,22 @@ describe("supervision", function()
       assert.is_nil(file.stat(sidecar.state .. "/envoy.json"))
     end)
 
+    it("has left an Envoy that hangs: a second TERM ends both", function()
+      halt()
+      started()
+      local envoy = sidecar:envoy()
+      world:signal(sidecar.agent, "KILL")
+      world:ended(sidecar.agent, 3)
+      assert(os.execute("kill -STOP " .. envoy))
+      start { STOP_TIMEOUT = 60 }
+      sidecar:logged("event=envoy_taken_over")
+      world:signal(sidecar.agent, "TERM")
+      sidecar:logged("event=draining")
+      world:signal(sidecar.agent, "TERM")
+      assert.are.equal(0, world:ended(sidecar.agent, 20))
+      assert.is_false(alive(envoy))
+    end)
+
     it("has left an Envoy that is asked to end where it cannot be taken over", function()
       if not script.can_trace() then return pending(script.NO_TRACE) end
       started()

@@ -136,9 +136,8 @@ function agent:watch_files()
 end
 
 ---What an earlier agent published goes into force at once: discovery may take its time, or fail.
----An Envoy that it left running is taken over, and what it left unfinished goes back first.
+---What it left unfinished goes back first.
 function agent:resume()
-  self.supervisor:take_over()
   self.pass:go_back()
   local accepted = self.state.accepted
   if not accepted or not self.supervisor:supervises() then
@@ -176,6 +175,16 @@ function agent:begin_pass()
   end)
 end
 
+---An Envoy that an earlier agent left running is taken over. The rest takes its time where Envoy
+---hangs: it runs beside the main loop, in the place of a pass.
+function agent:begin()
+  self.supervisor:take_over()
+  self.passing = sched.spawn(function()
+    self:resume()
+    self.events:put({ resumed = true })
+  end)
+end
+
 ---A pass is wanted now, or as soon as the one under way has ended.
 function agent:hurry()
   self.again = self.passing ~= nil
@@ -200,7 +209,7 @@ function agent:restart()
   }
   log.error("restart_failed", { reason = err })
   if task and task.results and task.results[2] == "cancelled" then
-    self.tally:give_up()
+    if self.tally.began then self.tally:give_up() end
     self.passing, self.due = nil, sched.now()
   end
 end
@@ -210,6 +219,8 @@ end
 function agent:on_event(event)
   if event.stop then
     return event.stop, 0
+  elseif event.resumed then
+    self.passing, self.again = nil, false
   elseif event.signal == "USR1" then
     self.supervisor:reopen_logs()
   elseif event.signal == "USR2" then
@@ -279,7 +290,7 @@ function agent:run()
     local server = require("nightjar.agent.status.server").new(self) -- most run without
     sched.spawn(function() server:run() end)
   end
-  self:resume()
+  self:begin()
   local reason, status = self:loop()
   self.stopping = reason
   log.info("stopping", { reason = reason })

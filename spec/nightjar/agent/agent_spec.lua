@@ -163,6 +163,40 @@ describe("agent", function()
     assert.is_true(sched.now() - started < 1)
   end)
 
+  it("stops while what a killed agent left unfinished goes back, before any pass", function()
+    local seen
+    local status, count = run(0, { true }, function(one)
+      function one.pass.go_back()
+        sched.sleep(60)
+        seen = "waited"
+      end
+      function one.supervisor.stop() seen = seen or "stopped" end
+      sched.sleep(0.05)
+      one.events:put({ signal = "HUP" })
+      stop(one)
+    end)
+    assert.equal(0, status)
+    assert.equal(0, count)
+    assert.equal("stopped", seen)
+  end)
+
+  it("makes the first pass after that, and one for a HUP that came meanwhile", function()
+    local _, count = run(0, { true }, function(one, passes)
+      local back
+      function one.pass.go_back()
+        sched.sleep(0.2)
+        assert.equal(0, passes())
+        back = true
+      end
+      sched.sleep(0.05)
+      one.events:put({ signal = "HUP" })
+      sched.sleep(0.5)
+      assert.is_true(back)
+      stop(one)
+    end)
+    assert.equal(1, count)
+  end)
+
   it("goes on after a failure", function()
     settings.refresh_time = 0.1
     local status, count = run(0, { false, true }, function(one)

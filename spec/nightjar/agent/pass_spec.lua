@@ -243,6 +243,12 @@ describe("pass", function()
     assert.is_false(kept.undo:pending())
   end)
 
+  it("waits for no Envoy where nothing is to go back", function()
+    one.supervisor.running = function() return true end
+    one.supervisor.reachable = function() error("nobody is to be asked") end
+    one:go_back()
+  end)
+
   it("tells of what was accepted, refused, stale and fresh", function()
     local told = {}
     one.tell = function(event, facts)
