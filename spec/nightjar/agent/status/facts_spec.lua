@@ -214,7 +214,7 @@ describe("facts", function()
       assert.same({ 0, 1, 1, 0 }, { envoy.epoch, envoy.processes, envoy.starts, envoy.restarts })
       assert.same({}, envoy.deaths)
       local before = envoy
-      one.supervisor:signal("KILL")
+      one.supervisor.processes:signal("KILL")
       local deadline = sched.now() + 30
       repeat
         sched.sleep(0.05)
