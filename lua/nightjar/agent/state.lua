@@ -3,6 +3,7 @@
 -- and what Envoy refused.
 
 local file = require("host.file")
+local form = require("nightjar.agent.form")
 local history = require("nightjar.agent.history")
 local json = require("host.json")
 local log = require("nightjar.log")
@@ -25,7 +26,7 @@ local NAMED_BY_OTHERS = "attributes"
 local HEAVY = { clusters = true, plan_listeners = true }
 
 local function read(path)
-  local value, err = stored.read(path)
+  local value, err = stored.read(path, form[path:match("([^/]*)%.json$")])
   if err then
     log.warn("state_unreadable", { path = path, reason = err })
   end

@@ -2,6 +2,7 @@
 -- whole, after a refusal and after a kill in the midst of it.
 
 local file = require("host.file")
+local form = require("nightjar.agent.form")
 local json = require("host.json")
 local log = require("nightjar.log")
 local stored = require("nightjar.agent.stored")
@@ -18,11 +19,8 @@ local KEPT = { clusters = true, routes = true, listeners = true, bootstrap = tru
 ---@return table undo
 function undo.open(directory, accepted)
   local self = setmetatable({ path = directory .. "/undo.json", entries = {} }, undo)
-  local value, err = stored.read(self.path)
+  local value, err = stored.read(self.path, form.undo)
   self.on_disk = value ~= nil or err ~= nil
-  if value and type(value.entries) ~= "table" then
-    err = self.path .. ": expected entries"
-  end
   if err then
     log.warn("state_unreadable", { path = self.path, reason = err })
   elseif value and accepted and value.generation == accepted.generation then

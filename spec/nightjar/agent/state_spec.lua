@@ -2,9 +2,20 @@
 
 local child = require("host.child")
 local file = require("host.file")
+local log = require("nightjar.log")
 local script = require("spec.support.script")
 local state = require("nightjar.agent.state")
 local stored = require("nightjar.agent.stored")
+
+-- What is warned of meanwhile: { event, fields } each.
+local function warnings_of(run)
+  local told, warn = {}, log.warn
+  log.warn = function(event, fields) told[#told + 1] = { event = event, fields = fields } end
+  local ok, err = pcall(run)
+  log.warn = warn
+  assert(ok, err)
+  return told
+end
 
 describe("state", function()
   local folder
@@ -45,8 +56,9 @@ describe("state", function()
   it("takes an attribute for what it is, though it is called like a time", function()
     local one = assert(state.open(folder))
     local function keep(value)
-      return one:keep_snapshot { format = 1, taken_at = 1000, meshes = { { name = "m",
-        services = { { name = "a", attributes = { read_at = value } } } } } }
+      return one:keep_snapshot { format = 1, taken_at = 1000, meshes = { {
+        name = "m", id = "m", ref = "own", read_at = 1000, services = { { id = "a", name = "a",
+          read_at = 1000, since = {}, instances = {}, attributes = { read_at = value } } } } } }
     end
     local first = keep("1")
     local before = inode("snapshot.json")
@@ -60,12 +72,13 @@ describe("state", function()
   it("reads what is in force from the disk once for all who have it at the time", function()
     local one = assert(state.open(folder))
     one:keep_accepted { generation = "a", listeners = {}, paths = {},
-      clusters = { { name = "c" } }, plan_listeners = { { name = "l" } } }
+      clusters = { { name = "c", endpoints = {} } },
+      plan_listeners = { { name = "l", routes = {} } } }
     local read, count = stored.read, 0
     finally(function() stored.read = read end)
-    stored.read = function(path)
+    stored.read = function(...)
       count = count + 1
-      return read(path)
+      return read(...)
     end
     local accepted = one.accepted
     collectgarbage("stop")
@@ -78,7 +91,7 @@ describe("state", function()
     assert.equal(1, count)
     clusters, listeners = nil, nil -- luacheck: ignore 311
     collectgarbage()
-    assert.same({ { name = "c" } }, accepted.clusters)
+    assert.equal("c", accepted.clusters[1].name)
     assert.equal(2, count)
   end)
 
@@ -133,6 +146,38 @@ describe("state", function()
     assert.is_nil(one.accepted)
     assert.is_nil(one.snapshot)
   end)
+
+  -- Each would end the agent, or a pass, where it is used.
+  local NOT_OF_THE_FORM = {
+    accepted = { '{"format":1}', '{"format":1,"generation":7,"paths":[]}',
+      '{"format":1,"generation":"a","paths":"cds.json"}',
+      '{"format":1,"generation":"a","paths":{"x":"cds.json"}}',
+      '{"format":1,"generation":"a","paths":[1]}',
+      '{"format":1,"generation":"a","paths":[],"listeners":5}',
+      '{"format":1,"generation":"a","paths":[],"plan_listeners":[{}]}',
+      '{"format":1,"generation":"a","paths":[],"plan_listeners":[{"name":"l","routes":[{}]}]}',
+      '{"format":1,"generation":"a","paths":[],"clusters":["x"]}',
+      '{"format":1,"generation":"a","paths":[],"routes":[{"path":"/"}]}',
+      '{"format":1,"generation":"a","paths":[],"lingering":null}' },
+    refused = { '{"format":1}', '{"format":1,"generation":"a","reason":"no","files":[{}]}' },
+    snapshot = { '{"format":1}', '{"format":1,"taken_at":1,"meshes":[{}]}',
+      '{"format":1,"taken_at":1.5,"meshes":[]}', '{"format":1,"taken_at":1,"meshes":[{"ref":"own",'
+      .. '"name":"m","id":"m","read_at":1,"services":[{"id":"a"}]}]}' },
+  }
+  for name, texts in pairs(NOT_OF_THE_FORM) do
+    it("takes what is no " .. name .. " as absent, and names the file", function()
+      assert(file.mkdir(folder))
+      for _, text in ipairs(texts) do
+        assert(file.write(("%s/%s.json"):format(folder, name), text))
+        local told = warnings_of(function()
+          assert.is_nil(assert(state.open(folder))[name], text)
+        end)
+        assert.equal(1, #told, text)
+        assert.equal("state_unreadable", told[1].event)
+        assert.equal(("%s/%s.json"):format(folder, name), told[1].fields.path)
+      end
+    end)
+  end
 
   it("sweeps what a killed agent had Envoy judge", function()
     assert(file.mkdir(folder))

@@ -36,6 +36,13 @@ describe("stored", function()
     assert.is_truthy(err:find("expected a file, found a folder", 1, true), err)
   end)
 
+  it("names a file that holds something else", function()
+    assert(file.write(path, '{"format": 1}'))
+    local value, err = stored.read(path, function() return false end)
+    assert.is_nil(value)
+    assert.equal(path .. ": expected what an agent keeps there", err)
+  end)
+
   it("looks a second time when the first one fails", function()
     if not script.can_trace() then return pending(script.NO_TRACE) end
     assert(file.write(path, '{"format": 1}'))

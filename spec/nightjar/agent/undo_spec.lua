@@ -1,8 +1,19 @@
 -- The way back to the accepted generation, kept on disk.
 
 local file = require("host.file")
+local log = require("nightjar.log")
 local script = require("spec.support.script")
 local undo = require("nightjar.agent.undo")
+
+-- What is warned of meanwhile: { event, fields } each.
+local function warnings_of(run)
+  local told, warn = {}, log.warn
+  log.warn = function(event, fields) told[#told + 1] = { event = event, fields = fields } end
+  local ok, err = pcall(run)
+  log.warn = warn
+  assert(ok, err)
+  return told
+end
 
 describe("undo", function()
   local folder
@@ -76,8 +87,15 @@ describe("undo", function()
     assert.is_true(one:pending())
   end)
 
-  it("that holds no entries puts nothing back", function()
-    assert(file.write(folder .. "/undo.json", '{"format":1,"generation":"b","entries":5}'))
-    assert.is_false(undo.open(folder, { generation = "a" }):pending())
+  it("that holds anything else than entries puts nothing back", function()
+    for _, entries in ipairs { '5', '[{}]', '["x"]', '[{"path":1,"step":"routes"}]',
+      '[{"path":"cds.json"}]', '[{"path":"cds.json","step":"clusters","content":{}}]' } do
+      assert(file.write(folder .. "/undo.json",
+        ('{"format":1,"generation":"b","entries":%s}'):format(entries)))
+      local told = warnings_of(function()
+        assert.is_false(undo.open(folder, { generation = "a" }):pending(), entries)
+      end)
+      assert.equal("state_unreadable", (told[1] or {}).event, entries)
+    end
   end)
 end)
