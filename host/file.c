@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,6 +115,40 @@ int file_remove(const char *path, struct error *error) {
   if (remove(path) != 0)
     return error_errno(error, "cannot remove", path, errno);
   return 0;
+}
+
+/* Locks what was opened: a regular file, or it might be anybody's. */
+static int lock(int fd, const char *path, struct error *error) {
+  struct stat status;
+  if (fstat(fd, &status) != 0)
+    return error_errno(error, "cannot lock", path, errno);
+  if (!S_ISREG(status.st_mode))
+    return error_set(error, "EINVAL", "cannot lock", path,
+        "expected a file, found a %s",
+        file_type_name(file_type_of_mode(status.st_mode)));
+  int result;
+  do
+    result = flock(fd, LOCK_EX | LOCK_NB);
+  while (result != 0 && errno == EINTR);
+  if (result != 0 && errno == EWOULDBLOCK)
+    return error_set(
+        error, "EAGAIN", "cannot lock", path, "another process has it");
+  if (result != 0)
+    return error_errno(error, "cannot lock", path, errno);
+  return 0;
+}
+
+int file_lock(const char *path, struct error *error) {
+  /* For writing, too: NFS gives no such lock else (flock(2)). */
+  int fd = open(path,
+      O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return error_errno(error, "cannot lock", path, errno);
+  if (lock(fd, path, error) != 0) {
+    close(fd);
+    return -1;
+  }
+  return fd;
 }
 
 int file_stat(const char *path, struct file_stat *out, struct error *error) {

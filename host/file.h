@@ -64,6 +64,16 @@ int file_make_folder(const char *path, mode_t mode, struct error *error);
 /* Removes a file, a link or an empty folder. */
 int file_remove(const char *path, struct error *error);
 
+/*
+ * Locks a file for this process against others, without waiting, and makes it
+ * (mode 0600, empty) where there is none; what it holds is not touched. The
+ * lock lasts as long as the descriptor, which is the result; whatever ends the
+ * process frees it, and no program that it starts or becomes has it. Where
+ * another one has it the code is "EAGAIN"; "ENOLCK" or "EOPNOTSUPP" is said of
+ * a file system that has no locks.
+ */
+int file_lock(const char *path, struct error *error);
+
 struct file_stat {
   enum file_type type;
   int64_t size;

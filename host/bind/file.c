@@ -5,6 +5,7 @@
 #include "folder.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum {
   DEFAULT_MAX = 64 << 20,  /* bytes of a file */
@@ -14,6 +15,7 @@ enum {
 
 static const char folder_type[] = "host.folder";
 static const char listing_type[] = "host.listing";
+static const char lock_type[] = "host.lock";
 
 /* A path: a NUL in it would cut it short for the system. */
 static const char *check_path(lua_State *L, int index) {
@@ -245,9 +247,42 @@ static int f_folder(lua_State *L) {
   return 1;
 }
 
+/* Locks: a userdata whose memory, all zero, is one that was given up */
+
+struct lock_handle {
+  bool is_held;
+  int fd;
+};
+
+static int lock_gc(lua_State *L) {
+  struct lock_handle *handle = luaL_checkudata(L, 1, lock_type);
+  if (handle->is_held)
+    close(handle->fd);
+  handle->is_held = false;
+  return 0;
+}
+
+static const luaL_Reg lock_methods[] = {
+    {"close", lock_gc},
+    {NULL, NULL},
+};
+
+static int f_lock(lua_State *L) {
+  const char *path = check_path(L, 1);
+  struct error error;
+  bind_type(L, lock_type, lock_methods, lock_gc);
+  struct lock_handle *handle = bind_new(L, lock_type, sizeof *handle);
+  handle->fd = file_lock(path, &error);
+  if (handle->fd < 0)
+    return bind_fail(L, &error);
+  handle->is_held = true;
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"folder", f_folder},
     {"list", f_list},
+    {"lock", f_lock},
     {"mkdir", f_mkdir},
     {"read", f_read},
     {"remove", f_remove},

@@ -221,6 +221,56 @@ describe("host.file", function()
     end)
   end)
 
+  describe("lock", function()
+    -- What another process is told of the file.
+    local function told(path)
+      return script.run(([[local lock, err, code = require("host.file").lock(%q)
+        say((lock and "locked" or err) .. (code and " " .. code or ""))]]):format(path)).said[1]
+    end
+
+    it("keeps other processes from it, until it is closed", function()
+      local path = root .. "/lock"
+      local lock = assert(file.lock(path))
+      assert.equal("cannot lock: " .. path .. ": another process has it EAGAIN", told(path))
+      assert.equal("file", file.stat(path).type)
+      assert.equal(384, file.stat(path).mode)
+      lock:close()
+      lock:close()
+      assert.equal("locked", told(path))
+    end)
+
+    it("ends with its process, and with nobody who was started by that", function()
+      local path = root .. "/lock"
+      local result = script.run(([[local file = require("host.file")
+        local child = require("host.child")
+        lock = assert(file.lock(%q))
+        child.spawn { argv = { "sleep", "2" }, outlives = true }
+        say(file.stat(%q).type)
+        os.exit(0)]]):format(path, path))
+      assert.same({ "file" }, result.said)
+      assert.equal("locked", told(path))
+    end)
+
+    it("is no mere use of the file: what it holds stays", function()
+      assert(file.write(root .. "/lock", "text"))
+      local lock <close> = assert(file.lock(root .. "/lock"))
+      assert.is_truthy(lock)
+      assert.equal("text", file.read(root .. "/lock"))
+    end)
+
+    it("follows no link and takes nothing else for a file", function()
+      script.sh("ln -s a %s/link; mkfifo %s/fifo; mkdir %s/folder", root, root, root)
+      for name, code in pairs { link = "ELOOP", fifo = "EINVAL", folder = "EISDIR",
+        ["none/x"] = "ENOENT" } do
+        local lock, err, why = file.lock(root .. "/" .. name)
+        assert.is_nil(lock)
+        assert.matches("^cannot lock: ", err)
+        assert.equal(code, why, name)
+      end
+      assert.is_nil(file.stat(root .. "/a"))
+    end)
+  end)
+
   describe("stat", function()
     it("tells type, size, time, mode and inode", function()
       assert(file.write(root .. "/a", "12345", { mode = tonumber("640", 8) }))

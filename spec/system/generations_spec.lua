@@ -177,8 +177,8 @@ describe("a thousand generations", function()
     assert.are.same({ "cds.json", "envoy-config.yaml", "input.json", "lds.json", "rds" },
       names(sidecar.folder))
     assert.are.same({ ("public-%d.json"):format(sidecar.port) }, names(sidecar.folder .. "/rds"))
-    assert.are.same({ "accepted.json", "agent.pid", "envoy-admin-address", "envoy.json", "history",
-      "snapshot.json" }, names(sidecar.state))
+    assert.are.same({ "accepted.json", "agent.lock", "agent.pid", "envoy-admin-address",
+      "envoy.json", "history", "snapshot.json" }, names(sidecar.state))
     assert.is_true(#names(sidecar.state .. "/history") <= 10 * 7 + 1)
   end)
 end)

@@ -63,8 +63,8 @@ describe("a pass", function()
   -- What is wrong with the state folder: only what belongs there, and the whole history. Contents
   -- that it no longer names go with the next generation at the latest; `last`: with this one.
   local function check_state(wrong, last)
-    local known = { ["accepted.json"] = true, ["agent.pid"] = true, ["snapshot.json"] = true,
-      ["history/index.json"] = true }
+    local known = { ["accepted.json"] = true, ["agent.lock"] = true, ["agent.pid"] = true,
+      ["snapshot.json"] = true, ["history/index.json"] = true }
     local texts = passes.contents(sidecar.state)
     local entries = assert(json.decode(texts["history/index.json"] or "{}")).entries or {}
     for _, entry in ipairs(entries) do

@@ -69,6 +69,21 @@ function file.list(path) end
 ---@return string? code
 function file.sweep(path) end
 
+---@class host.file.Lock
+local Lock = {}
+
+---Locks a file against other processes, without waiting. It is made (mode 0600, empty) where there
+---is none, and what it holds is not touched. The kernel frees the lock when this process ends, or
+---becomes another program (child.become); no program that it starts has it.
+---@param path string
+---@return host.file.Lock? lock given up by `close`, by `<close>` or by the collector
+---@return string? err
+---@return string? code "EAGAIN": it is locked; "ENOLCK", "EOPNOTSUPP": the file system has no locks
+function file.lock(path) end
+
+---Gives the lock up. It may be closed again.
+function Lock:close() end
+
 ---@class host.file.Folder
 local Folder = {}
 

@@ -35,18 +35,37 @@ function owner.of(directory)
   end
 end
 
----Take a folder for this process.
+local function taken(directory, other)
+  return nil, ("%s: nightjar runs with it already, %s; give this one another TMP_DIR")
+    :format(directory, other and "as process " .. other
+      or "in another container, or since this moment"), "taken"
+end
+
+---Take a folder for this process. Two that are started at one moment, or do not see each other's
+---processes, are told apart by a lock that the kernel frees; where a file system has none, or has
+---no room for its file, `agent.pid` alone tells.
 ---@param directory string
+---@param lock host.file.Lock? what an earlier call returned
 ---@return true? ok
 ---@return string? err
 ---@return "taken"|string|nil code `taken`: another agent has it; else why it could not be written
-function owner.claim(directory)
+---@return host.file.Lock? lock the folder is this process's while it is held, also when the pid
+---  could not be written
+function owner.claim(directory, lock)
   local me, other = owner.identity("self"), owner.of(directory)
+  -- Before the lock: an agent that restarts in place has none for a moment, and must find it free.
   if other and file.read(path_in(directory), 4096) ~= me then
-    return nil, ("%s: nightjar runs with it already, as process %d; give this one another TMP_DIR")
-      :format(directory, other), "taken"
+    return taken(directory, other)
   end
-  return file.write(path_in(directory), me or "")
+  local _, code
+  if not lock then
+    lock, _, code = file.lock(directory .. "/agent.lock")
+  end
+  if code == "EAGAIN" then
+    return taken(directory, owner.of(directory))
+  end
+  local ok, err, why = file.write(path_in(directory), me or "")
+  return ok, err, why, lock
 end
 
 return owner

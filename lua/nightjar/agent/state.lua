@@ -78,9 +78,12 @@ function state.open(directory)
   if not ok then
     return nil, err
   end
+  local claimed, problem, code, lock = owner.claim(directory)
+  if code == "taken" then
+    return nil, problem
+  end
   local accepted = read(directory .. "/accepted.json")
-  local claimed, problem, code = owner.claim(directory)
-  if not claimed and (code == "taken" or not accepted) then
+  if not claimed and not accepted then
     return nil, problem
   elseif not claimed then
     -- A disk that is full, or read-only, is no reason not to serve what is on it.
@@ -93,7 +96,7 @@ function state.open(directory)
     log.warn("state_unreadable", { path = past.folder, reason = problem })
   end
   return setmetatable({
-    directory = directory, claimed = claimed, history = past,
+    directory = directory, claimed = claimed, lock = lock, history = past,
     refused_path = directory .. "/refused.json", refused = read(directory .. "/refused.json"),
     snapshot_path = directory .. "/snapshot.json",
     accepted_path = directory .. "/accepted.json",
@@ -188,7 +191,11 @@ end
 ---Keep what was accepted: what the next pass must know of it, and the published paths.
 ---@param accepted table `generation`, `paths`, what `memory.of` returned, …
 function state:keep_accepted(accepted)
-  self.claimed = self.claimed or owner.claim(self.directory)
+  if not self.claimed then
+    local _, lock
+    self.claimed, _, _, lock = owner.claim(self.directory, self.lock)
+    self.lock = self.lock or lock
+  end
   accepted.format = 1
   if not self.accepted or self.accepted.generation ~= accepted.generation then
     self:note(accepted)

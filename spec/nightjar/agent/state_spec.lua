@@ -18,27 +18,34 @@ local function warnings_of(run)
 end
 
 describe("state", function()
-  local folder
+  local folder, last
 
   local function inode(name)
     return (file.stat(folder .. "/" .. name) or {}).inode
   end
 
-  before_each(function() folder = script.folder() .. "/state" end)
+  -- As the next agent finds it: the one before has ended, and has the folder no more.
+  local function opened(where)
+    if last then last.lock:close() end
+    last = assert(state.open(where or folder))
+    return last
+  end
+
+  before_each(function() folder, last = script.folder() .. "/state", nil end)
   after_each(function() script.discard((folder:gsub("/state$", ""))) end)
 
   it("is found again by the next agent", function()
-    local one = assert(state.open(folder))
+    local one = opened()
     one:keep_snapshot { format = 1, taken_at = 100, meshes = {} }
     one:keep_accepted { generation = "a", clusters = {}, routes = {}, paths = { "cds.json" } }
-    local other = assert(state.open(folder))
+    local other = opened()
     assert.equal(100, other.snapshot.taken_at)
     assert.equal("a", other.accepted.generation)
     assert.same({ "cds.json" }, other.accepted.paths)
   end)
 
   it("writes nothing while only times change, but for once in a while", function()
-    local one = assert(state.open(folder))
+    local one = opened()
     local function snapshot(at)
       return { format = 1, taken_at = at, meshes = { { name = "m", read_at = at } } }
     end
@@ -54,7 +61,7 @@ describe("state", function()
   end)
 
   it("takes an attribute for what it is, though it is called like a time", function()
-    local one = assert(state.open(folder))
+    local one = opened()
     local function keep(value)
       return one:keep_snapshot { format = 1, taken_at = 1000, meshes = { {
         name = "m", id = "m", ref = "own", read_at = 1000, services = { { id = "a", name = "a",
@@ -65,12 +72,12 @@ describe("state", function()
     assert.equal(first, keep("1"))
     assert.not_equal(first, keep("2"))
     assert.not_equal(before, inode("snapshot.json"))
-    assert.equal("2", assert(state.open(folder .. "")).snapshot.meshes[1].services[1].attributes
+    assert.equal("2", opened().snapshot.meshes[1].services[1].attributes
       .read_at)
   end)
 
   it("reads what is in force from the disk once for all who have it at the time", function()
-    local one = assert(state.open(folder))
+    local one = opened()
     one:keep_accepted { generation = "a", listeners = {}, paths = {},
       clusters = { { name = "c", endpoints = {} } },
       plan_listeners = { { name = "l", routes = {} } } }
@@ -96,7 +103,7 @@ describe("state", function()
   end)
 
   it("counts generations that come into force and that are refused", function()
-    local one = assert(state.open(folder))
+    local one = opened()
     local function accept(name)
       one:keep_accepted { generation = name, clusters = {}, paths = {} }
     end
@@ -106,7 +113,7 @@ describe("state", function()
     one:keep_refused { generation = "c", reason = "no", files = {} }
     one:keep_refused(nil)
     assert.same({ 2, 1 }, { one.came, one.refusals })
-    local other = assert(state.open(folder))
+    local other = opened()
     other:keep_accepted { generation = "b", clusters = {}, paths = {} }
     assert.equal(0, other.came)
   end)
@@ -116,20 +123,20 @@ describe("state", function()
       return { { name = "l", routes = { { path = "/", clusters = {
         { service = "s", color = "c", cluster = "s-c", weight = weight } } } } } }
     end
-    local one = assert(state.open(folder))
+    local one = opened()
     one:keep_accepted { generation = "a", clusters = {}, paths = {}, plan_listeners = plan(1) }
     assert.is_nil(one.weights)
     one:keep_weights()
     assert.matches("1$", one.weights)
     one:keep_accepted { generation = "b", clusters = {}, paths = {}, plan_listeners = plan(7) }
     assert.matches("7$", one.weights)
-    local empty = assert(state.open(folder .. "/none"))
+    local empty = opened(folder .. "/none")
     empty:keep_weights()
     assert.equal("", empty.weights)
   end)
 
   it("tries again what could not be written", function()
-    local one = assert(state.open(folder))
+    local one = opened()
     assert(file.mkdir(folder .. "/accepted.json/in-the-way"))
     one:keep_accepted { generation = "a", clusters = {}, routes = {}, paths = {} }
     assert.equal("a", one.accepted.generation)
@@ -142,7 +149,7 @@ describe("state", function()
     assert(file.mkdir(folder))
     assert(file.write(folder .. "/accepted.json", '{"format":1,'))
     assert(file.write(folder .. "/snapshot.json", '{"format":99}'))
-    local one = assert(state.open(folder))
+    local one = opened()
     assert.is_nil(one.accepted)
     assert.is_nil(one.snapshot)
   end)
@@ -170,7 +177,7 @@ describe("state", function()
       for _, text in ipairs(texts) do
         assert(file.write(("%s/%s.json"):format(folder, name), text))
         local told = warnings_of(function()
-          assert.is_nil(assert(state.open(folder))[name], text)
+          assert.is_nil(opened()[name], text)
         end)
         assert.equal(1, #told, text)
         assert.equal("state_unreadable", told[1].event)
@@ -182,7 +189,7 @@ describe("state", function()
   it("sweeps what a killed agent had Envoy judge", function()
     assert(file.mkdir(folder))
     assert(file.write(folder .. "/candidate-envoy-config.yaml", "half"))
-    assert(state.open(folder))
+    opened()
     assert.is_nil(file.stat(folder .. "/candidate-envoy-config.yaml"))
   end)
 
@@ -202,7 +209,7 @@ describe("state", function()
     until text:find(") Z ", 1, true)
     local start = text:match("^.*%) (.*)$"):match(("%S+ "):rep(19) .. "(%d+)")
     assert(file.write(folder .. "/agent.pid", pid .. " " .. start))
-    assert.is_truthy(state.open(folder))
+    assert.is_truthy(opened())
   end)
 
   it("belongs to one process at a time", function()
@@ -217,7 +224,9 @@ describe("state", function()
     assert.matches(("already, as process %d"):format(other:pid()), err)
     -- The same number at another time is another process.
     assert(file.write(folder .. "/agent.pid", "1 1"))
-    assert.is_truthy(state.open(folder))
-    assert.is_truthy(state.open(folder)) -- ourselves
+    assert.is_truthy(opened())
+    local second, why = state.open(folder)
+    assert.is_nil(second)
+    assert.matches("nightjar runs with it already", why)
   end)
 end)
