@@ -97,6 +97,14 @@ function history:of(generation)
   end
 end
 
+---Whether a generation is the one that was kept last.
+---@param generation string
+---@return boolean
+function history:has_newest(generation)
+  local newest = self.entries[1]
+  return newest ~= nil and newest.generation == generation
+end
+
 function history:read_content(hash)
   local text, err = file.read(self.folder .. "/" .. hash, MAX_FILE)
   if not text then
@@ -196,8 +204,7 @@ end
 ---@param files table[] what was published: `path`, `content`, `step`, …; `hash`, if that is known
 ---@param memory table what the next pass must know once this generation is in force again
 function history:keep(accepted, files, memory)
-  local newest = self.entries[1]
-  if newest and newest.generation == accepted.generation then
+  if self:has_newest(accepted.generation) then
     return
   end
   local ok, err = file.mkdir(self.folder, 448) -- 0700

@@ -81,13 +81,14 @@ local function without_content(files)
   return list
 end
 
--- Stale data grow older, a cluster that lingers leaves, and a second list is told of each time:
--- none of these is settled.
+-- Stale data grow older, a cluster that lingers leaves, a second list is told of each time, and
+-- what the history could not keep is tried again: none of these is settled.
 local function is_quiet(record, state)
   local done = record.done
   return record.timeless and not record.held and not record.has_shadow and record.stale == 0
     and #done.changed == 0 and #done.removed == 0 and #done.left == 0
     and #record.memory.lingering == 0 and not state.refused and state.accepted == record.before
+    and state.history:has_newest(state.accepted.generation)
 end
 
 ---Notes what a whole pass has made, for the next ones, if that is settled.

@@ -3,6 +3,7 @@
 
 local clock = require("host.clock")
 local file = require("host.file")
+local history = require("nightjar.agent.history")
 local script = require("spec.support.script")
 local settled = require("nightjar.agent.settled")
 
@@ -25,7 +26,8 @@ describe("settled", function()
     supervisor = { state = "live", confirmed = true, settings = { state_dir = folder },
       supervises = function() return true end,
       admin = { versions = function() return running end } }
-    state = { accepted = { generation = "g" } }
+    state = { accepted = { generation = "g" }, history = history.open(folder .. "/state") }
+    state.history.entries = { { generation = "g" } }
     one = settled.new { policy_dir = path("policies"), envoy_template_dir = path("templates"),
       config_dir = path("out") }
   end)
@@ -154,6 +156,10 @@ describe("settled", function()
     ["could not remove one"] = function(record) record.done.left = { "rds/x.json" } end,
     ["has a cluster that lingers"] = function(record) record.memory.lingering = { "a" } end,
     ["came into force with it"] = function() state.accepted = { generation = "h" } end,
+    ["is not in the history"] = function() state.history.entries = {} end,
+    ["is not the newest of the history"] = function()
+      table.insert(state.history.entries, 1, { generation = "h" })
+    end,
     ["was refused"] = function() state.refused = { generation = "h" } end,
     ["lost a published file meanwhile"] = function() assert(file.remove(path("out/cds.json"))) end,
     ["met another one who writes"] = function() assert(file.write(path("out/x.json"), "")) end,
