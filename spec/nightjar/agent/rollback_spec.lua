@@ -64,6 +64,78 @@ describe("rollback.files", function()
     assert.same({ "b" }, json.decode(json.encode(memory.lingering)))
   end)
 
+  describe("of endpoints in a file of their own", function()
+    local function assignment(name, port, more)
+      local one = { ["@type"] = "x.ClusterLoadAssignment", cluster_name = name,
+        endpoints = json.array(port and { { lb_endpoints = json.array {
+          { endpoint = { port = port } } } } } or {}) }
+      for key, value in pairs(more or {}) do one[key] = value end
+      return one
+    end
+
+    -- What becomes of a pinned file where today's is `today`.
+    local function renewed(pinned, today, path)
+      path = path or "eds/a.json"
+      local files = rollback.files({ { path = path, step = "clusters", version = "old",
+        kind = "ClusterLoadAssignment", content = pinned, resources = { "a" } } }, MEMORY,
+        now { files = { [path] = today } })
+      return files[1], json.decode(files[1].content)
+    end
+
+    local function ports(value)
+      local list = {}
+      for i, one in ipairs(value.resources) do
+        list[i] = ("%s %d"):format(one.cluster_name,
+          one.endpoints[1].lb_endpoints[1].endpoint.port)
+      end
+      return list
+    end
+
+    it("takes today's, and nothing else of today's file", function()
+      local one, value = renewed(cds(assignment("a", 1, { policy = { was = true } })),
+        cds(assignment("a", 2, { policy = { was = false } })))
+      assert.same({ "a 2" }, ports(value))
+      assert.is_true(value.resources[1].policy.was)
+      assert.equal("x.ClusterLoadAssignment", value.resources[1]["@type"])
+      assert.equal(one.version, value.version_info)
+      assert.are_not.equal("old", one.version)
+      assert.same({ "a" }, one.resources)
+      assert.equal("ClusterLoadAssignment", one.kind)
+    end)
+
+    it("follows each further move", function()
+      local pinned = cds(assignment("a", 1))
+      local _, second = renewed(pinned, cds(assignment("a", 2)))
+      local _, third = renewed(pinned, cds(assignment("a", 3)))
+      assert.same({ "a 2" }, ports(second))
+      assert.same({ "a 3" }, ports(third))
+    end)
+
+    it("keeps the last ones of a cluster that has none today, or is gone", function()
+      local text = cds(assignment("a", 1), assignment("b", 1))
+      local _, value = renewed(text, cds(assignment("b", 2), assignment("c", 3), assignment("a")))
+      assert.same({ "a 1", "b 2" }, ports(value))
+      for _, today in ipairs { cds(assignment("a"), assignment("b")), cds(), "{[" } do
+        assert.equal(text, renewed(text, today).content)
+      end
+      assert.equal(text, renewed(text).content)
+    end)
+
+    it("gives equal bytes back where nothing has moved", function()
+      local text = cds(assignment("a", 1))
+      local one = renewed(text, cds(assignment("a", 1)))
+      assert.equal(text, one.content)
+      assert.equal("old", one.version)
+      assert.equal("{[", renewed("{[", text).content)
+    end)
+
+    it("reads YAML as well", function()
+      local _, value = renewed("resources:\n- cluster_name: a\n  endpoints: []\n",
+        cds(assignment("a", 3)), "eds/a.yaml")
+      assert.same({ "a 3" }, ports(value))
+    end)
+  end)
+
   it("leaves other files alone, whatever they hold", function()
     local other = { path = "x.bin", step = "other", content = "\0", resources = {} }
     local broken = { path = "cds.yaml", step = "clusters", kind = "Cluster", content = "{[",
