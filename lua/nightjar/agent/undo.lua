@@ -18,7 +18,8 @@ local KEPT = { clusters = true, routes = true, listeners = true, bootstrap = tru
 ---@param accepted table? the last accepted generation: the way back from that one is over
 ---@return table undo
 function undo.open(directory, accepted)
-  local self = setmetatable({ path = directory .. "/undo.json", entries = {} }, undo)
+  local self = setmetatable({ path = directory .. "/undo.json", entries = {},
+    generation = nil }, undo) -- `generation`: the one that is named on disk
   local value, err = stored.read(self.path, form.undo)
   self.on_disk = value ~= nil or err ~= nil
   if err then
@@ -26,7 +27,7 @@ function undo.open(directory, accepted)
   elseif value and accepted and value.generation == accepted.generation then
     self:clear()
   elseif value and accepted then
-    self.entries = value.entries
+    self.entries, self.generation = value.entries, value.generation
   end
   return self
 end
@@ -61,6 +62,7 @@ local function save(self, generation)
   if ok then
     self.on_disk = true
     ok, err = file.write(self.path, text, { mode = 384 }) -- 0600: the owner's alone
+    self.generation = ok and generation
   end
   return ok, err
 end
@@ -78,7 +80,8 @@ function undo:note(generation, entries)
       new = new or KEPT[entry.step]
     end
   end
-  if not new then
+  -- Which generation it is that ends the way back counts too.
+  if not new and (not self.on_disk or self.generation == generation) then
     return true
   end
   return save(self, generation)
@@ -87,7 +90,7 @@ end
 ---Forget: the publication was accepted, or all is back. What could not be removed is tried again by
 ---the next call.
 function undo:clear()
-  self.entries = {}
+  self.entries, self.generation = {}, nil
   if not self.on_disk then
     return
   end

@@ -46,6 +46,32 @@ describe("undo", function()
     assert.same({}, file.list(folder))
   end)
 
+  it("is over once a later generation is the accepted one that noted no path anew", function()
+    local one = undo.open(folder, { generation = "a" })
+    local cds = { path = "cds.json", step = "clusters", content = "accepted" }
+    one:note("b", { cds })
+    one:note("c", { { path = "cds.json", step = "clusters", content = "of b" } })
+    -- Killed here: `c` is accepted, and the way back is still there.
+    assert.is_false(undo.open(folder, { generation = "c" }):pending())
+    assert.is_nil(file.stat(one.path))
+  end)
+
+  it("is stored once for a generation that notes nothing new", function()
+    local one = undo.open(folder, { generation = "a" })
+    local cds = { path = "cds.json", step = "clusters", content = "accepted" }
+    one:note("b", { cds })
+    local inode = file.stat(one.path).inode
+    one:note("b", { cds })
+    one:note("b", { { path = "logo", step = "other", content = "x" } })
+    assert.equal(inode, file.stat(one.path).inode)
+    -- The next agent goes on with what this one left.
+    local next_one = undo.open(folder, { generation = "a" })
+    next_one:note("b", { cds })
+    assert.equal(inode, file.stat(one.path).inode)
+    next_one:note("c", { cds })
+    assert.is_false(undo.open(folder, { generation = "c" }):pending())
+  end)
+
   it("leaves no file behind when it is cleared", function()
     local one = undo.open(folder)
     one:note("b", { { path = "cds.json", step = "clusters", content = "old" } })
