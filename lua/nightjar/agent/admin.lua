@@ -241,22 +241,24 @@ function admin:bootstrap()
 end
 
 ---Why Envoy did not take listeners, as far as it remembers; it does so of no other resource
----(tried: 1.40).
----@return { name: string, reason: string }[]? refused
+---(tried: 1.40). What it says of a listener it says once more without a name.
+---@return { name: string?, reason: string }[]? refused without names only where it names none
 ---@return string? err
 function admin:refused_listeners()
   local dump, err = object(self, "/config_dump?resource=dynamic_listeners")
   if not dump then
     return nil, err
   end
-  local list = {}
+  local named, nameless = {}, {}
   for _, listener in ipairs(type(dump.configs) == "table" and dump.configs or {}) do
     local state = type(listener) == "table" and listener.error_state
     if type(state) == "table" and type(state.details) == "string" then
-      list[#list + 1] = { name = tostring(listener.name), reason = state.details }
+      local name = type(listener.name) == "string" and listener.name or nil
+      local list = name and named or nameless
+      list[#list + 1] = { name = name, reason = state.details }
     end
   end
-  return list
+  return named[1] and named or nameless
 end
 
 ---What Envoy says of itself.

@@ -14,7 +14,8 @@ local function of_listeners(refused, envoy)
     if one.step == "listeners" then
       local list, texts = envoy and envoy:refused_listeners() or {}, {}
       for i, listener in ipairs(list) do
-        texts[i] = ("listener %s: %s"):format(listener.name, listener.reason:gsub("%s+", " "))
+        local what = listener.name and "listener " .. listener.name or "listeners"
+        texts[i] = ("%s: %s"):format(what, listener.reason:gsub("%s+", " "))
       end
       return texts[1] and table.concat(texts, "; ")
     end

@@ -121,6 +121,19 @@ describe("admin:refused_listeners", function()
     assert.same({ { name = "r", reason = "cannot bind" } }, one:refused_listeners())
   end)
 
+  it("leaves out what Envoy repeats without a name", function()
+    local one = answering { ["GET /config_dump"] = [[{"configs":[
+      {"error_state":{"details":"cannot bind"}},
+      {"name":"r","error_state":{"details":"cannot bind"}}]}]] }
+    assert.same({ { name = "r", reason = "cannot bind" } }, one:refused_listeners())
+  end)
+
+  it("tells what Envoy says without a name where it names none", function()
+    local one = answering { ["GET /config_dump"] =
+      [[{"configs":[{"error_state":{"details":"no such type"}}]}]] }
+    assert.same({ { reason = "no such type" } }, one:refused_listeners())
+  end)
+
   it("tells nothing where nothing is wrong", function()
     assert.same({}, answering({ ["GET /config_dump"] = "{}" }):refused_listeners())
   end)
