@@ -306,6 +306,7 @@ function agent:run()
   file.remove(self.settings.trigger_stop_file)
   self.calls:save()
   self:unfold_log()
+  self.state:leave()
   log.info("stopped", { status = status })
   return status
 end

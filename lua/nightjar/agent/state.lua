@@ -108,6 +108,13 @@ function state.open(directory)
   }, state)
 end
 
+---Give the folder up: from here on another agent may take it.
+function state:leave()
+  if self.lock then
+    self.lock:close()
+  end
+end
+
 -- Whether two values say the same, whenever they were read. What discovery found unchanged is the
 -- very table that it was.
 local function same(a, b, verbatim)

@@ -148,7 +148,7 @@ describe("pass", function()
     refused(false)
     one.refused_at = one.refused_at - 1000
     assert.is_nil(run())
-    kept.lock:close()
+    kept:leave()
     local later = assert(state.open(settings.state_dir))
     assert.equal(kept.refused.generation, later.refused.generation)
     one = pass.new(settings, later, one.supervisor)

@@ -26,7 +26,7 @@ describe("state", function()
 
   -- As the next agent finds it: the one before has ended, and has the folder no more.
   local function opened(where)
-    if last then last.lock:close() end
+    if last then last:leave() end
     last = assert(state.open(where or folder))
     return last
   end

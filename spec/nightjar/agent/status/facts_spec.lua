@@ -47,6 +47,7 @@ describe("facts", function()
       for name, value in pairs(fields) do settings[name] = value end
       return sched.run(function()
         local one = assert(require("nightjar.agent.agent").new(settings))
+        one.state:leave()
         return facts.gather(one).pass.longest
       end)
     end
