@@ -139,9 +139,11 @@ static int lock(int fd, const char *path, struct error *error) {
 }
 
 int file_lock(const char *path, struct error *error) {
-  /* For writing, too: NFS gives no such lock else (flock(2)). */
+  /* Not for writing, though NFS gives no lock then (flock(2)): such a file
+     would keep its file system from being made read-only. */
   int fd = open(path,
-      O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+      O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+      0600);
   if (fd < 0)
     return error_errno(error, "cannot lock", path, errno);
   if (lock(fd, path, error) != 0) {

@@ -69,8 +69,8 @@ int file_remove(const char *path, struct error *error);
  * (mode 0600, empty) where there is none; what it holds is not touched. The
  * lock lasts as long as the descriptor, which is the result; whatever ends the
  * process frees it, and no program that it starts or becomes has it. Where
- * another one has it the code is "EAGAIN"; "ENOLCK" or "EOPNOTSUPP" is said of
- * a file system that has no locks.
+ * another one has it the code is "EAGAIN"; "ENOLCK", "EOPNOTSUPP" or "EBADF"
+ * is said of a file system that has no such locks.
  */
 int file_lock(const char *path, struct error *error);
 

@@ -78,7 +78,8 @@ local Lock = {}
 ---@param path string
 ---@return host.file.Lock? lock given up by `close`, by `<close>` or by the collector
 ---@return string? err
----@return string? code "EAGAIN": it is locked; "ENOLCK", "EOPNOTSUPP": the file system has no locks
+---@return string? code "EAGAIN": it is locked; "ENOLCK", "EOPNOTSUPP", "EBADF": the file system has
+---  no such locks
 function file.lock(path) end
 
 ---Gives the lock up. It may be closed again.
