@@ -112,6 +112,7 @@ describe("a batch of host.http", function()
   it("begins nothing more after an answer of another status", function()
     local asked = many(20)
     asked[4].status = "400 Bad"
+    asked[5].wait = 0.3 -- or its answer may come first, and another one begin
     local started, answers = run(asked, { limit = 2 })
     -- At most the two were under way when it came.
     assert.is_true(started == 4 or started == 5, started)
