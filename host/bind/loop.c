@@ -31,6 +31,10 @@ static struct loop *make_loop(lua_State *L) {
   bind_type(L, loop_type, NULL, loop_gc);
   struct loop_handle *handle = bind_new(L, loop_type, sizeof *handle);
   handle->loop = loop_new(&error);
+  if (handle->loop == NULL && strcmp(error.code, "ENOMEM") == 0) {
+    lua_pushliteral(L, "not enough memory"); /* as Lua says it: no traceback */
+    lua_error(L);
+  }
   if (handle->loop == NULL)
     luaL_error(L, "%s", error_text(&error, text, sizeof text));
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
