@@ -2,7 +2,6 @@
 local api = require "nightjar.agent.aws.cloudmap"
 local arn = require "nightjar.agent.aws.arn"
 local attributes = require "nightjar.agent.discover.attributes"
-local fleet = require "nightjar.agent.discover.fleet"
 local identity = require "nightjar.agent.discover.identity"
 local sched = require "nightjar.agent.sched"
 local seldom = require "nightjar.agent.discover.seldom"
@@ -33,8 +32,11 @@ local cloudmap = {}
 function cloudmap.session(settings, options)
   local client, err, code = api.connect(settings, options)
   if not client then return nil, err, code end
-  local shared, fleet_err = fleet.new(settings, client)
-  if fleet_err then return nil, fleet_err end
+  local shared, fleet_err -- most agents are in none, and need not hold its code
+  if settings.snapshot_store then
+    shared, fleet_err = require("nightjar.agent.discover.fleet").new(settings, client)
+    if fleet_err then return nil, fleet_err end
+  end
   return { client = client, identities = {}, refusals = {}, without_attributes = {}, lists = {},
     discoveries = {}, troubled = {}, refused = {}, seldom = seldom.new(client.context),
     fleet = shared }

@@ -80,6 +80,11 @@ describe("discovery from Cloud Map", function()
     assert.same({}, snapshot.warnings)
   end)
 
+  it("holds no code of fleets where the agent is in none", function()
+    assert(run(settings()))
+    assert.is_nil(package.loaded["nightjar.agent.discover.fleet"])
+  end)
+
   it("lets service-level attributes win over the settings instance", function()
     assert.same({ SERVICE = "web", COLOR = "green", ["/"] = "10" },
       find(run(settings()), "web-green").attributes)
