@@ -31,8 +31,11 @@ static struct loop *make_loop(lua_State *L) {
   bind_type(L, loop_type, NULL, loop_gc);
   struct loop_handle *handle = bind_new(L, loop_type, sizeof *handle);
   handle->loop = loop_new(&error);
-  if (handle->loop == NULL && strcmp(error.code, "ENOMEM") == 0) {
-    lua_pushliteral(L, "not enough memory"); /* as Lua says it: no traceback */
+  /* The kernel's lack of memory names what it was asked for; ours is said as
+     Lua says it, without a traceback. */
+  if (handle->loop == NULL && strcmp(error.code, "ENOMEM") == 0 &&
+      error.on[0] == '\0') {
+    lua_pushliteral(L, "not enough memory");
     lua_error(L);
   }
   if (handle->loop == NULL)
