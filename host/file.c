@@ -26,13 +26,16 @@ static int too_big(const char *name, size_t max, struct error *error) {
       error, "EFBIG", "cannot read", name, "it is larger than %zu bytes", max);
 }
 
-/* Reads one byte more than allowed, so as to notice that there is more. */
-static int read_to_end(int fd, const char *name, size_t max, struct buf *to,
-    struct error *error) {
+/* Reads one byte more than allowed, so as to notice that there is more. `step`
+ * is the first read's: one byte more than the file has leaves room to see its
+ * end without a larger buffer. */
+static int read_to_end(int fd, const char *name, size_t max, size_t step,
+    struct buf *to, struct error *error) {
   size_t start = to->size;
   for (;;) {
     size_t left = max - (to->size - start);
-    size_t step = left < READ_STEP ? left + 1 : READ_STEP;
+    if (step > left)
+      step = left + 1;
     if (buf_reserve(to, step, error) != 0)
       return -1;
     ssize_t got = read(fd, to->data + to->size, step);
@@ -46,6 +49,7 @@ static int read_to_end(int fd, const char *name, size_t max, struct buf *to,
     to->data[to->size] = '\0';
     if (got == 0)
       return 0;
+    step = (size_t)got < step ? step - (size_t)got : READ_STEP;
   }
 }
 
@@ -58,7 +62,9 @@ int file_read_descriptor(int fd, const char *name, size_t max, struct buf *to,
     return refuse_type(name, file_type_of_mode(status.st_mode), error);
   if (status.st_size > 0 && (uint64_t)status.st_size > max)
     return too_big(name, max, error);
-  return read_to_end(fd, name, max, to, error);
+  /* The kernel's own files (`/proc`) have no size before they are read. */
+  size_t step = status.st_size > 0 ? (size_t)status.st_size + 1 : READ_STEP;
+  return read_to_end(fd, name, max, step, to, error);
 }
 
 int file_read(
