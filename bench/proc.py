@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,19 @@ def children(pid):
     return read(f"/proc/{pid}/task/{pid}/children").split()
 
 
+def end_children(seconds=15):
+    """Ends those that still run, be they stopped or not: an agent takes its Envoy along."""
+    deadline, pids = time.monotonic() + seconds, [int(pid) for pid in children(os.getpid())]
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGTERM)
+    for pid in pids:
+        while os.waitpid(pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
+
+
 def watch_children(process, name, every, peaks):
     """Notes what a process's children of this name had at most, in MiB, as long as it runs.
 
@@ -85,7 +99,8 @@ def run(command, environment, watch=None, every=0.001):
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log)
         if watch:
-            threading.Thread(target=watch_children, args=(process, watch, every, peaks)).start()
+            threading.Thread(target=watch_children, args=(process, watch, every, peaks),
+                             daemon=True).start()
         output = process.stdout.read()
         process.stdout.close()
         _, status, usage = os.wait4(process.pid, 0)
