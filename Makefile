@@ -157,7 +157,7 @@ SHELL_FILES = .ci/run .ci/setup packaging/install docker/build bench/build-go \
 bench: ## Measure passes side by side with others' programs; nothing is asserted (BENCH=options)
 	@$(SETUP) run bench
 	@$(MAKE) -s --no-print-directory -j$(CPUS) build bench-programs
-	@$(PATHS) bench/run $(BUILD)/nightjar $(BENCH)
+	@$(PATHS) exec bench/run $(BUILD)/nightjar $(BENCH)
 
 # What the bench needs of its own. Without a Go that knows the SDK's modules it measures the rest.
 bench-programs: $(BUILD)/bench/limits FORCE
@@ -229,10 +229,10 @@ $(BUILD)/boundaries: $(call objects,spec/torture/boundaries.c spec/support/faili
 
 .PHONY: bench-week
 bench-week: ## A week of passes with a moved clock: memory, descriptors, files (PASSES=20160)
-	@$(SETUP) run test
+	@$(SETUP) run test bench
 	@$(MAKE) -s --no-print-directory -j$(CPUS) build
 	@bench/build-go $(BUILD)/bench
-	@$(PATHS) bench/week $(BUILD)/nightjar $(BUILD)/bench/server $(PASSES)
+	@$(PATHS) exec bench/week $(BUILD)/nightjar $(BUILD)/bench/server $(PASSES)
 
 install: build ## Install below PREFIX (and DESTDIR; see docs/install.md)
 	@$(INSTALL_PLACES) packaging/install programs pages
