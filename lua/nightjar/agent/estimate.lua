@@ -30,13 +30,18 @@ local function add(operations, service, operation, count)
   known[operation] = (known[operation] or 0) + count
 end
 
--- Lists and attributes, which every reader asks for at the same times. Calls in one pass.
-local function add_seldom(operations, mesh, given, attributed)
+-- Lists, and attributes of services, some of which rest. Calls in one pass.
+local function add_seldom(operations, mesh, given, resting, attributed_resting)
+  local list = seldom.passes(given.list, given.every)
   add(operations, "servicediscovery", "ListServices",
-    math.max(1, math.ceil(mesh.services / PAGE)) / seldom.passes(given.list, given.every))
-  local without = mesh.services - mesh.attributed
+    math.max(1, math.ceil(mesh.services / PAGE)) / list)
   local between = seldom.passes(times.attributes(given, mesh.services), given.every)
-  add(operations, "servicediscovery", "GetServiceAttributes", attributed + without / between)
+  local attributed = mesh.attributed - attributed_resting
+  local without = mesh.services - resting - attributed
+  local without_resting = resting - attributed_resting
+  -- One that rests is asked for attributes when it is read, and not in between.
+  add(operations, "servicediscovery", "GetServiceAttributes", attributed + without / between
+    + attributed_resting / list + without_resting / math.max(list, between))
 end
 
 -- One mesh as an agent reads it that is alone. Calls in one pass.
@@ -44,14 +49,13 @@ local function add_alone(operations, mesh, given)
   local share = 1 / seldom.passes(given.list, given.every) -- of the passes: those that read it
   add(operations, "servicediscovery", "DiscoverInstances",
     mesh.services - mesh.resting + mesh.resting * share)
-  add_seldom(operations, mesh, given,
-    mesh.attributed - mesh.attributed_resting + mesh.attributed_resting * share)
+  add_seldom(operations, mesh, given, mesh.resting, mesh.attributed_resting)
 end
 
 -- One mesh as the agent reads it that leads a fleet: all of it, and stores it, at each pass.
 local function add_leader(operations, mesh, given)
   add(operations, "servicediscovery", "DiscoverInstances", mesh.services)
-  add_seldom(operations, mesh, given, mesh.attributed)
+  add_seldom(operations, mesh, given, 0, 0)
   add(operations, "s3", "PutObject", 1)
 end
 

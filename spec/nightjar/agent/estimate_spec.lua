@@ -47,6 +47,16 @@ describe("the estimate of a day", function()
       per_pass().GetServiceAttributes)
   end)
 
+  it("asks what no listener shows for attributes only when it reads it", function()
+    settings.attributes_time = 0
+    assert.equal(tonumber(("%.4f"):format(38 + 2 / 4.5)), per_pass().GetServiceAttributes)
+    settings.attributes_time, settings.list_time = nil, 3600
+    assert.equal(tonumber(("%.4f"):format(38 / 80.5 + 2 / 120.5)), per_pass().GetServiceAttributes)
+    settings.snapshot_store = "s3://bucket/prefix" -- who leads reads all at each pass
+    settings.attributes_time = 0
+    assert.equal(40, per_pass().GetServiceAttributes)
+  end)
+
   it("knows pages of a list, and the settings' times", function()
     mesh.services, settings.list_time, settings.attributes_time = 101, 0, 0
     assert.same({ DiscoverInstances = 101, ListServices = 2, GetServiceAttributes = 101 },
