@@ -1,5 +1,6 @@
 """nightjar itself: single passes, and an agent that runs, watched from outside."""
 
+import datetime
 import os
 import queue
 import re
@@ -65,7 +66,7 @@ class Line:
     """One line of the agent's log, with its counters at the moment it came."""
 
     def __init__(self, text, pid, envoy):
-        self.at, self.date = time.monotonic(), time.time()
+        self.at = time.monotonic()
         self.event = field(text, "event")
         self.text = text
         self.cpu = proc.cpu(pid)
@@ -74,6 +75,11 @@ class Line:
 
     def seconds(self):
         return float(field(self.text, "seconds"))
+
+    def date(self):
+        """When it was said, in seconds since 1970: by the agent, not when it was read here."""
+        return datetime.datetime.fromisoformat(
+            field(" " + self.text, "time").replace("Z", "+00:00")).timestamp()
 
 
 class Agent:
@@ -190,7 +196,7 @@ def changed(agent, endpoint):
         before, rest, line = rest, line, agent.next()
     return {
         "cpu": line.cpu - rest.cpu, "wall": line.seconds(),
-        "answered": line.date - endpoint.told_at(),
+        "answered": line.date() - endpoint.told_at(),
         "written": line.written - rest.written if line.written else None,
         "envoy": max(0, line.envoy - rest.envoy - (rest.envoy - before.envoy)),
     }

@@ -13,7 +13,7 @@ SERIES = {
     "plan": ("nightjar-plan", "#8a3fbf", "#cf9cff", "", "diamond"),
     "go": ("Go, while it runs", "#c4610a", "#ffab5c", "", "triangle"),
     "python": ("boto3 and pystache, one process", "#16804a", "#63d69b", "", "square"),
-    "limit": ("limit: its requests and parsing", "#6b6f76", "#a3a8b0", "2 3", "circle"),
+    "limit": ("limit: its requests (CPU: and parsing)", "#6b6f76", "#a3a8b0", "2 3", "circle"),
 }
 # Title, and what each series shows: keys of figures that are added, and what they are times.
 PANELS = (
@@ -114,7 +114,7 @@ def panel(result, names, left, title, times, shown):
         placed = [(across.place(x), up.place(y)) for x, y in points]
         parts.append(line(key, placed))
         for (x, y), (_, value) in zip(placed, points):
-            parts.append(f"<g><title>{escape(SERIES[key][0])}: {value:,.3g}</title>"
+            parts.append(f"<g><title>{escape(SERIES[key][0])}: {table.number(value)}</title>"
                          + point(key, x, y) + "</g>")
     return "".join(parts)
 
