@@ -17,7 +17,9 @@ local supervise = require("nightjar.agent.supervise")
 
 local ENDPOINT = os.getenv("BUDGET_ENDPOINT")
 local PASSES = math.tointeger(tonumber(os.getenv("BUDGET_PASSES")))
-local WAIT = 2 -- seconds between two passes, so that no rate limit is met
+-- Seconds between two passes, so that no rate limit is met; and so that the second one trusts its
+-- folders (agent/settled.lua), whether the first one took long or not.
+local WAIT = 3
 
 -- What the endpoint is to know after each change, as it is sent.
 local function changes()

@@ -10,8 +10,7 @@ local ALLOCATING = { malloc = true, calloc = true, realloc = true }
 local function shell(command)
   local pipe = assert(io.popen(command))
   local text = pipe:read("a")
-  pipe:close()
-  return text
+  return text, pipe:close()
 end
 
 ---Why nothing can be counted here.
@@ -49,10 +48,12 @@ end
 ---@return { instructions: integer, allocations: integer } counts
 function callgrind.run(command, options)
   local folder = cli.folder()
-  local output = shell(("%s valgrind --tool=callgrind --callgrind-out-file=%s/out %s 2>&1 >%s/said")
-    :format(options and options.environment or "", folder, command, folder))
+  local output, ok = shell(("%s valgrind --tool=callgrind --callgrind-out-file=%s/out %s 2>&1 "
+    .. ">%s/said"):format(options and options.environment or "", folder, command, folder))
   local collected = output:match("Collected : (%d+)")
-  if not collected then error(("valgrind: %s: %s"):format(output, cli.read(folder .. "/said"))) end
+  if not (collected and ok) then
+    error(("valgrind: %s: %s"):format(output, cli.read(folder .. "/said")))
+  end
   local allocations = calls_of(cli.read(folder .. "/out"), ALLOCATING)
   cli.remove(folder)
   return { instructions = math.tointeger(tonumber(collected)), allocations = allocations }
