@@ -64,7 +64,7 @@ def part(value):
     """A ratio below one as 1/N, above as N."""
     if value is None:
         return NONE
-    return f"1/{number(1 / value, 2)}" if value < 1 else number(value, 3)
+    return f"1/{number(1 / value, 3)}" if value < 1 else number(value, 3)
 
 
 def layout(title, header, rows, markdown):

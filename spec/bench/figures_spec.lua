@@ -23,6 +23,16 @@ for value in 1.04, 1, 0, None:
 ]]))
   end)
 
+  it("shows by how little a ratio has missed its target", function()
+    assert.equal("1/1.96 False\n1/2.04 True\n", python([[
+import table
+for value in 0.51, 0.49:
+    one = {"cpu": value, "go_cpu": 1}
+    rows = table.targets(table.Result({"S": {"0 ms": one}}), ["S"])
+    print(*(" ".join(map(str, row[2:])) for row in rows if row[0].endswith("Go while it runs")))
+]]))
+  end)
+
   it("writes large numbers in its plot as its tables do", function()
     local svg = python([[
 import plot
