@@ -17,9 +17,9 @@ describe("bench/week", function()
     return path
   end
 
-  local function start(nightjar)
+  local function start(nightjar, passes)
     return world:start("week", { "env", "TMPDIR=" .. world.directory, "bench/week",
-      program("nightjar", nightjar), program("server", "echo '{}'\nexec sleep 600") })
+      program("nightjar", nightjar), program("server", "echo '{}'\nexec sleep 600"), passes })
   end
 
   -- Waits for the end of what it has started; a shell does not wait for whom it has told to end.
@@ -34,6 +34,14 @@ describe("bench/week", function()
       assert.is_nil(item.name:match("^tmp%.")) -- of mktemp
     end
   end
+
+  it("refuses a number of passes that is none, or of which none could be looked at", function()
+    for _, passes in ipairs { "0", "4", "many", "-1" } do
+      local week = start("exit 0", passes)
+      assert.equal(2, world:ended(week, 20))
+      assert.matches("a number of passes, 5 at least, got " .. passes, world:log(week), 1, true)
+    end
+  end)
 
   it("ends with the status of the specs", function()
     for _, status in ipairs { 0, 3 } do
