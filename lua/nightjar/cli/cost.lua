@@ -97,8 +97,8 @@ local function later(record, one)
 end
 
 local function write_so_far(record)
-  output.write(("So far, in %s passes from %s to %s:\n\n"):format(commas(record.passes),
-    past.utc(record.since), past.utc(record.at)))
+  output.write(("So far, in %s pass%s from %s to %s:\n\n"):format(commas(record.passes),
+    record.passes == 1 and "" or "es", past.utc(record.since), past.utc(record.at)))
   local rows = { { "", "calls", "first pass", "a later pass" } }
   for _, one in ipairs(operations_of(record.operations)) do
     rows[#rows + 1] = { name_of(one), commas(count_of(record.operations, one)),

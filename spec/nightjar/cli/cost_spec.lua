@@ -66,6 +66,12 @@ describe("nightjar cost", function()
     end
   end)
 
+  it("after the first pass speaks of one", function()
+    cli.write(folder .. "/nightjar-state/calls.json", (RECORD:gsub("\n", "")
+      :gsub('"passes":121', '"passes":1')))
+    says(cost(), "So far, in 1 pass from 2026-10-26T")
+  end)
+
   it("shows no amount as nothing that is more", function()
     local result = cost("--refresh-time", "86400", "--price", "0.5")
     says(result, "  Cloud Map DiscoverInstances              48    48.4       <$0.0001\n")
