@@ -3,6 +3,7 @@ local api = require "nightjar.agent.aws.cloudmap"
 local arn = require "nightjar.agent.aws.arn"
 local attributes = require "nightjar.agent.discover.attributes"
 local identity = require "nightjar.agent.discover.identity"
+local list = require "nightjar.agent.discover.list"
 local sched = require "nightjar.agent.sched"
 local seldom = require "nightjar.agent.discover.seldom"
 local services = require "nightjar.agent.discover.services"
@@ -125,6 +126,7 @@ local function services_of(pass, known)
     warnings = pass.warnings, complete = pass.requested, read = function(before, leads)
       for _, service in ipairs(last and last.services or {}) do pass.before[service.id] = nil end
       for _, service in ipairs(before) do pass.before[service.id] = service end
+      list.learn(pass.session, namespace.id, before)
       pass.complete[namespace.id] = leads
       local result = services.read(pass, known)
       result.warnings = attributes.refusals(pass, result.services or {})

@@ -72,6 +72,31 @@ function list.read(pass, identity, options)
   return found
 end
 
+--- Adds services that are known to be there to a list that was read before they were: another agent
+--- of the fleet has found them since, and they must not be missing until the list is due. One that
+--- was made anew takes the place of the one of its name, of which there is one in a namespace.
+---@param session CloudMapSession
+---@param id string  of the namespace
+---@param services {id: string, name: string, arn: string?}[]
+function list.learn(session, id, services)
+  local known, by_name, any = session.lists[id], {}, false
+  if not known then return end
+  for _, service in ipairs(known) do by_name[service.name] = service end
+  for _, service in ipairs(services) do
+    local before = by_name[service.name]
+    if not before or before.id ~= service.id then
+      by_name[service.name] = { id = service.id, name = service.name, arn = service.arn }
+      any = true
+    end
+  end
+  if not any then return end
+  local found = {}
+  for _, service in pairs(by_name) do found[#found + 1] = service end
+  table.sort(found, function(a, b) return a.name < b.name end)
+  forget_gone(session, known, found)
+  session.lists[id] = found
+end
+
 --- Warns that the last list counts.
 ---@param pass table
 ---@param identity {namespace: table}

@@ -1,5 +1,5 @@
--- What a leader may not read of Cloud Map, and what all of its fleet then have: agents that read
--- two meshes, whole sessions of discovery.
+-- What a leader reads of Cloud Map, or may not read, and what all of its fleet then have: agents
+-- that read two meshes, whole sessions of discovery.
 
 local cloudmap = require "nightjar.agent.discover.cloudmap"
 local fake_s3 = require "spec.support.fake_s3"
@@ -12,10 +12,11 @@ local NOW, T = 1795491670, 27
 
 describe("in a fleet", function()
   local time, bucket
+  local names, made -- of the services that there are, and how often they were made
 
   before_each(function()
     log.configure({ level = "error" })
-    time = NOW
+    time, names, made = NOW, { "web" }, 1
     bucket = fake_s3.new(function() return time end)
   end)
 
@@ -28,7 +29,23 @@ describe("in a fleet", function()
     end
   end
 
-  -- What Cloud Map answers: each namespace has one service.
+  -- Those of one namespace.
+  local function services_of(id)
+    local services = json.array {}
+    for position, name in ipairs(names) do
+      services[position] = { Id = ("srv-%s-%s-%d"):format(id, name, made), Name = name }
+    end
+    return services
+  end
+
+  local function is_there(name)
+    for _, one in ipairs(names) do
+      if one == name then return true end
+    end
+    return false
+  end
+
+  -- What Cloud Map answers: all namespaces have services of the same names.
   local function answer(one, request)
     local operation, input = operation_of(request), json.decode(request.body)
     if operation == "GetServiceAttributes" and one.is_denied then
@@ -37,10 +54,13 @@ describe("in a fleet", function()
     if operation == "ListServices" and one.lists_nothing then
       return 400, { __type = one.lists_nothing, message = "no" }
     end
+    if operation == "DiscoverInstances" and not is_there(input.ServiceName) then
+      return 404, { __type = "ServiceNotFound", message = "no" }
+    end
     local id = operation == "ListServices" and input.Filters[1].Values[1]
     return 200, ({
       GetNamespace = { Namespace = { Id = input.Id, Name = (input.Id or "") .. ".local" } },
-      ListServices = { Services = json.array { { Id = "srv-" .. (id or ""), Name = "web" } } },
+      ListServices = { Services = services_of(id) },
       GetServiceAttributes = { ServiceAttributes = { Attributes = { X = "1" } } },
       DiscoverInstances = { Instances = json.array {}, InstancesRevision = 1 },
     })[operation]
@@ -102,6 +122,69 @@ describe("in a fleet", function()
       end
       assert.same({ {}, {} }, last)
     end)
+
+  -- Nobody has written for long: who passes next takes the lead.
+  local function lead_is_free()
+    for _, object in pairs(bucket.objects) do object.modified = time - 100 end
+  end
+
+  local function known_by(one)
+    local known = {}
+    for position, service in ipairs(one.snapshot.meshes[1].services) do
+      known[position] = service.name
+    end
+    return known
+  end
+
+  describe("a service that came after its agent had read the list, and another one led,", function()
+    local x, y
+
+    before_each(function()
+      x, y = agent(), agent()
+      pass(x)
+      names[2] = "web-new"
+      lead_is_free()
+      pass(y)
+      pass(x)
+      assert.same(names, known_by(x))
+    end)
+
+    it("stays when that agent leads again", function()
+      time = time + T
+      lead_is_free()
+      pass(x)
+      assert.is_true(leads(x, "ns-1"))
+      pass(y)
+      assert.same({ names, names }, { known_by(x), known_by(y) })
+    end)
+
+    it("stays when that agent reads for itself", function()
+      bucket.away, time = true, time + T
+      pass(x)
+      assert.same(names, known_by(x))
+    end)
+
+    it("is there once when it is made anew", function()
+      local function lead_one(one)
+        time = time + T
+        lead_is_free()
+        pass(one)
+      end
+      lead_one(x)
+      made = 2
+      lead_one(agent())
+      lead_one(x)
+      assert.same(names, known_by(x))
+      assert.equal("srv-ns-1-web-new-2", x.snapshot.meshes[1].services[2].id)
+    end)
+
+    it("goes when it is deleted", function()
+      time, names[2] = time + T, nil
+      lead_is_free()
+      pass(x)
+      assert.same(names, known_by(x))
+    end)
+  end)
 
   for code, leads_on in pairs { AccessDeniedException = false, ThrottlingException = true } do
     it("a leader whose list is refused with " .. code .. (leads_on and " leads on" or
