@@ -302,10 +302,13 @@ function fleet:try(member, call, sight, claims)
 end
 
 -- Somebody leads. This agent takes the lead: it may be able to read more, or an operator wants it
--- to read. Nil where it cannot, so that it follows.
+-- to read. Nil where it cannot, or can read nothing, so that it follows.
 function fleet:relieve(member, call, sight)
   local won = self:claim(member, call, sight)
-  if won then return self:begin(member, call, sight) end
+  if won then
+    local result = self:begin(member, call, sight)
+    return result.services and is_useful(result.services) and result or nil
+  end
   if won == nil or not call.complete then return nil end
   sight.taken = true -- by one that was asked as well
   return (self:wait(member, call, sight))

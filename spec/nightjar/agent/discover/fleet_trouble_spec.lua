@@ -420,6 +420,26 @@ describe("a fleet in trouble:", function()
       assert.equal(100, world.reads)
     end)
 
+    it("is tried by one that can read nothing, which goes on with what the leader reads", function()
+      local first = world:agent()
+      local second = world:agent { mesh = { error = "ListServices: 403 AccessDenied" } }
+      world:pass(first)
+      first.mesh = broken()
+      local rounds, tries = 0, 0
+      repeat
+        rounds, world.time = rounds + 1, world.time + T
+        world:pass(first)
+        world.time, world.reads = world.time + 2, 0
+        world:pass(second)
+        world.time, tries = world.time - 2, tries + world.reads
+        assert.is_nil(second.snapshot.meshes[1].stale)
+      until tries == 2 or rounds == 1000
+      assert.equal(2, tries)
+      -- Nor does it have nothing for being asked for a pass.
+      world:pass(first)
+      assert.is_nil(world:pass(second, true).meshes[1].stale)
+    end)
+
     it("nor anybody else, has the lead change ever more seldom", function()
       local agents, changes, leader = {}, {}, nil
       for position = 1, 20 do agents[position] = world:agent { mesh = broken() } end
