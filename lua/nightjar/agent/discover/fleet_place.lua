@@ -88,8 +88,10 @@ function place:sight(answer, bad)
   local modified = timestamp.parse_http(answer.headers["last-modified"])
   if not modified then return nil, "the store tells no Last-Modified", "date" end
   if not self.etag then return nil, "the store tells no ETag", "date" end
-  return { record = not bad and self.record or nil, bad = bad, date = date,
-    age = math.max(0, date - modified) }
+  local age = math.max(0, date - modified)
+  -- The store's clock was set: how old it is nobody knows, and it must not seem new until then.
+  if modified - date > SKEW then bad, age = "written at a time that is still to come", math.huge end
+  return { record = not bad and self.record or nil, bad = bad, date = date, age = age }
 end
 
 function place:unchanged(answer)

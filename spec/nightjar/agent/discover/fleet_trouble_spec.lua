@@ -125,6 +125,18 @@ describe("a fleet in trouble:", function()
     assert.equal(NOW, service_of(second.snapshot).since["/"])
   end)
 
+  it("is not led for long by an object that the store dates later than its own clock", function()
+    local first, second = world:agent(), world:agent()
+    world:pass(first)
+    world:pass(second)
+    -- The store's clock was ahead, and was set; the leader is gone.
+    world.bucket.objects[KEY].modified = NOW + 3600
+    world.time, world.mesh.services[1].attributes["/"] = NOW + T, "2"
+    local snapshot = world:pass(second)
+    assert.same({ "2", {}, NOW + T }, { service_of(snapshot).attributes["/"], snapshot.warnings,
+      world.bucket.objects[KEY].modified })
+  end)
+
   it("uses what it read when it cannot write", function()
     world.bucket.denied.PUT = true
     local snapshot = world:pass(world:agent())
