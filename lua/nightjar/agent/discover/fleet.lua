@@ -167,13 +167,15 @@ function fleet:record(call, fields)
 end
 
 -- Writes a reading; a mere claim, which another agent made while this one read, or whose answer was
--- lost, gives way to it. Returns as a place's `write` does, and with false what is there instead.
+-- lost, gives way to it, and so does what this one wrote before a race that nobody has won. Returns
+-- as a place's `write` does, and with false what is there instead.
 function fleet:write(member, call, services, warnings)
   local fields = self:record(call, { services = services, warnings = warnings or {} })
   local written, problem, code = member.place:write(fields)
   if written ~= false then return written, problem, code end
   local sight = member.place:look()
-  if sight and sight.record and sight.record.reading then
+  local is_free = sight and problem.status == 409 and self:is_own(sight)
+  if is_free or sight and sight.record and sight.record.reading then
     written, problem, code = member.place:write(fields)
     if written ~= false then return written, problem, code end
   end

@@ -165,6 +165,25 @@ describe("a fleet in trouble:", function()
     assert.same({ {}, 3 }, { world:pass(second).warnings, world.reads })
   end)
 
+  it("writes once more after a race that nobody won", function()
+    local conflicts = 0
+    local first, second = world:agent { http = function(request)
+      if request.method == "PUT" and conflicts > 0 then
+        conflicts = conflicts - 1
+        return world.bucket:refuse { 409, "ConditionalRequestConflict", "try again" }
+      end
+      return world.bucket:http(request)
+    end }, world:agent()
+    world:pass(first)
+    world:pass(second)
+    world.time, conflicts, world.mesh.services[1].attributes["/"] = NOW + T, 1, "2"
+    world.bucket:seen()
+    world:pass(first)
+    assert.equal("GET 304, PUT 200", world.bucket:seen())
+    assert.equal("2", service_of(world:pass(second)).attributes["/"])
+    assert.same({ 2, {} }, { world.reads, second.snapshot.warnings })
+  end)
+
   it("leads when only the answer to its claim was lost", function()
     world.bucket.loses = 1
     assert.same({}, world:pass(world:agent()).warnings)
