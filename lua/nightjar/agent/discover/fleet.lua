@@ -213,6 +213,7 @@ function fleet:lead(member, call, claimed)
 end
 
 function fleet:begin(member, call, sight)
+  member.relief:leads()
   member.leads, member.known, member.has_waited = true, self:known_of(call, sight), false
   return self:lead(member, call, sight)
 end

@@ -52,6 +52,9 @@ function relief:rests()
   self.rest = math.min(2 * self.rest, MOST_REST)
 end
 
+--- This agent leads now: whoever does next leads in its place, also who did before.
+function relief:leads() self.leader = "" end
+
 --- Whether to try now. Each look that finds a leader asks.
 ---@param sight FleetSight  with a record of services
 ---@return boolean

@@ -485,7 +485,7 @@ describe("a fleet in trouble:", function()
         leader = now
       end
       -- Once to begin with, then after rests of 4, 8, 16 … 128 passes, give or take half.
-      assert.is_true(#changes >= 4 and #changes <= 14, table.concat(changes, " "))
+      assert.is_true(#changes >= 4 and #changes <= 12, table.concat(changes, " "))
     end)
   end)
 
