@@ -125,7 +125,9 @@ local function services_of(pass, known)
   return shared:services { namespace = namespace, now = pass.now, last = last,
     warnings = pass.warnings, complete = pass.requested, read = function(before, leads)
       for _, service in ipairs(last and last.services or {}) do pass.before[service.id] = nil end
-      for _, service in ipairs(before) do pass.before[service.id] = service end
+      for _, service in ipairs(before) do
+        pass.before[service.id] = service.attributes and service or nil
+      end
       list.learn(pass.session, namespace.id, before)
       pass.complete[namespace.id] = leads
       local result = services.read(pass, known)

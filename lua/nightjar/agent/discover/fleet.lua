@@ -6,6 +6,7 @@
 --- first that does. Whatever goes wrong with the store, an agent reads for itself in the same pass.
 local claim = require "nightjar.agent.discover.fleet_claim"
 local clean = require("nightjar.text").clean
+local known = require "nightjar.agent.discover.fleet_known"
 local log = require "nightjar.log"
 local merge = require "nightjar.agent.discover.merge"
 local pace = require "nightjar.agent.discover.fleet_pace"
@@ -49,8 +50,9 @@ fleet.__index = fleet
 ---@field warnings table[]  of the pass; more are added
 ---@field complete boolean?  an operator asks for a pass: this agent reads, for all
 ---@field read fun(known: table[], leads: boolean?): table  reads: {services} or {error, gone};
----  `known` are those of which there are good data; `leads`: all of them, also those that no
----  listener of this agent shows; {warnings}: what it found that holds for all of the fleet
+---  `known` are those that are known to be there, most of them with good data; `leads`: all of
+---  them, also those that no listener of this agent shows; {warnings}: what it found that holds for
+---  all of the fleet
 
 -- Random enough for all agents of an account: the host's name and clock take part.
 local function random_id(context)
@@ -132,24 +134,10 @@ function fleet:time_of(call, sight)
   return math.max(0, math.min(call.now, math.floor(self.context.now()) - sights.age_of(sight)))
 end
 
-local function with_data(services)
-  local list = {}
-  for _, service in ipairs(services) do
-    list[#list + 1] = service.attributes and service or nil
-  end
-  return list
-end
-
--- What is known when this agent begins to lead: the fleet's last data and its own, the newer first.
+-- What is known when this agent begins to lead.
 function fleet:known_of(call, sight)
-  local own, shared = call.last, sight and sight.record and sight.record.services
-  local own_at = own and own.read_at or 0
-  if not shared then return merge.combine(nil, own_at > 0 and own.services or {}) end
-  local shared_at = self:time_of(call, sight)
-  local result = own_at > shared_at and merge.combine(shared, own.services)
-    or merge.combine(own_at > 0 and own.services or nil, shared)
-  for _, service in ipairs(result) do service.read_at = service.read_at or shared_at end
-  return with_data(result)
+  local shared = sight and sight.record and sight.record.services
+  return known.of(call.last, shared, shared and self:time_of(call, sight) or 0)
 end
 
 -- Whether a reading brought anything that others can use: a reader that is refused everything must
@@ -203,9 +191,9 @@ function fleet:lead(member, call, claimed)
     member.leads = false
     return result
   end
-  local services = merge.share(member.known, result.services, call.now)
+  local services = merge.share(known.with_data(member.known), result.services, call.now)
   local written, detail, code = self:write(member, call, services, result.warnings)
-  member.leads, member.known = written or false, with_data(services)
+  member.leads, member.known = written or false, services
   member.wrote_at = self.context.monotonic()
   if written == nil then self:failed(member, call, detail, code) end
   local followed = written == false and self:lost(member, call, detail)
@@ -244,10 +232,10 @@ end
 -- Says to the others that this agent reads now, or still does so many seconds after that sight;
 -- what is known so far goes with it.
 function fleet:claim(member, call, sight, seconds)
-  local known = sight.record
+  local last = sight.record
   return member.place:write(self:record(call, { reading = true,
-    age = known and known.services and sights.age_of(sight) + math.floor(seconds or 0) or nil,
-    services = known and known.services, warnings = known and known.warnings or {} }))
+    age = last and last.services and sights.age_of(sight) + math.floor(seconds or 0) or nil,
+    services = last and last.services, warnings = last and last.warnings or {} }))
 end
 
 -- One more look, after a while: the reading if it has come; else false and what is there, or why
@@ -304,16 +292,22 @@ function fleet:try(member, call, sight, claims)
   return self:wait(member, call, sight, (claims or 1) + 1)
 end
 
--- Somebody leads. This agent takes the lead: it may be able to read more, or an operator wants it
--- to read. Nil where it cannot, or can read nothing, so that it follows.
-function fleet:relieve(member, call, sight)
+-- Whether this agent has found, while it read for itself, what the leader has not yet.
+local function has_more(member, call, sight)
+  local was_alone = member.reason and not member.role
+  return was_alone and call.last ~= nil and known.exceeds(call.last, sight.record.services)
+end
+
+-- Somebody leads. This agent takes the lead: it may be able to read more, or has (`insists`), or an
+-- operator wants it to read. Nil where it cannot, or can read nothing, so that it follows.
+function fleet:relieve(member, call, sight, insists)
   local won = self:claim(member, call, sight)
   if won then
     local result = self:begin(member, call, sight)
     return result.services and is_useful(result.services) and result or nil
   end
-  if won == nil or not call.complete then return nil end
-  sight.taken = true -- by one that was asked as well
+  if won == nil or not insists then return nil end
+  sight.taken = true -- by one that insists as well
   return (self:wait(member, call, sight))
 end
 
@@ -339,15 +333,16 @@ end
 
 -- The fleet's way: a reading, or nil and why there is none.
 function fleet:together(member, call)
-  local known = member.pace:skips(call.complete)
+  local seen = member.pace:skips(call.complete)
   if self:still_leads(member) then return self:lead(member, call) end
-  if known then return self:follow(member, call, known) end
+  if seen then return self:follow(member, call, seen) end
   local sight, problem, code = self:look(member)
   if not sight then return nil, problem, code end
   if self:is_own(sight) then return self:begin(member, call, sight) end
   if sights.is_fresh(sight, self.every) then
-    local is_due = member.relief:is_due(sight) or call.complete
-    local result = is_due and self:relieve(member, call, sight)
+    local insists = call.complete or has_more(member, call, sight)
+    local is_due = member.relief:is_due(sight) or insists
+    local result = is_due and self:relieve(member, call, sight, insists)
     if result then return result end
     member.pace:saw(sight, member.relief.is_open)
     return self:follow(member, call, sight)

@@ -13,10 +13,11 @@ local NOW, T = 1795491670, 27
 describe("in a fleet", function()
   local time, bucket
   local names, made -- of the services that there are, and how often they were made
+  local list_time
 
   before_each(function()
     log.configure({ level = "error" })
-    time, names, made = NOW, { "web" }, 1
+    time, names, made, list_time = NOW, { "web" }, 1, nil
     bucket = fake_s3.new(function() return time end)
   end)
 
@@ -67,19 +68,23 @@ describe("in a fleet", function()
   end
 
   -- A gateway of two meshes.
-  local function agent()
+  local function agent(fields)
     local one = { is_denied = true, settings = { gateway = true, snapshot_store = "s3://fleet/m",
       namespaces = { { ref = "NAMESPACE_1", namespace = "id: ns-1", port = 1 },
         { ref = "NAMESPACE_2", namespace = "id: ns-2", port = 2 } }, refresh_time = 30,
+      list_time = list_time,
       sources = {}, environment = { AWS_REGION = "eu-central-1", HOME = "/nonexistent",
         AWS_ACCESS_KEY_ID = "a", AWS_SECRET_ACCESS_KEY = "b" } } }
+    for name, value in pairs(fields or {}) do one[name] = value end
     one.session = assert(cloudmap.session(one.settings, { now = function() return time end,
       monotonic = function() return time end, sleep = function(seconds)
         sched.sleep(0)
         time = time + seconds
       end, http = function(request)
         sched.sleep(0)
-        if request.url:find("s3", 1, true) then return bucket:http(request) end
+        local wants_store = request.url:find("s3", 1, true)
+        if wants_store and one.has_no_store then return nil, { kind = "timeout" } end
+        if wants_store then return bucket:http(request) end
         local status, value = answer(one, request)
         return { status = status, body = json.encode(value),
           headers = { date = os.date("!%a, %d %b %Y %H:%M:%S GMT", math.floor(time)) } }
@@ -124,8 +129,8 @@ describe("in a fleet", function()
     end)
 
   -- Nobody has written for long: who passes next takes the lead.
-  local function lead_is_free()
-    for _, object in pairs(bucket.objects) do object.modified = time - 100 end
+  local function lead_is_free(seconds)
+    for _, object in pairs(bucket.objects) do object.modified = time - (seconds or 100) end
   end
 
   local function known_by(one)
@@ -167,7 +172,7 @@ describe("in a fleet", function()
     it("is there once when it is made anew", function()
       local function lead_one(one)
         time = time + T
-        lead_is_free()
+        lead_is_free(40)
         pass(one)
       end
       lead_one(x)
@@ -183,6 +188,54 @@ describe("in a fleet", function()
       lead_is_free()
       pass(x)
       assert.same(names, known_by(x))
+    end)
+  end)
+
+  describe("a service that only some have found", function()
+    -- Much later: no agent's list is due, and none leaves the store alone any more.
+    local function later(one, two)
+      for _ = 1, 20 do
+        time = time + T
+        pass(one)
+        if two then pass(two) end
+      end
+    end
+
+    before_each(function()
+      list_time = 3600
+    end)
+
+    it("stays when one leads that has not, and has read for itself", function()
+      local x = agent { has_no_store = true }
+      pass(x)
+      names[2] = "web-new"
+      local y = agent()
+      later(y, x)
+      assert.same({ { "web" }, names }, { known_by(x), known_by(y) })
+      x.has_no_store, time = false, time + 20 * T
+      lead_is_free(100 * T)
+      pass(x)
+      assert.is_true(leads(x, "ns-1"))
+      assert.same(names, known_by(x))
+    end)
+
+    it("stays when one follows that has, while it read for itself", function()
+      local x, y = agent { has_no_store = true }, agent()
+      pass(y)
+      names[2] = "web-new"
+      pass(x)
+      later(y)
+      assert.same({ names, { "web" } }, { known_by(x), known_by(y) })
+      x.has_no_store = false
+      for _ = 1, 3 do
+        pass(x)
+        assert.same(names, known_by(x))
+        time = time + T
+        pass(y)
+        assert.same(names, known_by(y))
+      end
+      -- And once one leads that knows it, the other one lets it lead.
+      assert.is_false(leads(y, "ns-1"))
     end)
   end)
 
