@@ -193,6 +193,11 @@ function fleet:lead(member, call, claimed)
   end
   local services = merge.share(known.with_data(member.known), result.services, call.now)
   local written, detail, code = self:write(member, call, services, result.warnings)
+  if written == false and call.complete and detail and detail.record then
+    -- Whoever wrote meanwhile may have begun before the operator asked; its times count.
+    services = merge.combine(detail.record.services, services)
+    written, detail, code = self:write(member, call, services, result.warnings)
+  end
   member.leads, member.known = written or false, services
   member.wrote_at = self.context.monotonic()
   if written == nil then self:failed(member, call, detail, code) end

@@ -107,6 +107,26 @@ describe("a fleet", function()
     assert.same({ "2", 3 }, { service_of(first.snapshot).attributes["/"], world.reads })
   end)
 
+  it("keeps what an operator has asked for when the leader writes during that reading", function()
+    local first, second = world:agent(), world:agent()
+    world:pass(first)
+    world:pass(second)
+    world.bucket:seen()
+    world.time = NOW + T
+    local result = sched.run(second.fleet.services, second.fleet, world:call(second, {
+      complete = true, last = second.snapshot.meshes[1], read = function()
+        first.fleet:services(world:call(first)) -- before the change
+        world.mesh.services[1].attributes["/"] = "2"
+        return copy(world.mesh)
+      end }))
+    assert.equal("2", result.services[1].attributes["/"])
+    assert.equal("GET 304, PUT 200, PUT 412, GET 200, PUT 200, PUT 412, GET 200, PUT 200",
+      world.bucket:seen())
+    first.mesh = { services = {} } -- it leads no more
+    world.time = NOW + 2 * T
+    assert.equal("2", service_of(world:pass(first)).attributes["/"])
+  end)
+
   -- A hundred agents at once, with a store that takes a moment; `before` is their last pass.
   local function hundred(requested, before)
     local agents = before or {}
