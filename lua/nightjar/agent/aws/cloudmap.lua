@@ -80,10 +80,13 @@ local function list_of(record, name)
   return value and json.is_array(value) and value or nil
 end
 
+local function is_absent(value) return value == nil or value == json.null end
+
 -- An attribute map with nothing but strings; nil when it is something else.
 local function attributes_of(record)
   local given = record.Attributes
-  if type(given) ~= "table" then return {} end
+  if is_absent(given) then return {} end
+  if type(given) ~= "table" or json.is_array(given) then return nil end
   local attributes = {}
   for key, value in pairs(given) do
     if type(key) ~= "string" or type(value) ~= "string" then return nil end
@@ -137,8 +140,9 @@ local function pages(client, operation, field, filters, options)
     local page = list_of(output, field)
     if not page then return nil, unexpected(operation, field) end
     table.move(page, 1, #page, #items + 1, items)
-    token = string_of(output, "NextToken")
-    if not token then return items end
+    token = output.NextToken
+    if is_absent(token) or token == "" then return items end
+    if type(token) ~= "string" then return nil, unexpected(operation, "a NextToken of text") end
     if seen[token] then return nil, unexpected(operation, "a NextToken not given before") end
     seen[token] = true
   end

@@ -33,6 +33,37 @@ describe("an answer of Cloud Map", function()
     end
   end)
 
+  it("whose attributes are no map of texts has none", function()
+    for _, given in ipairs { '"x"', "1", "false", "[]", '["a"]', '{"a":1}', '{"a":null}' } do
+      local instances, problem = api.discover_instances(answering(
+        ('{"Instances":[{"InstanceId":"service-settings","Attributes":%s}]}'):format(given)), {})
+      assert.is_nil(instances, given)
+      assert.equal("UnexpectedResponse", problem.code)
+      local attributes
+      attributes, problem = api.get_service_attributes(answering(
+        ('{"ServiceAttributes":{"Attributes":%s}}'):format(given)), "srv-1")
+      assert.is_nil(attributes, given)
+      assert.equal("UnexpectedResponse", problem.code)
+    end
+    for _, none in ipairs { "{}", '{"Attributes":null}', '{"Attributes":{}}' } do
+      assert.same({}, api.get_service_attributes(
+        answering(('{"ServiceAttributes":%s}'):format(none)), "srv-1"))
+    end
+  end)
+
+  it("of a list that may go on, but does not say where, is half a list", function()
+    for _, token in ipairs { "1", "true", "{}", '["t"]' } do
+      local services, problem = api.list_services(
+        answering(('{"Services":[],"NextToken":%s}'):format(token)), "ns-1")
+      assert.is_nil(services, token)
+      assert.equal("UnexpectedResponse", problem.code)
+    end
+    for _, token in ipairs { '""', "null" } do
+      assert.same({}, api.list_services(
+        answering(('{"Services":[],"NextToken":%s}'):format(token)), "ns-1"))
+    end
+  end)
+
   it("without the names that tell things apart is refused", function()
     local cases = {
       { api.get_service, '{"Service":{"Id":"srv-1","Name":"a"}}',
