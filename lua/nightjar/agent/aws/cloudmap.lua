@@ -179,14 +179,16 @@ function cloudmap.list_services(client, namespace, options)
   if not records then return nil, problem end
   local parsed = arn.parse(namespace)
   local id = parsed and parsed.id or namespace
-  local services = {}
+  local services, taken = {}, {}
   for _, record in ipairs(records) do
     if not string_of(record, "Id") or not string_of(record, "Name") then
       return nil, unexpected("ListServices", "Services with Id and Name")
     end
     -- An endpoint that knows no filter answers with all services and says whose they are.
     local of = string_of(record, "NamespaceId")
-    if not of or of == id then
+    -- A list that changes while its pages are asked for may name one on two of them.
+    if (not of or of == id) and not taken[record.Id] then
+      taken[record.Id] = true
       services[#services + 1] = { id = record.Id, name = record.Name,
         arn = string_of(record, "Arn") }
     end

@@ -64,6 +64,18 @@ describe("an answer of Cloud Map", function()
     end
   end)
 
+  it("that names a service on two pages has it once", function()
+    local pages = { '{"Services":[{"Id":"srv-1","Name":"a"},{"Id":"srv-2","Name":"b"}],'
+      .. '"NextToken":"t"}', '{"Services":[{"Id":"srv-2","Name":"b"},{"Id":"srv-3","Name":"c"}]}' }
+    local page = 0
+    local services = api.list_services({ call = function()
+      page = page + 1
+      return assert(json.decode(pages[page]))
+    end }, "ns-1")
+    assert.same({ { id = "srv-1", name = "a" }, { id = "srv-2", name = "b" },
+      { id = "srv-3", name = "c" } }, services)
+  end)
+
   it("without the names that tell things apart is refused", function()
     local cases = {
       { api.get_service, '{"Service":{"Id":"srv-1","Name":"a"}}',
