@@ -39,12 +39,13 @@ end
 -- were part of the last good data a refusal is a failed read: it must not move a weight.
 local function ask(pass, identity, service, options)
   local session, problem = pass.session, pass.session.unsupported
-  if not problem then
+  -- Where a service has some the endpoint has known the operation.
+  if not problem or has_own(pass, service) then
     local found
     found, problem = api.get_service_attributes(session.client,
       identity.by_arn and service.arn or service.id, options)
     if found then
-      session.refusals[service.id] = nil
+      session.refusals[service.id], session.unsupported = nil, nil
       return found
     end
   end

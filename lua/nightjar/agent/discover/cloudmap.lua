@@ -15,7 +15,7 @@ local cloudmap = {}
 ---@field client AwsClient
 ---@field identities table<string, table>  an id never comes to mean another namespace
 ---@field fleet Fleet?  with whom readings are shared
----@field unsupported Failure?  how this endpoint refused GetServiceAttributes for good
+---@field unsupported Failure?  how this endpoint said that it knows no GetServiceAttributes
 ---@field refusals table<string, table>  the warning about a service whose attributes are denied
 ---@field discoveries table<string, table>  the calls that read services, by their ids
 ---@field without_attributes table<string, boolean>  services seen to have none of their own
@@ -151,7 +151,10 @@ end
 ---@return Reading
 function cloudmap.read(session, previous, settings, now, hints)
   hints = hints or {}
-  if hints.complete then session.seldom:hurry_all() end
+  if hints.complete then
+    session.seldom:hurry_all()
+    session.unsupported = nil
+  end
   local time = times.reading(settings)
   local before, meshes = last_of(previous)
   local pass = { session = session, warnings = {}, warned = {}, problems = {}, complete = {},

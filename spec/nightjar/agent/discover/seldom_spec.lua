@@ -341,6 +341,28 @@ describe("what discovery reads seldom:", function()
     assert.same(warned, snapshot.warnings)
   end)
 
+  -- A proxy may say so once.
+  it("an endpoint that knew no own attributes once is asked where a service has some", function()
+    passes(1)
+    pass { { operation = "GetServiceAttributes", fault = "unknown", times = 1 } }
+    assert.is_true(find("green").stale)
+    assert.equal("10", find("green").attributes["/"])
+    now = now + 30
+    pass()
+    assert.is_nil(find("green").stale)
+  end)
+
+  it("an endpoint that knew no own attributes is asked again when an operator asks for a pass",
+    function()
+      local unknown = { { operation = "GetServiceAttributes", fault = "unknown" } }
+      pass(unknown)
+      assert.equal("service_attributes_unsupported", snapshot.warnings[1].code)
+      hints.complete = true
+      pass()
+      assert.equal("10", find("green").attributes["/"])
+      assert.same({}, snapshot.warnings)
+    end)
+
   it("after a trouble the list is asked for first: a namespace may be another by now", function()
     passes(1)
     endpoint:faults { { operation = "DiscoverInstances", match = { ServiceName = "blue" },
