@@ -64,23 +64,18 @@ local function region_hint(pass, reference)
   return (" (the ARN is of region %s, but %s is asked)"):format(parsed.region, region)
 end
 
--- Who each mesh is, and the namespaces to read: one that two listeners serve is read once.
+-- Who each mesh is.
 local function identify_all(pass, wanted)
-  local found = sched.all(wanted, pass.limit, function(mesh)
+  return sched.all(wanted, pass.limit, function(mesh)
     local known, detail = identity.of(pass, mesh)
     if known then return { identity = known, key = detail } end
     local problem = type(detail) == "table" and detail:brief() or detail
     return { error = problem .. region_hint(pass, mesh.reference) }
   end)
-  local identities, ids = {}, {}
-  for _, result in ipairs(found) do
-    local known = result.identity
-    local id = known and known.namespace.id
-    if id and not identities[id] then
-      identities[id], ids[#ids + 1] = known, id
-    end
-  end
-  return found, identities, ids
+end
+
+local function has_none(result)
+  return result.gone or result.services ~= nil and #result.services == 0
 end
 
 local function mesh_reading(pass, wanted, found, read)
@@ -92,11 +87,7 @@ local function mesh_reading(pass, wanted, found, read)
   reading.id, reading.name, reading.arn = namespace.id, namespace.name, namespace.arn
   reading.services, reading.read_at, reading.error = result.services, result.read_at, result.error
   reading.before = result.before
-  -- An empty or refused list may mean that the namespace is gone, and a name may mean a new
-  -- one by now: the next pass looks again.
-  if result.gone or result.services and #result.services == 0 then
-    pass.session.identities[found.key] = nil
-  end
+  if has_none(result) then pass.session.identities[found.key] = nil end -- see `read_anew`
   return reading
 end
 
@@ -136,6 +127,40 @@ local function services_of(pass, known)
     end }
 end
 
+-- Reads the namespaces that are not read yet: one that two listeners serve is read once.
+local function read_all(pass, found, read)
+  local identities, ids = {}, {}
+  for _, one in ipairs(found) do
+    local id = one.identity and one.identity.namespace.id
+    if id and not read[id] and not identities[id] then
+      identities[id], ids[#ids + 1] = one.identity, id
+    end
+  end
+  local results = sched.all(ids, pass.limit, function(id)
+    return services_of(pass, identities[id])
+  end)
+  for position, id in ipairs(ids) do read[id] = results[position] end
+end
+
+-- A list that is empty, or refused as unknown, may mean that the namespace is gone, and a name may
+-- mean a new one by now, whose services must not be missed for a pass. One that had none before is
+-- looked up by the next pass.
+local function read_anew(pass, wanted, found, read)
+  local places, meshes = {}, {}
+  for position, one in ipairs(found) do
+    local id = one.identity and one.identity.namespace.id
+    local last = id and pass.meshes[id]
+    if last and #last.services > 0 and has_none(read[id]) then
+      pass.session.identities[one.key] = nil
+      places[#places + 1], meshes[#meshes + 1] = position, wanted[position]
+    end
+  end
+  for index, one in ipairs(identify_all(pass, meshes)) do
+    if one.identity then found[places[index]] = one end
+  end
+  read_all(pass, found, read)
+end
+
 ---@class DiscoverHints  what the last pass lets discovery leave out
 ---@field complete boolean?  leave out nothing: an operator asks for a pass
 ---@field resting table<string, table<string, true>>?  services that no listener shows, by the
@@ -163,12 +188,9 @@ function cloudmap.read(session, previous, settings, now, hints)
     resting = hints.resting or {}, first_options = {}, time = time,
     options = { deadline = session.client.context.monotonic() + time } }
   local wanted = wanted_of(settings)
-  local found, identities, ids = identify_all(pass, wanted)
-  local results = sched.all(ids, pass.limit, function(id)
-    return services_of(pass, identities[id])
-  end)
-  local read = {}
-  for position, id in ipairs(ids) do read[id] = results[position] end
+  local found, read = identify_all(pass, wanted), {}
+  read_all(pass, found, read)
+  read_anew(pass, wanted, found, read)
   local reading = { source = "cloudmap", now = now, meshes = {}, warnings = pass.warnings }
   for position, mesh in ipairs(wanted) do
     reading.meshes[position] = mesh_reading(pass, mesh, found[position], read)

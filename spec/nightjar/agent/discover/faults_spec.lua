@@ -400,6 +400,34 @@ describe("discovery under faults", function()
     assert.equal("login", after.meshes[2].services[1].name)
   end)
 
+  it("misses no service for a pass where its namespace was made anew", function()
+    local before = assert(pass())
+    local changed = world()
+    changed.namespaces[2] = namespace("ns-9", "other.local")
+    changed.services[6] = service("srv-again", "login", "ns-9",
+      { Instances = { instance("l", 9011) } })
+    endpoint:state(changed)
+    local after = assert(pass(before, 130))
+    assert.same({}, after.warnings)
+    assert.same({ "ns-9", "srv-again" },
+      { after.meshes[2].id, after.meshes[2].services[1].id })
+    assert.same({ "9011" }, { find(after, "login").instances[1].attributes.AWS_INSTANCE_PORT })
+  end)
+
+  it("looks a namespace up again once a pass where it has become empty", function()
+    local before = assert(pass())
+    local changed = world()
+    table.remove(changed.services, 6)
+    endpoint:state(changed)
+    local after = before
+    for _ = 1, 3 do
+      faults()
+      after = assert(pass(after, 130))
+      assert.same({}, after.meshes[2].services)
+      assert.equal(1, count("ListNamespaces"))
+    end
+  end)
+
   it("puts no host prefix in front of an address", function()
     pass()
     for _, asked in ipairs(endpoint:asked().requests) do
