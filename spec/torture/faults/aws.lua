@@ -79,7 +79,8 @@ proxy("has a certificate of a strange authority", "untrusted", "ConnectionError:
 proxy("calls the token expired", "expired_token", "ListServices: 400 ExpiredTokenException")
 proxy("denies every call", "denied", "ListServices: 400 AccessDeniedException")
 proxy("is days ahead", "skewed", "seconds=%d+", { event = "clock_corrected" })
-proxy("fails after half of the pages of a list", "half_list", "ListServices: 503 HTTP503")
+proxy("fails after half of the pages of a list", "half_list", "ListServices: 503 HTTP503",
+  { event = "list_stale" })
 
 -- One service: others move on.
 local function odd_weight(field)

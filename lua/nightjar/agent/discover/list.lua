@@ -39,17 +39,19 @@ local function forget_gone(session, before, found)
 end
 
 -- Whether this may be the trouble of the list alone: AWS does not allow it, or not as often, or it
--- was not even asked for. What is wrong with the keys or the endpoint is wrong for all. Who reads
--- for a fleet and is not allowed to must not go on: another agent may be.
+-- was not even asked for, or what answers for lists is away: that is another host than the one for
+-- instances. What is wrong with the keys is wrong for all. Who reads for a fleet and is not allowed
+-- to must not go on: another agent may be.
 local function is_refused(problem, leads)
   if api.unknown[problem.code] then return false end
   if problem.code == "DeadlineExceeded" then return true end
   local status, class = problem.status or 0, retry.class(problem)
-  return status >= 400 and status < 500 and (class == "throttle" or class == "final" and not leads)
+  return class == "throttle" or class == "transient"
+    or class == "final" and status >= 400 and status < 500 and not leads
 end
 
---- Reads the list. Where that fails it is due at the next pass too; one that was refused is tried
---- only once in each, for it is asked for again soon.
+--- Reads the list. Where that fails it is due at the next pass too; one that was refused, or not
+--- answered, is tried only once in each, for it is asked for again soon.
 ---@param pass table  see discover/cloudmap.lua
 ---@param identity {namespace: table, by_arn: boolean}
 ---@param options CallOptions

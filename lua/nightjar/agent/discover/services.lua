@@ -308,10 +308,11 @@ end
 --- All services of one namespace.
 ---
 --- The list is looked at beside the services that are known, which need not wait for it. After a
---- trouble it goes first, so that an outage costs one call a pass; and where nothing answers it is
---- looked at too, so that an outage is one failure from its first pass on. So it is where a service
---- is gone: it may have been made anew, and must not be missed until the next pass. Where the list
---- alone is refused the last one counts: what is read of its services must not be lost for that.
+--- trouble it goes first, and then one service, so that an outage costs two calls a pass; and
+--- where nothing answers it is looked at too, so that an outage is one failure from its first pass
+--- on. So it is where a service is gone: it may have been made anew, and must not be missed until
+--- the next pass. Where the list alone is refused, or away, the last one counts: what is read of
+--- its services must not be lost for that.
 ---@param pass table  see discover/cloudmap.lua
 ---@param identity {namespace: table, by_arn: boolean}
 ---@return {services: ServiceReading[]?, before: table?, read_at: integer?, error: string?,
@@ -330,6 +331,8 @@ function services.read(pass, identity)
     look()
     if known and refused then
       read_list(pass, identity, { probe_of(pass, identity, known) }, readings)
+      -- Where no answer was awaited for long, an outage may be over by now.
+      if problem.transport and not none_read(readings) then look() end
     end
   elseif session.seldom:due("list", id) then
     read_list(pass, identity, known, readings, look)

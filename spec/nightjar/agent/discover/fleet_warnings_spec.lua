@@ -239,7 +239,8 @@ describe("in a fleet", function()
     end)
   end)
 
-  for code, leads_on in pairs { AccessDeniedException = false, ThrottlingException = true } do
+  for code, leads_on in pairs { AccessDeniedException = false, ThrottlingException = true,
+    RequestTimeout = true } do
     it("a leader whose list is refused with " .. code .. (leads_on and " leads on" or
       " gives the lead up"), function()
       local x, y = agent(), agent()

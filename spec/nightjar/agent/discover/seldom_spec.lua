@@ -209,8 +209,10 @@ describe("what discovery reads seldom:", function()
   local function port_of(name) return find(name).instances[1].attributes.AWS_INSTANCE_PORT end
 
   for fault, said in pairs { throttle = "429 RequestLimitExceeded: Rate exceeded",
-    denied = "400 AccessDeniedException: not authorized" } do
-    it("a list that is refused alone keeps no service from being read: " .. fault, function()
+    denied = "400 AccessDeniedException: not authorized", internal = "500 InternalFailure",
+    html = "503 HTTP503",
+    html_200 = "200 UnreadableResponse: line 1, column 1: expected a value" } do
+    it("a list that fails alone keeps no service from being read: " .. fault, function()
       passes(1)
       local warning = { code = "list_stale", mesh = "shop.local", message = "its list of services "
         .. "cannot be read, and the last one counts: ListServices: " .. said }
@@ -221,8 +223,8 @@ describe("what discovery reads seldom:", function()
         endpoint:state(changed)
         if round == 1 then list_is_due() end
         local asked = pass { refused(fault) }
-        -- What was refused is tried once in each pass from then on.
-        assert.equal(round == 1 and fault == "throttle" and 3 or 1, asked.ListServices)
+        -- What has failed is tried once in each pass from then on.
+        assert.equal(round == 1 and fault ~= "denied" and 3 or 1, asked.ListServices)
         assert.equal(tostring(9100 + round), port_of "blue")
         assert.equal(math.floor(now), find("blue").read_at)
         assert.same({ warning }, snapshot.warnings)
@@ -266,27 +268,59 @@ describe("what discovery reads seldom:", function()
     end
   end)
 
-  it("where all is refused a pass asks for the list and one service, until that answers", function()
+  for fault, said in pairs { denied = "400 AccessDeniedException: not authorized",
+    internal = "500 InternalFailure" } do
+    it("where all fails a pass asks for the list and one service, until that answers: " .. fault,
+      function()
+        passes(1)
+        list_is_due()
+        local calls
+        for _ = 1, 3 do
+          calls = pass { { operation = "*", fault = fault } }
+          assert.is_true(snapshot.meshes[1].stale)
+          assert.equal("ListServices: " .. said, snapshot.meshes[1].error)
+          assert.same({ "mesh_stale" }, { snapshot.warnings[1].code })
+          assert.is_nil(snapshot.warnings[2])
+          now = now + 30
+        end
+        local tries = fault == "denied" and 1 or 3
+        assert.same({ ListServices = 1, DiscoverInstances = tries }, calls)
+        at_port(9100)
+        pass { refused(fault) }
+        assert.is_nil(snapshot.meshes[1].stale)
+        assert.equal("9100", port_of "blue")
+      end)
+  end
+
+  it("an outage that ends while the list is awaited is over in that pass", function()
     passes(1)
     list_is_due()
-    local calls
-    for _ = 1, 3 do
-      calls = pass { { operation = "*", fault = "denied" } }
-      assert.is_true(snapshot.meshes[1].stale)
-      assert.equal("ListServices: 400 AccessDeniedException: not authorized",
-        snapshot.meshes[1].error)
-      assert.same({ "mesh_stale" }, { snapshot.warnings[1].code })
-      assert.is_nil(snapshot.warnings[2])
-      now = now + 30
-    end
-    assert.same({ ListServices = 1, DiscoverInstances = 1 }, calls)
-    at_port(9100)
-    pass { refused "denied" }
-    assert.is_nil(snapshot.meshes[1].stale)
+    pass { { operation = "*", fault = "drop" } }
+    assert.is_true(snapshot.meshes[1].stale)
+    local changed = at_port(9100)
+    changed.services[5] = service("srv-new", "new", nil, task("n", 9005))
+    endpoint:state(changed)
+    local asked = pass { { operation = "ListServices", fault = "short", times = 1 } }
+    assert.equal(2, asked.ListServices)
+    assert.same({}, snapshot.warnings)
     assert.equal("9100", port_of "blue")
+    assert.equal(1, #find("new").instances)
   end)
 
-  for _, fault in ipairs { "internal", "drop", "empty_200", "expired" } do
+  it("a host that answers for no list keeps no service of another one from being read", function()
+    passes(1)
+    for round = 1, 3 do
+      at_port(9100 + round)
+      list_is_due()
+      pass { refused "drop" }
+      assert.equal(tostring(9100 + round), port_of "blue")
+      assert.is_nil(snapshot.meshes[1].stale)
+      assert.equal("list_stale", snapshot.warnings[1].code)
+      now = now + 30
+    end
+  end)
+
+  for _, fault in ipairs { "empty_200", "expired" } do
     it("a list that cannot be read otherwise is a mesh that cannot: " .. fault, function()
       passes(1)
       list_is_due()
@@ -378,7 +412,7 @@ describe("what discovery reads seldom:", function()
   it("what was stale does not rest", function()
     passes(1)
     given.list_time = 0
-    endpoint:faults { { operation = "ListServices", fault = "internal" } }
+    endpoint:faults { { operation = "ListServices", fault = "empty_200" } }
     sched.run(function()
       session.seldom:hurry("list", "ns-1")
       snapshot = assert(merge.run(snapshot, cloudmap.read(session, snapshot, given, 1030, hints)))
