@@ -6,6 +6,9 @@ local attributes = {}
 
 -- Of a service that has no attributes of its own. Nobody changes it.
 local NONE = {}
+-- An endpoint that does not know the operation is asked again after so many passes: what answered
+-- may have been a proxy. In place of a service's id.
+local UNKNOWN_PASSES, ENDPOINT = 100, "endpoint"
 
 local denied = { AccessDenied = true, AccessDeniedException = true,
   UnauthorizedOperation = true, NotAuthorized = true }
@@ -35,22 +38,29 @@ local function attribute_time(pass, identity)
   return times.attributes(pass.times, #pass.session.lists[identity.namespace.id])
 end
 
+-- Whether the endpoint does not know the operation.
+local function is_missing(problem)
+  return unknown_operation[problem.code] or problem.status == 501
+end
+
 -- Service-level attributes, or none where the endpoint or the policy has them not. Where they
 -- were part of the last good data a refusal is a failed read: it must not move a weight.
 local function ask(pass, identity, service, options)
   local session, problem = pass.session, pass.session.unsupported
   -- Where a service has some the endpoint has known the operation.
-  if not problem or has_own(pass, service) then
+  if not problem or session.seldom:due("attributes", ENDPOINT) or has_own(pass, service) then
     local found
     found, problem = api.get_service_attributes(session.client,
       identity.by_arn and service.arn or service.id, options)
     if found then
       session.refusals[service.id], session.unsupported = nil, nil
       return found
+    elseif is_missing(problem) then
+      session.unsupported = problem
+      session.seldom:done("attributes", ENDPOINT, UNKNOWN_PASSES * pass.times.pass)
     end
   end
-  local missing = unknown_operation[problem.code] or problem.status == 501
-  if missing then session.unsupported = problem end
+  local missing = is_missing(problem)
   if has_own(pass, service) or not (missing or denied[problem.code]) then
     return nil, problem
   end

@@ -176,10 +176,7 @@ end
 ---@return Reading
 function cloudmap.read(session, previous, settings, now, hints)
   hints = hints or {}
-  if hints.complete then
-    session.seldom:hurry_all()
-    session.unsupported = nil
-  end
+  if hints.complete then session.seldom:hurry_all() end
   local time = times.reading(settings)
   local before, meshes = last_of(previous)
   local pass = { session = session, warnings = {}, warned = {}, problems = {}, complete = {},

@@ -386,6 +386,15 @@ describe("what discovery reads seldom:", function()
     assert.is_nil(find("green").stale)
   end)
 
+  it("an endpoint that knew no own attributes is asked again after a hundred passes", function()
+    pass { { operation = "GetServiceAttributes", fault = "unknown" } }
+    given.attributes_time = 0
+    now = now + 30
+    assert.is_nil(passes(99).GetServiceAttributes)
+    passes(1)
+    assert.equal("10", find("green").attributes["/"])
+  end)
+
   it("an endpoint that knew no own attributes is asked again when an operator asks for a pass",
     function()
       local unknown = { { operation = "GetServiceAttributes", fault = "unknown" } }
