@@ -46,8 +46,8 @@ local function is_refused(problem, leads)
   if api.unknown[problem.code] then return false end
   if problem.code == "DeadlineExceeded" then return true end
   local status, class = problem.status or 0, retry.class(problem)
-  return class == "throttle" or class == "transient"
-    or class == "final" and status >= 400 and status < 500 and not leads
+  if class ~= "final" then return class == "throttle" or class == "transient" end
+  return not leads and (problem.transport ~= nil or status >= 400 and status < 500)
 end
 
 --- Reads the list. Where that fails it is due at the next pass too; one that was refused, or not

@@ -320,6 +320,29 @@ describe("what discovery reads seldom:", function()
     end
   end)
 
+  it("a bad certificate of the host for lists costs no more than the list", function()
+    passes(1)
+    local context, asked = session.client.context, 0
+    local http = context.http
+    context.http = function(request, note)
+      for _, header in ipairs(request.headers) do
+        if header[2]:find("%.ListServices$") then
+          asked = asked + 1
+          return nil, { kind = "tls", message = "SSL certificate problem" }
+        end
+      end
+      return http(request, note)
+    end
+    for round = 1, 2 do
+      at_port(9100 + round)
+      list_is_due()
+      pass()
+      assert.same({ tostring(9100 + round), round }, { port_of "blue", asked })
+      assert.is_nil(snapshot.meshes[1].stale)
+      now = now + 30
+    end
+  end)
+
   for _, fault in ipairs { "empty_200", "expired" } do
     it("a list that cannot be read otherwise is a mesh that cannot: " .. fault, function()
       passes(1)
