@@ -34,8 +34,9 @@ local function describe_refusal(problem, missing)
       .. "GetServiceAttributes: %s %s"):format(problem.status, problem.code) }
 end
 
+-- There may be no list any more, of a namespace that has just become empty.
 local function attribute_time(pass, identity)
-  return times.attributes(pass.times, #pass.session.lists[identity.namespace.id])
+  return times.attributes(pass.times, #(pass.session.lists[identity.namespace.id] or NONE))
 end
 
 -- Whether the endpoint does not know the operation.

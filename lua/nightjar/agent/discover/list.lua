@@ -50,6 +50,19 @@ local function is_refused(problem, leads)
   return not leads and (problem.transport ~= nil or status >= 400 and status < 500)
 end
 
+-- The next pass asks for what is empty first, and of a namespace that is gone nothing stays.
+local function keep(pass, id, found)
+  local session = pass.session
+  forget_gone(session, session.lists[id], found)
+  if #found > 0 then
+    session.lists[id] = found
+    session.seldom:done("list", id, pass.times.list)
+  else
+    session.lists[id] = nil
+    session.seldom:hurry("list", id)
+  end
+end
+
 --- Reads the list. Where that fails it is due at the next pass too; one that was refused, or not
 --- answered, is tried only once in each, for it is asked for again soon.
 ---@param pass table  see discover/cloudmap.lua
@@ -67,10 +80,8 @@ function list.read(pass, identity, options)
   local refused = not found and is_refused(problem, pass.complete[id])
   session.refused[id] = refused or nil
   session.troubled[id] = not found and not refused or nil
+  if found or api.unknown[problem.code] then keep(pass, id, found or {}) end
   if not found then return nil, problem, refused end
-  forget_gone(session, session.lists[id], found)
-  session.lists[id] = found
-  session.seldom:done("list", id, #found > 0 and pass.times.list or 0)
   return found
 end
 

@@ -347,7 +347,8 @@ function services.read(pass, identity)
     read_list(pass, identity, found, readings)
   end
   if not found then
-    session.troubled[id] = true -- whatever may have come right beside it
+    -- Whatever may have come right beside it; what is not known is asked for first anyway.
+    session.troubled[id] = session.lists[id] and true or nil
     return { error = problem:brief(), gone = api.unknown[problem.code] }
   end
   second_round(pass, identity, found, readings)

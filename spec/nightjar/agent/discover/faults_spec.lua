@@ -414,6 +414,40 @@ describe("discovery under faults", function()
     assert.same({ "9011" }, { find(after, "login").instances[1].attributes.AWS_INSTANCE_PORT })
   end)
 
+  local function list_gone(name)
+    return { operation = "ListServices", fault = "gone", match = { Filters = { {
+      Name = "NAMESPACE_ID", Values = { name }, Condition = "EQ" } } } }
+  end
+
+  for answer, is_known in pairs { ["an empty list"] = true, ["that it is not known"] = false } do
+    it("keeps nothing in mind of a namespace that is gone, where AWS answers " .. answer, function()
+      local before = assert(pass())
+      local changed = world()
+      changed.namespaces[2] = namespace("ns-9", "other.local")
+      changed.services[6] = service("srv-again", "login", "ns-9")
+      endpoint:state(changed)
+      if not is_known then faults(list_gone "ns-2", list_gone(OWN .. "namespace/ns-2")) end
+      local after = assert(pass(before, 130))
+      assert.equal("ns-9", after.meshes[2].id)
+      local kept = { session.lists, session.discoveries, session.without_attributes,
+        session.troubled, session.refused, session.seldom.at.list, session.seldom.at.attributes }
+      for position, list in ipairs(kept) do
+        assert.same({}, { list["ns-2"], list["srv-login"] }, position)
+      end
+    end)
+  end
+
+  it("reads attributes after the list that has become empty", function()
+    given.api_concurrency = 1
+    local before = assert(pass())
+    local changed = world()
+    changed.namespaces[2] = namespace("ns-9", "other.local")
+    changed.services[6].NamespaceId = "ns-9"
+    endpoint:state(changed)
+    assert.equal("ns-9", assert(pass(before, 130)).meshes[2].id)
+    assert.equal(7, count("GetServiceAttributes")) -- `login` once for each namespace
+  end)
+
   it("looks a namespace up again once a pass where it has become empty", function()
     local before = assert(pass())
     local changed = world()
