@@ -72,7 +72,7 @@ local function is_mesh(mesh)
       return false
     end
   end
-  return true
+  return mesh.unread == nil or type(mesh.unread) == "boolean"
 end
 
 local function is_meshes(list)
@@ -92,6 +92,7 @@ end
 ---@field resting integer those that no listener shows
 ---@field attributed integer those with attributes of their own; of them
 ---@field attributed_resting integer those that no listener shows
+---@field unread boolean? it could never be read: the numbers say nothing
 
 ---@class CallsRecord
 ---@field process string the agent's identity (agent/owner.lua)
@@ -143,7 +144,8 @@ function calls.meshes(snapshot, resting)
       known.refs[#known.refs + 1] = mesh.ref
     else
       local one = { id = mesh.id, name = mesh.name, refs = json.array { mesh.ref },
-        services = #mesh.services, resting = 0, attributed = 0, attributed_resting = 0 }
+        services = #mesh.services, resting = 0, attributed = 0, attributed_resting = 0,
+        unread = mesh.read_at == 0 or nil }
       local rests = resting and resting[mesh.name] or {}
       for _, service in ipairs(mesh.services) do
         local is_resting = rests[service.name] and 1 or 0

@@ -87,15 +87,26 @@ local function scaled(operations, factor)
   return result
 end
 
----A day in steady state: everything was read once, and no mesh changes.
+---Those meshes of which anything is known.
 ---@param meshes CallsMesh[]
+---@return CallsMesh[]
+function estimate.read(meshes)
+  local list = {}
+  for _, mesh in ipairs(meshes) do
+    if not mesh.unread then list[#list + 1] = mesh end
+  end
+  return list
+end
+
+---A day in steady state: everything was read once, and no mesh changes.
+---@param meshes CallsMesh[] those that could never be read are left out
 ---@param settings table `refresh_time`, `list_time`, `attributes_time`, `snapshot_store`
 ---@param agents? integer that read the same meshes, 1 by default
 ---@return CostDay day of all of them
 function estimate.day(meshes, settings, agents)
   agents = agents or 1
   local given, operations = given_by(settings), {}
-  for _, mesh in ipairs(meshes) do
+  for _, mesh in ipairs(estimate.read(meshes)) do
     if settings.snapshot_store then
       add_leader(operations, mesh, given)
       add_followers(operations, given, agents - 1)
@@ -115,7 +126,7 @@ end
 ---@return CostDay? day nil: of no mesh it is known
 function estimate.of_agent(meshes, settings, role)
   local given, operations, known = given_by(settings), {}, false
-  for _, mesh in ipairs(meshes) do
+  for _, mesh in ipairs(estimate.read(meshes)) do
     local add_part = parts[role(mesh.id)]
     if add_part then
       known = true
@@ -199,7 +210,7 @@ function estimate.changes(meshes, settings, agents)
   try_times(rows, meshes, settings, agents)
   rows[#rows + 1] = store_row(meshes, settings, agents)
   local seen = {}
-  for _, mesh in ipairs(meshes) do
+  for _, mesh in ipairs(estimate.read(meshes)) do
     for _, ref in ipairs(mesh.refs) do
       if ref ~= "own" and not seen[ref] then
         seen[ref] = true

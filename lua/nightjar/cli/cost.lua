@@ -112,9 +112,13 @@ end
 
 local function write_meshes(record)
   for _, mesh in ipairs(record.meshes) do
-    output.write(("  %s: %d services, %d of them read seldom; %d with attributes of their own\n")
-      :format(report.plain(mesh.name or mesh.refs[1]), mesh.services, mesh.resting,
-        mesh.attributed))
+    local name = report.plain(mesh.name or mesh.refs[1])
+    if mesh.unread then
+      output.write(("  %s: could not be read yet, and is not part of this\n"):format(name))
+    else
+      output.write(("  %s: %d services, %d of them read seldom; %d with attributes of their own\n")
+        :format(name, mesh.services, mesh.resting, mesh.attributed))
+    end
   end
 end
 
@@ -269,7 +273,7 @@ local function run(settings, args)
       :format(settings.state_dir)
   end
   local view = view_of(record, settings, options)
-  if #record.meshes > 0 then reckon(view) end
+  if #estimate.read(record.meshes) > 0 then reckon(view) end
   if args.json then
     as_json(view)
     return 0

@@ -153,6 +153,8 @@ describe("the record of calls", function()
       mesh[name] = value
       damaged("meshes", json.array { mesh }, wrong)
     end
+    damaged("meshes", json.array { { refs = { "own" }, services = 0, resting = 0, attributed = 0,
+      attributed_resting = 0, unread = 1 } }, wrong)
     damaged("meshes", json.array { { services = 1, resting = 0, attributed = 0,
       attributed_resting = 0, refs = json.array { {} } } }, wrong)
   end)
@@ -170,5 +172,12 @@ describe("the record of calls", function()
       { ref = "NAMESPACE_0", id = "ns-2", name = "other.local", services = { service("x") } },
       { ref = "NAMESPACE_1", id = "ns-1", name = "shop.local", services = shop },
     } }, { ["shop.local"] = { own = true, batch = true } }))
+  end)
+
+  it("tells a namespace that was never read from one without services", function()
+    local empty, unread = table.unpack(calls.meshes({ meshes = {
+      { ref = "own", id = "ns-1", name = "empty.local", read_at = 1793000000, services = {} },
+      { ref = "NAMESPACE_0", id = "ns-2", name = "other.local", read_at = 0, services = {} } } }))
+    assert.same({ nil, true }, { empty.unread, unread.unread })
   end)
 end)

@@ -34,6 +34,14 @@ describe("the estimate of a day", function()
     assert.equal(1.5, seldom.passes(30, 30))
   end)
 
+  it("leaves out what could never be read, for nobody knows how much it is", function()
+    local unread = { name = "other.local", refs = { "NAMESPACE_0" }, services = 0, resting = 0,
+      attributed = 0, attributed_resting = 0, unread = true }
+    assert.same(estimate.day({ mesh }, settings), estimate.day({ mesh, unread }, settings))
+    assert.same(estimate.changes({ mesh }, settings), estimate.changes({ mesh, unread }, settings))
+    assert.is_nil(estimate.of_agent({ unread }, settings, function() return "alone" end))
+  end)
+
   it("reads at each pass what a listener shows, and the rest seldom", function()
     local found, day = per_pass()
     assert.equal(2880, day.passes)

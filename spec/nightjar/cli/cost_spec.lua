@@ -125,6 +125,22 @@ describe("nightjar cost", function()
     assert.same({ 121, nil, nil }, { view.so_far.passes, view.day, view.changes })
   end)
 
+  it("says of a mesh that could not be read yet that it is not counted", function()
+    local function unread(name) -- of this mesh nothing is known
+      return (RECORD:gsub("\n", ""):gsub('("name":"' .. name .. '".-)}', '%1,"unread":true}'))
+    end
+    cli.write(folder .. "/nightjar-state/calls.json", unread("other.local"))
+    local result = cost()
+    says(result, "\n  other.local: could not be read yet, and is not part of this\n")
+    says(result, "  Cloud Map DiscoverInstances         110,720    38.4        $0.1107\n")
+    assert.is_nil(result.stdout:find("without NAMESPACE_3", 1, true))
+    assert.is_true(json.decode(cost("--json").stdout).meshes[2].unread)
+    cli.write(folder .. "/nightjar-state/calls.json", (unread("other.local")
+      :gsub('("name":"shop.local".-)}', '%1,"unread":true}')))
+    says(cost(), "\nNo mesh could be read yet, so nobody can say what a day asks.\n")
+    assert.is_nil(json.decode(cost("--json").stdout).day)
+  end)
+
   it("with a mesh file says that nothing is asked of AWS", function()
     local result = cost("--discovery", "file")
     assert.same({ 0, "" }, { result.status, result.stderr })
