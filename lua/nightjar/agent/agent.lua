@@ -25,14 +25,17 @@ local STOPS = { TERM = true, INT = true, QUIT = true }
 ---@return table? agent
 ---@return string? err
 function agent.new(settings)
-  local ok, err = file.mkdir(settings.config_dir)
-  if not ok then
-    return nil, err
-  end
-  local kept
-  kept, err = state.open(settings.state_dir)
+  local kept, err = state.open(settings.state_dir)
   if not kept then
     return nil, err
+  end
+  -- One that was there and is gone is for the pass to make: an Envoy may run that watched it.
+  if not kept.accepted then
+    local ok
+    ok, err = file.mkdir(settings.config_dir)
+    if not ok then
+      return nil, err
+    end
   end
   file.sweep(settings.config_dir)
   if settings.status_address then

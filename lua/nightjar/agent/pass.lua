@@ -9,11 +9,13 @@ local hold = require("nightjar.agent.hold")
 local inotify = require("nightjar.agent.inotify")
 local json = require("host.json")
 local log = require("nightjar.log")
+local lost_folder = require("nightjar.agent.lost_folder")
 local memory = require("nightjar.agent.memory")
 local planner = require("nightjar.agent.planner")
 local program = require("host.program")
 local publish = require("nightjar.agent.publish")
 local reason = require("nightjar.agent.reason")
+local refusals = require("nightjar.agent.refusals")
 local sched = require("nightjar.agent.sched")
 local settled = require("nightjar.agent.settled")
 local shadow = require("nightjar.agent.shadow")
@@ -23,11 +25,6 @@ local warned = require("nightjar.agent.warned")
 
 local pass = {}
 pass.__index = pass
-
--- A refused generation is not tried again until it changes: each try puts its clusters and routes
--- into force for a moment. Where Envoy finds nothing wrong in the files, what stood in the way (a
--- port that another program held) may be gone after this time.
-local REFUSED_FOR = 300 -- seconds
 
 ---@param settings table
 ---@param state table what outlives the pass (agent/state.lua)
@@ -76,54 +73,13 @@ end
 ---What publication needs to know of Envoy.
 function pass:envoy()
   local supervisor = self.supervisor
-  local envoy = supervisor:reachable()
+  local envoy, accepted = supervisor:reachable(), self.state.accepted
   return {
-    undo = self.state.undo, envoy = envoy,
+    undo = self.state.undo, envoy = envoy, published = accepted and accepted.paths,
     settle = not envoy and (supervisor:running() or not supervisor:supervises()),
+    deafened = function(folder) return lost_folder.tell(supervisor, folder) end,
+    deaf = supervisor:supervises() and supervisor.processes:is_outdated(),
   }
-end
-
----Remembers what Envoy refused, or that nothing is refused, and says it once.
----@param refusal { generation: string, files: string[], reason: string, outside: boolean? }?
-function pass:refuse(refusal)
-  local known = self.state.refused
-  if not refusal then
-    self.state:keep_refused(nil)
-  elseif not known or known.generation ~= refusal.generation then
-    self.state:keep_refused(refusal)
-    self.refused_at = sched.now()
-    local fields = { generation = refusal.generation, files = refusal.files[1] and refusal.files,
-      reason = refusal.reason, in_force = self:in_force() }
-    log.error("refused", fields)
-    self.tell("refused", fields)
-  end
-end
-
----An Envoy that died once while it took a generation may have died of anything; one that did twice
----died of it.
----@param refusal table?
----@return table? refusal nil if the generation is worth another try
-function pass:deadly(refusal)
-  if not refusal or not refusal.died then
-    self.died_of = nil
-    return refusal
-  elseif self.died_of == refusal.generation then
-    return refusal
-  end
-  self.died_of = refusal.generation
-end
-
----What is not worth a new try. Where nothing is in force nothing can suffer.
----@return table? refusal
-function pass:hopeless()
-  local refused = self.state.refused
-  if not refused or not self.state.accepted then
-    return nil
-  elseif refused.outside and sched.now() - self.refused_at >= REFUSED_FOR then
-    self:forgive()
-    return nil
-  end
-  return refused
 end
 
 ---What a pass left unfinished goes back. Only an Envoy that runs is asked, and waited for.
@@ -210,8 +166,8 @@ function pass:publish(record)
   self:inotify_for(record.memory.listeners)
   local input = self:envoy()
   input.files, input.copies = record.files, record.copies or {}
-  input.published = self.state.accepted and self.state.accepted.paths
-  input.refused = self:hopeless()
+  input.in_force = self.state.accepted and self.state.accepted.generation
+  input.refused = refusals.hopeless(self)
   if self.supervisor:supervises() then
     input.check = function(one) return self.supervisor:check(one) end
   end
@@ -223,9 +179,9 @@ function pass:publish(record)
     input.alive = function() return self.supervisor:running() end
   end
   local done, err, refusal = self:publish_alone(input)
-  refusal = self:deadly(refusal)
+  refusal = refusals.deadly(self, refusal)
   if done or refusal then
-    self:refuse(refusal) -- one that was published makes another worth a new try
+    refusals.keep(self, refusal) -- one that was published makes another worth a new try
   end
   if not done then
     return nil, err
@@ -269,7 +225,7 @@ function pass:supervise(record)
         self.settings)
       refusal.reason = err .. ": " .. why
     end
-    self:refuse(refusal)
+    refusals.keep(self, refusal)
     self:go_back()
     err = ("publish: generation %s: %s"):format(refusal.generation, refusal.reason)
   end

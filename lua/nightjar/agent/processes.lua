@@ -68,6 +68,22 @@ function processes:outdated()
   return content ~= nil and one ~= nil and json.hash(content) ~= one.bootstrap
 end
 
+---Another process is to take the place of the newest, whatever the bootstrap; also where another
+---agent has to see to it.
+function processes:outdate()
+  local one = self.list[self.epoch]
+  if one then
+    one.bootstrap = ""
+    self:save()
+  end
+end
+
+---@return boolean # as `outdate` has it
+function processes:is_outdated()
+  local one = self.list[self.epoch]
+  return one ~= nil and one.bootstrap == ""
+end
+
 function processes:arguments(epoch)
   local settings = self.settings
   local argv = {

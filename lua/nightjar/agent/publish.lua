@@ -6,6 +6,7 @@ local acknowledge = require("nightjar.agent.acknowledge")
 local file = require("host.file")
 local json = require("host.json")
 local log = require("nightjar.log")
+local lost_folder = require("nightjar.agent.lost_folder")
 local resources = require("nightjar.agent.resources")
 local sched = require("nightjar.agent.sched")
 
@@ -52,10 +53,17 @@ local function fingerprint(files)
   return json.hash(table.concat(parts, "\0"))
 end
 
-local function place(folder, one)
-  local path = folder .. "/" .. one.path
-  local parent = path:match("^(.*)/")
-  local ok, err = file.mkdir(parent)
+-- One publication on its way: what it has changed so far.
+local work = {}
+work.__index = work
+
+function work:place(one)
+  local path = self.folder .. "/" .. one.path
+  if self.deafened and not self.lost then
+    self.lost = lost_folder.look(self.folder, one.path, self.published, self.all)
+    self.deaf = self.lost and self.deafened(self.lost) or self.deaf
+  end
+  local ok, err = file.mkdir(path:match("^(.*)/"))
   if not ok then
     return nil, err
   end
@@ -68,10 +76,6 @@ local function place(folder, one)
   end
   return true
 end
-
--- One publication on its way: what it has changed so far.
-local work = {}
-work.__index = work
 
 ---The files of one step that differ from what is on disk.
 ---@return table[]? different
@@ -93,9 +97,10 @@ function work:compare(step)
   return different, before
 end
 
----Note in the way back what is about to change. Without an accepted generation there is none.
+---Note in the way back what is about to change. Without an accepted generation there is none, and
+---files of the accepted one that somebody has removed or spoiled are none.
 function work:note(entries)
-  if #entries > 0 and self.published then
+  if #entries > 0 and self.published and self.generation ~= self.in_force then
     local ok, err = self.undo:note(self.generation, entries)
     if not ok then
       log.warn("undo_not_saved", { reason = err })
@@ -125,7 +130,7 @@ function work:write(step)
   end
   self:note(before)
   for _, one in ipairs(changed) do
-    local ok, err = place(self.folder, one)
+    local ok, err = self:place(one)
     if not ok then
       return nil, err
     end
@@ -171,7 +176,7 @@ end
 ---@return string? code
 ---@return table[]? refused
 function work:confirm(step, changed, before)
-  if not ACKNOWLEDGED[step] then
+  if not ACKNOWLEDGED[step] or self.deaf then
     return true
   elseif not before then
     -- Nobody can have read what was not there before.
@@ -182,7 +187,7 @@ function work:confirm(step, changed, before)
   end
   return acknowledge.wait(self.envoy, self:to_confirm(step), {
     before = before, fresh = self.fresh, alive = self.alive,
-    again = function(one) return place(self.folder, one) end,
+    again = function(one) return self:place(one) end,
   })
 end
 
@@ -260,7 +265,7 @@ local function restore_step(self, step)
     end
   end
   for _, one in ipairs(self.files) do
-    local ok, err = place(self.folder, one)
+    local ok, err = self:place(one)
     if not ok then
       return nil, err
     end
@@ -269,7 +274,8 @@ local function restore_step(self, step)
 end
 
 ---Put the last accepted generation back, last step first, each confirmed as far as Envoy answers.
----@param input { undo: table, envoy: table?, settle: boolean? } as for `run`
+---@param input { undo: table, envoy: table?, settle: boolean?, published: string[]?,
+---  deafened: (fun(folder: string): boolean)?, deaf: boolean? } as for `run`
 ---@param settings table `config_dir`
 ---@return true? ok also when there was nothing to put back
 ---@return string? err a file could not be written or removed; what is noted stays noted
@@ -280,7 +286,8 @@ function publish.restore(input, settings)
   end
   local self = setmetatable({
     folder = settings.config_dir, undo = undo, envoy = input.envoy, settle = input.settle,
-    replaced = true, fresh = true, written = {},
+    replaced = true, fresh = true, written = {}, published = input.published, all = undo.entries,
+    deafened = input.deafened, deaf = input.deaf,
   }, work)
   for i = #STEPS, 1, -1 do
     local before = self.envoy and self.envoy:subscriptions() or nil
@@ -334,17 +341,20 @@ function work:fail(step, err, code, refused)
 end
 
 ---Publish a generation.
----@param input { files: table[], copies: table[], published: string[]?, refused: table?,
----  undo: table, envoy: table?, settle: boolean?,
+---@param input { files: table[], copies: table[], published: string[]?, in_force: string?,
+---  refused: table?, undo: table, envoy: table?, settle: boolean?,
+---  deafened: (fun(folder: string): boolean)?, deaf: boolean?,
 ---  check: (fun(file: table): true?, string?, string?)?,
 ---  explain: (fun(refused: table[], files: table[]): string, boolean)?,
 ---  alive: (fun(): boolean)?, silence: string? } what `nightjar-plan` rendered and the operator's
----  own files; `published`: paths of the last accepted generation; `refused`: the refusal that
----  this function returned before; `undo`: the way back (agent/undo.lua), which the caller clears
----  once the generation is accepted; `envoy`: the admin interface of a running Envoy; `settle`: an
----  Envoy that cannot be asked reads the folder; `check`: judges a bootstrap; `explain`: why Envoy
----  refused files, and whether the cause lies outside of them; `alive`: whether the Envoy that was
----  asked still runs; `silence`: why no file may change now
+---  own files; `published`: paths of the last accepted generation, `in_force` its name; `refused`:
+---  the refusal that this function returned before; `undo`: the way back (agent/undo.lua), which
+---  the caller clears once the generation is accepted; `envoy`: the admin interface of a running
+---  Envoy; `settle`: an Envoy that cannot be asked reads the folder; `deafened`: called when a
+---  folder that Envoy reads from has to be made anew; whether it is `deaf` from then on, and not to
+---  be asked; `check`: judges a bootstrap; `explain`: why Envoy refused files, and whether the
+---  cause lies outside of them; `alive`: whether the Envoy that was asked still runs; `silence`:
+---  why no file may change now
 ---@param settings table `config_dir`
 ---@return { generation: string, changed: string[], removed: string[], left: string[],
 ---  files: table[] }? done `left`: could not be removed; `files`: all of the generation, in the
@@ -363,10 +373,11 @@ function publish.run(input, settings)
       .. (back and "" or "; " .. problem), input.refused
   end
   local self = setmetatable({
-    files = files, generation = generation, folder = settings.config_dir, changed = {},
+    files = files, all = files, generation = generation, folder = settings.config_dir, changed = {},
     written = {}, envoy = input.envoy, settle = input.settle, check = input.check,
     undo = input.undo, published = input.published, explain = input.explain,
-    alive = input.alive, silence = input.silence,
+    alive = input.alive, silence = input.silence, in_force = input.in_force,
+    deafened = input.deafened, deaf = input.deaf,
   }, work)
   for _, step in ipairs(STEPS) do
     local ok, err, code, refused = self:step(step)

@@ -38,6 +38,7 @@ describe("pass", function()
       reachable = function() end, running = function() return false end,
       supervises = function() return true end, silence = function() end,
       check = function() return true end,
+      processes = { is_outdated = function() return false end },
       run = function() return table.unpack(verdict, 1, 3) end,
     })
     mesh { web = 1 }

@@ -103,6 +103,34 @@ describe("publish.run", function()
     assert.is_false(input.undo:pending())
   end)
 
+  it("takes what was removed of the generation in force for no way back",
+    function()
+    local done = assert(run(generation("1")))
+    accept(done)
+    os.remove(settings.config_dir .. "/cds.json")
+    done = assert(run(generation("1"), { in_force = done.generation }))
+    assert.same({ "cds.json" }, done.changed)
+    assert.is_false(input.undo:pending())
+  end)
+
+  it("asks no Envoy that cannot hear of a folder: another will read what is there", function()
+    accept(assert(run(generation("1"))))
+    local gone, one = nil, envoy {}
+    os.remove(settings.config_dir .. "/rds/r.json")
+    os.remove(settings.config_dir .. "/rds")
+    local deaf = { subscriptions = function()
+      return { clusters = one.subscriptions().clusters, routes = { r = { version = "1", taken = 1,
+        refused = 0 } }, warming = 0 }
+    end }
+    assert(run(generation("2"), { envoy = deaf, deafened = function(path)
+      gone = path
+      return true
+    end }))
+    assert.equal(settings.config_dir .. "/rds", gone)
+    assert.matches('"version_info":"2"', content("rds/r.json"))
+    assert(run(generation("3"), { envoy = deaf, deaf = true }))
+  end)
+
   it("removes at the end what no longer belongs to the generation", function()
     accept(assert(run(generation("1", { set("rds/gone.json", "routes", "1") }))))
     local done = assert(run(generation("2")))

@@ -39,6 +39,7 @@ describe("a second list of policies", function()
       reachable = function() end, running = function() return false end,
       supervises = function() return true end, silence = function() end,
       check = function() return true end, run = function() return true end,
+      processes = { is_outdated = function() return false end },
     })
     told, original = {}, { info = log.info, warn = log.warn }
     for level, write in pairs(original) do
