@@ -221,6 +221,13 @@ local function object(self, path)
   return value
 end
 
+---What Envoy says of itself: its node, its command line, for how long it runs.
+---@return table? info
+---@return string? err
+function admin:info()
+  return object(self, "/server_info")
+end
+
 ---The bootstrap that Envoy runs, as it has read it. The node is what Envoy takes it to be: words of
 ---its command line go before the bootstrap's.
 ---@return table? bootstrap
@@ -230,7 +237,7 @@ function admin:bootstrap()
   local dump, err = object(self, "/config_dump?mask=bootstrap")
   local info
   if dump then
-    info, err = object(self, "/server_info")
+    info, err = self:info()
   end
   local first = info and type(dump.configs) == "table" and dump.configs[1]
   if type(first) ~= "table" or type(first.bootstrap) ~= "table" then

@@ -11,6 +11,7 @@ local hot_restart = require("nightjar.agent.hot_restart")
 local inotify = require("nightjar.agent.inotify")
 local log = require("nightjar.log")
 local sched = require("nightjar.agent.sched")
+local whose = require("nightjar.agent.whose")
 
 local deeds = {}
 
@@ -52,7 +53,7 @@ local function start(self, epoch)
   end
   self.starts = self.starts + 1
   self.problem, self.started, self.was_live, self.confirmed = nil, sched.now(), false, false
-  self.unasked, self.busy_told = false, false
+  self.unasked, self.busy_told, self.other = false, false, nil
   self:await_exit(epoch, process)
   deeds.watch(self)
 end
@@ -140,7 +141,7 @@ function deeds.drain(self)
     drain.run {
       admin = function()
         self:look() -- finds where its admin interface is
-        return self.admin
+        return whose.admin(self)
       end,
       deadline = deadline, quiet = self.settings.stop_timeout / 5,
       single = function() return processes:count() < 2 end,
@@ -222,7 +223,7 @@ function deeds.tell_death(self, ended)
     self.crashes = cause.is_crash(name) and self.crashes + 1 or 0
     log.error(cause.list[name].event, {
       pid = ended.pid, epoch = ended.epoch, status = ended.status, signal = ended.signal,
-      reason = facts.refusal, help = short and "on the host: " .. short.sysctl
+      reason = facts.refusal or facts.other, help = short and "on the host: " .. short.sysctl
         or cause.list[name].help,
     })
     if self.crashes >= cause.LOOP then
@@ -242,6 +243,8 @@ function deeds.tell_death(self, ended)
     local _, reason, code = envoy.validate(self.settings.envoy_bin,
       self.processes.bootstrap_path, self.settings)
     facts.refusal = code == "refused" and reason or nil
+    -- Nobody of ours is left who could answer there.
+    facts.other = whose.there(admin.new(admin_address.expected(self.settings)))
     tell()
   end)
 end
@@ -258,7 +261,8 @@ end
 
 function deeds.tell_mute(self)
   self.unasked = true
-  log.warn("envoy_unasked", { reason = "envoy: its admin interface does not answer" })
+  log.warn("envoy_unasked",
+    { reason = "envoy: " .. (self.other or "its admin interface does not answer") })
 end
 
 function deeds.tell_hang(self)

@@ -7,35 +7,38 @@ local drain = {}
 
 local LOOK = 0.1 -- seconds between two looks
 
--- Have health checks fail; false when Envoy does not take part.
+-- Have health checks fail: the admin interface that did so, or nil when Envoy does not take part.
 local function fail_health_check(options)
-  while not options.admin():fail_health_check() do
-    if not options.expected() or sched.now() >= options.deadline then
-      return false
+  while true do
+    local admin = options.admin()
+    if admin and admin:fail_health_check() then
+      return admin
+    elseif not options.expected() or sched.now() >= options.deadline then
+      return nil
     end
     sched.sleep(LOOK)
   end
-  return true
 end
 
 ---Drain, and return when requests have ceased for a while, the time is over, or Envoy does not
 ---say. Whoever sends requests sees the failed health check first, and looks elsewhere; then the
 ---listeners drain.
----@param options { admin: fun(): table, deadline: number, quiet: number, single: (fun(): boolean),
+---@param options { admin: fun(): table?, deadline: number, quiet: number, single: (fun(): boolean),
 ---  expected: fun(): boolean }  `quiet`: seconds for others to see the failed health check, and
 ---  without a request that count as the end of all; `single`: no old process of a hot restart
 ---  drains as well; `expected`: an admin interface that does not answer yet will
 ---@return boolean drained whether Envoy took part
 function drain.run(options)
-  if not fail_health_check(options) then
+  local admin = fail_health_check(options)
+  if not admin then
     return false
   end
-  local admin, started, drained_at = options.admin(), sched.now(), nil
+  local started, drained_at = sched.now(), nil
   local quiet_since, routed_before = started, nil
   while sched.now() < options.deadline do
     local now = sched.now()
     if not drained_at and now - started >= options.quiet then
-      admin = options.admin() -- a hot restart may have moved it meanwhile
+      admin = options.admin() or admin -- a hot restart may have moved it meanwhile
       admin:drain()
       drained_at = now
     end

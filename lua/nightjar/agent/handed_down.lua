@@ -32,6 +32,7 @@ end
 ---Leave it to the next agent.
 ---@param path string
 ---@param value HandedDown
+---@return true? ok a failure was told
 function handed_down.write(path, value)
   local text = assert(json.encode {
     format = FORMAT, boot = boot(), base_id = value.base_id, cold = value.cold,
@@ -41,6 +42,7 @@ function handed_down.write(path, value)
   if not ok then
     log.warn("state_not_saved", { path = path, reason = err })
   end
+  return ok
 end
 
 local function is_process(one)

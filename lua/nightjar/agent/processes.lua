@@ -36,6 +36,7 @@ function processes.new(settings)
     base_id = settings.envoy_base_id,
     cold = nil,
     ports = {},      -- of Envoy's listeners
+    unsaved = false, -- what the next agent needs could not be written
     stranger = nil,  -- a process of the agent before this one that cannot be watched
   }, processes)
 end
@@ -101,26 +102,27 @@ end
 
 ---The files by which others find Envoy: the process id, and all that the next agent needs.
 function processes:save()
-  local process = self:newest()
-  local path = self.settings.envoy_pid_file
-  local ok, err = file.write(path, process:pid() .. "\n")
-  if not ok then
-    log.warn("envoy_pid_file", { path = path, reason = err })
-  end
   local list = {}
   for epoch, one in pairs(self.list) do
     list[#list + 1] = { pid = one.process:pid(), start = one.start, epoch = epoch,
       bootstrap = one.bootstrap }
   end
   table.sort(list, function(a, b) return a.epoch < b.epoch end)
-  handed_down.write(self.path,
+  -- First: an agent that is killed before has left an Envoy that the next one does not find.
+  self.unsaved = not handed_down.write(self.path,
     { processes = list, base_id = self.base_id, cold = self.cold, ports = self.ports })
+  local path = self.settings.envoy_pid_file
+  local ok, err = file.write(path, self:newest():pid() .. "\n")
+  if not ok then
+    log.warn("envoy_pid_file", { path = path, reason = err })
+  end
 end
 
 ---Remember the ports of Envoy's listeners: by them it is judged when its admin interface is silent.
+---What could not be saved before is tried again.
 ---@param ports integer[]
 function processes:keep_ports(ports)
-  if table.concat(ports, " ") ~= table.concat(self.ports, " ") then
+  if self.unsaved or table.concat(ports, " ") ~= table.concat(self.ports, " ") then
     self.ports = ports
     if self:newest() then
       self:save()

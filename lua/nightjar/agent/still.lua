@@ -37,7 +37,7 @@ end
 function still.holds(supervisor, files)
   if not supervisor:supervises() then
     return beside(supervisor.admin, files)
-  elseif supervisor.state ~= "live" or not supervisor.confirmed then
+  elseif supervisor.state ~= "live" or not supervisor.confirmed or supervisor.processes.unsaved then
     return false
   end
   deeds.find_admin(supervisor)

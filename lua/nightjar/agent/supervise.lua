@@ -15,6 +15,7 @@ local lifecycle = require("nightjar.agent.lifecycle")
 local log = require("nightjar.log")
 local processes = require("nightjar.agent.processes")
 local sched = require("nightjar.agent.sched")
+local whose = require("nightjar.agent.whose")
 
 local supervise = {}
 
@@ -126,8 +127,8 @@ function supervisor:look()
     return code == "timeout" and "silent" or "nobody"
   end
   local epoch = self.processes.cold and "0" or tostring(self.processes.epoch)
-  if stats["server.hot_restart_epoch"] ~= epoch then
-    return "nobody" -- the process before it
+  if stats["server.hot_restart_epoch"] ~= epoch or not whose.is_ours(self) then
+    return "nobody" -- the process before it, or somebody else's
   end
   local state = stats["server.state"] -- 0: live, 1: draining
   return (state == "0" or state == "1") and "live" or "answers"
@@ -203,7 +204,9 @@ function supervisor:take_over()
     log.error("envoy_not_taken_over", { pid = self.processes.stranger.pid, reason = problem,
       help = "it is asked to end, so that a new one can start" })
     deeds.find_admin(self)
-    self.admin:request("POST", "/quitquitquit")
+    if not whose.other(self.admin, self.processes.address_path) then
+      self.admin:request("POST", "/quitquitquit")
+    end
     self:feed("not_spawned")
   else
     self.processes:forget()

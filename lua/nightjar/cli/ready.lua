@@ -9,6 +9,7 @@ local past = require "nightjar.cli.past"
 local pin = require "nightjar.agent.pin"
 local report = require "nightjar.cli.report"
 local sched = require "nightjar.agent.sched"
+local whose = require "nightjar.agent.whose"
 
 local PATIENCE = 1.5 -- seconds for Envoy to answer: health checks often have two
 
@@ -32,8 +33,13 @@ local function of_envoy(settings)
   local shared = settings.envoy_bin == ""
   -- There Envoy writes its address nowhere; the file is of an agent that had one of its own.
   if shared then address = admin_address.expected(settings) end
-  local state, err, kind = admin.new(address):state(PATIENCE)
-  if state == "LIVE" then
+  local one = admin.new(address)
+  local state, err, kind = one:state(PATIENCE)
+  local other = state == "LIVE" and not shared
+    and whose.other(one, admin_address.path(settings.state_dir))
+  if other then
+    return nil, "Envoy does not answer: " .. other
+  elseif state == "LIVE" then
     return "Envoy is live"
   elseif state then
     return nil, "Envoy is " .. state

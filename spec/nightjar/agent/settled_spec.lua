@@ -24,7 +24,7 @@ describe("settled", function()
     running = { clusters = { version = "1", taken = 0, refused = 0 }, routes = {},
       assignments = {}, warming = 0 }
     supervisor = { state = "live", confirmed = true, settings = { state_dir = folder },
-      supervises = function() return true end,
+      supervises = function() return true end, processes = { unsaved = false },
       admin = { versions = function() return running end } }
     state = { accepted = { generation = "g" }, history = history.open(folder .. "/state") }
     state.history.entries = { { generation = "g" } }

@@ -27,7 +27,7 @@ describe("still.holds of an Envoy of our own", function()
   before_each(function()
     folder, running, asked = script.folder(), running_all(), 0
     supervisor = { state = "live", confirmed = true, settings = { state_dir = folder },
-      supervises = function() return true end,
+      supervises = function() return true end, processes = { unsaved = false },
       admin = { versions = function()
         asked = asked + 1
         return running
@@ -51,6 +51,11 @@ describe("still.holds of an Envoy of our own", function()
     end
     running = running_all()
     running.routes.a = subscription("x")
+    assert.is_false(still.holds(supervisor, FILES))
+  end)
+
+  it("not while what the next agent needs to find it could not be saved", function()
+    supervisor.processes.unsaved = true
     assert.is_false(still.holds(supervisor, FILES))
   end)
 

@@ -140,6 +140,22 @@ describe("supervisor", function()
     end)
   end)
 
+  it("saves with the next pass what the next agent needs, where it could not", function()
+    program("exec sleep 60")
+    local path = folder .. "/envoy.json"
+    sched.run(function()
+      local one = supervise.new(settings)
+      assert(file.mkdir(path .. "/in the way"))
+      one:start()
+      assert.is_true(one.processes.unsaved)
+      script.discard(path)
+      one.processes:keep_ports {}
+      assert.equal("file", file.stat(path).type)
+      assert.is_false(one.processes.unsaved)
+      one:stop(function() return true end)
+    end)
+  end)
+
   describe("that is to reopen its logs", function()
     local function told(one)
       one:reopen_logs()

@@ -6,7 +6,8 @@ local file = require("host.file")
 local owner = require("nightjar.agent.owner")
 local world_of = require("spec.support.world")
 
--- Answers every request with the text in argv[3] and its status, or never.
+-- Answers every request with the text in argv[3] and its status, or never; one that asks who it is
+-- with the text in argv[4], if there is one.
 local PEER = [[
 import http.server, sys, time
 status, text = int(sys.argv[2]), sys.argv[3]
@@ -16,7 +17,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(60)
         self.send_response(status)
         self.end_headers()
-        self.wfile.write(text.encode())
+        asked = self.path == "/server_info" and len(sys.argv) > 4
+        self.wfile.write((sys.argv[4] if asked else text).encode())
     def log_message(self, *_):
         pass
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()]]
@@ -35,8 +37,8 @@ describe("nightjar ready", function()
     cli.write(folder .. "/active-envoy-config/lds.json", "{}")
   end
 
-  local function envoy(status, text)
-    local peer = world:start("peer", { "python3", "-c", PEER, port, status, text })
+  local function envoy(status, text, info)
+    local peer = world:start("peer", { "python3", "-c", PEER, port, status, text, info })
     world_of.eventually(function()
       return os.execute(("bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d' 2>/dev/null"):format(port))
     end, 10, "the peer listens")
@@ -122,6 +124,24 @@ describe("nightjar ready", function()
     envoy(200, "LIVE\n")
     cli.write(state .. "/envoy-admin-address", "127.0.0.1:" .. port)
     says(0, "ready: generation c0ffee is in force; Envoy is live", { ENVOY_ADMIN_PORT = "1" })
+  end)
+
+  it("is not when the Envoy that is live is another agent's", function()
+    runs()
+    accepted()
+    envoy(200, "LIVE\n", '{"command_line_options":{"admin_address_path":"/other/address",'
+      .. '"base_id":"7","config_path":"/other/envoy-config.yaml"}}')
+    says(1, ("not ready: Envoy does not answer: another Envoy answers at 127.0.0.1:%d: base id 7, "
+      .. "bootstrap /other/envoy-config.yaml"):format(port))
+    says(0, "ready: generation c0ffee is in force; Envoy is live", { ENVOY_BIN = "" })
+  end)
+
+  it("is when the Envoy that is live is the agent's own", function()
+    runs()
+    accepted()
+    envoy(200, "LIVE\n", ('{"command_line_options":{"admin_address_path":"%s"}}')
+      :format(state .. "/envoy-admin-address"))
+    says(0, "ready: generation c0ffee is in force; Envoy is live")
   end)
 
   for _, word in ipairs { "DRAINING", "PRE_INITIALIZING", "INITIALIZING" } do
