@@ -94,7 +94,8 @@ form.accepted = record { generation = is_text, paths = texts, at = optional(is_w
     clusters = maybe_texts, weights = optional(list_of(is_number)) })) }
 
 ---What Envoy refused (`refused.json`).
-form.refused = record { generation = is_text, reason = is_text, files = texts }
+form.refused = record { generation = is_text, reason = is_text, files = texts,
+  bootstrap = maybe_text }
 
 ---The way back (`undo.json`).
 form.undo = record { generation = maybe_text,

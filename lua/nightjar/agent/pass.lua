@@ -167,9 +167,9 @@ function pass:publish(record)
   local input = self:envoy()
   input.files, input.copies = record.files, record.copies or {}
   input.in_force = self.state.accepted and self.state.accepted.generation
-  input.refused = refusals.hopeless(self)
+  input.refused = refusals.hopeless(self, input.files)
   if self.supervisor:supervises() then
-    input.check = function(one) return self.supervisor:check(one) end
+    input.check = function(one) return refusals.judge(self, one) end
   end
   input.explain = function(refused, files)
     return reason.of(refused, files, input.envoy, self.settings)
@@ -213,13 +213,12 @@ function pass:supervise(record)
   if ok then
     return record
   elseif code == "refused" then
-    -- Envoy found nothing wrong in a bootstrap that is in place: what its start met lies outside.
-    local refusal = { generation = record.done.generation, reason = err, files = {},
-      outside = true }
-    for i, one in ipairs(refused or {}) do
-      refusal.files[i] = one.path
-    end
+    local refusal = refusals.of_start(self, record, err)
     if refused then
+      refusal.bootstrap = nil -- it has started
+      for i, one in ipairs(refused) do
+        refusal.files[i] = one.path
+      end
       local why
       why, refusal.outside = reason.of(refused, record.files, self.supervisor:reachable(),
         self.settings)

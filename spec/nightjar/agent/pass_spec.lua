@@ -37,7 +37,7 @@ describe("pass", function()
     one = pass.new(settings, kept, {
       reachable = function() end, running = function() return false end,
       supervises = function() return true end, silence = function() end,
-      check = function() return true end,
+      check = function() return true end, cold = function() end,
       processes = { is_outdated = function() return false end },
       run = function() return table.unpack(verdict, 1, 3) end,
     })
@@ -173,6 +173,59 @@ describe("pass", function()
     verdict = { nil, "supervise: envoy: the new process ended", "refused" }
     assert.is_nil(run())
     assert.is_true(kept.refused.outside)
+  end)
+
+  describe("after a bootstrap with which a new Envoy did not start", function()
+    local NO_MEMORY = "/dev/shm cannot be written"
+    local good
+
+    before_each(function()
+      assert.is_true(run())
+      good = file.read(settings.config_dir .. "/envoy-config.yaml")
+      settings.service_container_name = "other"
+      verdict = { nil, "supervise: envoy: ended while it started", "refused" }
+      assert.is_nil(run())
+      verdict = { true }
+      one.supervisor.cold = function() return NO_MEMORY end
+    end)
+
+    it("makes no second outage for it, neither after any time nor for a change", function()
+      one.refused_at = one.refused_at - 1000
+      local _, err = run()
+      assert.matches("refused it before; .*: supervise: envoy: ended while it started", err)
+      for weight = 2, 3 do
+        mesh { web = weight, other = 1 }
+        _, err = run()
+        assert.matches("envoy%-config.yaml: a new Envoy did not start with it before, .*"
+          .. NO_MEMORY, err)
+        assert.equal(good, file.read(settings.config_dir .. "/envoy-config.yaml"))
+        one.refused_at = one.refused_at - 1000
+        assert.is_nil(run())
+      end
+      kept:leave()
+      one = pass.new(settings, assert(state.open(settings.state_dir)), one.supervisor)
+      mesh { web = 4, other = 1 }
+      _, err = run()
+      assert.matches("did not start with it before", err)
+    end)
+
+    it("tries it when an operator asks", function()
+      one:request()
+      assert.is_true(run())
+      assert.not_equal(good, file.read(settings.config_dir .. "/envoy-config.yaml"))
+    end)
+
+    it("tries another one", function()
+      settings.service_container_name = "third"
+      assert.is_true(run())
+    end)
+
+    it("tries it after five minutes where the one that serves goes on meanwhile", function()
+      one.supervisor.cold = function() end
+      assert.is_nil(run())
+      one.refused_at = one.refused_at - 301
+      assert.is_true(run())
+    end)
   end)
 
   it("tries at each pass what was refused while nothing is in force", function()
