@@ -10,6 +10,10 @@ local route_bound = {}
 ---How many of Envoy's routes one attribute of a color makes at most, on all its paths together.
 route_bound.MOST = 1000
 
+---How many routes and conditions of theirs all attributes of all colors make at most together: what
+---that costs grows with both, and twice as many are more than a plan bears.
+route_bound.MOST_TOGETHER = 60000
+
 -- Bytes of values that stand in one expression, and one for each: as the plan parts them.
 local MOST_BYTES = 90
 
@@ -24,9 +28,10 @@ function route_bound.groups(values)
   return count
 end
 
--- In floats: a product of many groups is large, and never wraps.
+-- How many routes matches make, and how many with their conditions. In floats: a product of many
+-- groups is large, and never wraps.
 local function count_routes(matches)
-  local count = 0.0
+  local count, with_conditions = 0.0, 0.0
   for _, match in ipairs(matches) do
     local product = 1.0
     for _, condition in ipairs(match) do
@@ -34,9 +39,9 @@ local function count_routes(matches)
       local parts = condition.values and not condition.invert
       product = product * (parts and route_bound.groups(condition.values) or 1)
     end
-    count = count + product
+    count, with_conditions = count + product, with_conditions + product * (1 + #match)
   end
-  return count
+  return count, with_conditions
 end
 
 -- On how many routes each cluster stands that take further ones.
@@ -50,6 +55,38 @@ local function count_paths(mesh)
   return paths
 end
 
+-- What is left of MOST_TOGETHER beside the further routes that other attributes have made.
+local function left_of_all(mesh)
+  local made = {}
+  for _, route in walk.routes(mesh) do
+    if route.match then made[#made + 1] = route.match end
+  end
+  local _, taken = count_routes(made)
+  return route_bound.MOST_TOGETHER - taken
+end
+
+-- Takes away what is too much for all together: of the colors that ask for most, so that one that
+-- asks for little loses nothing to others. `asked` is what each asks for.
+local function share(mesh, key, claims, asked)
+  local order, left = {}, left_of_all(mesh)
+  for _, cluster in ipairs(mesh.clusters) do
+    if asked[cluster.name] then order[#order + 1] = cluster end
+  end
+  table.sort(order, function(a, b)
+    if asked[a.name] ~= asked[b.name] then return asked[a.name] < asked[b.name] end
+    return a.name < b.name
+  end)
+  for _, cluster in ipairs(order) do
+    left = left - asked[cluster.name]
+    if left < 0 then
+      claims[cluster.name] = nil
+      attributes.warn(mesh, cluster, key, ("expected at most %d of Envoy's routes and their "
+        .. "conditions for all colors together, of which those that ask for fewer come first; "
+        .. "this one asks for %.0f"):format(route_bound.MOST_TOGETHER, asked[cluster.name]))
+    end
+  end
+end
+
 ---Takes away the claims that make too many routes, and warns of each by service and attribute.
 ---@param mesh nightjar.Mesh
 ---@param key string the attribute
@@ -57,15 +94,19 @@ end
 ---       routes match, on each of its paths
 ---@return table<string, nightjar.Condition[][]> claims the same table
 function route_bound.keep(mesh, key, claims)
-  local paths = count_paths(mesh)
+  local paths, asked = count_paths(mesh), {}
   for _, cluster in ipairs(mesh.clusters) do
-    local on, each = paths[cluster.name] or 0, count_routes(claims[cluster.name] or {})
+    local on = paths[cluster.name] or 0
+    local each, with_conditions = count_routes(claims[cluster.name] or {})
     if on * each > route_bound.MOST then
       claims[cluster.name] = nil
       attributes.warn(mesh, cluster, key, ("expected at most %d of Envoy's routes, got %.0f: %.0f "
         .. "on each of %d paths"):format(route_bound.MOST, on * each, each, on))
+    elseif on * each > 0 then
+      asked[cluster.name] = on * with_conditions
     end
   end
+  share(mesh, key, claims, asked)
   return claims
 end
 

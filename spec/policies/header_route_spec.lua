@@ -105,6 +105,31 @@ describe("policies/header_route.lua", function()
     assert.equal(1, matched(response.plan.listeners[1].routes))
   end)
 
+  it("serves a mesh in which many colors ask for as much as one may", function()
+    local services = {}
+    for i = 1, 40 do
+      local name = ("s%02d"):format(i)
+      services[i] = build.service(name .. "-blue", { SERVICE = name, COLOR = "blue",
+        ["/" .. name] = "1", HEADER_ROUTE = i == 40 and "x-beta" or conditions(2, 31) },
+        { build.instance(i) })
+    end
+    local request = plan_program.request("")
+    request.snapshot = build.snapshot { build.namespace("own", "example.local", 8080, services) }
+    request.policies, request.now = build.shipped_policies(), build.NOW
+    request.settings.config_dir, request.settings.policies = "", nil
+    request.templates = { template("rds/@listeners.json.yaml.mustache") }
+    local result = plan_program.run(request, { memory = 256, instructions = 100000000 })
+    assert.equal(0, result.status, result.output:sub(1, 300))
+    local response = result.response
+    assert.is_true(response.ok, json.encode(response.error))
+    local routes = response.plan.listeners[1].routes
+    assert.equal(40, #routes - matched(routes))
+    -- One route for each combination is made of a route with two conditions only when it is shown.
+    assert.equal(21, matched(routes))
+    assert.equal("/s40", routes[#routes].path)
+    assert.equal(19, #response.warnings)
+  end)
+
   it("counts values that one expression holds as one", function()
     local short = "x-a=1|2|3|4|5|6|7|8|9 & x-b=1|2|3|4|5|6|7|8|9"
     local made, warnings = shop.plan(shop.snapshot({ weight = 100 }, green(28, short)))
