@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { PARENTS_SEARCHED = 3 };
@@ -63,4 +63,12 @@ int program_data_directory(struct buf *to, struct error *error) {
     if (holds_landmark(path))
       return buf_add_text(to, path, error);
   return buf_add_text(to, installed, error);
+}
+
+bool program_has_ipv6(void) {
+  int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return errno != EAFNOSUPPORT;
+  close(fd);
+  return true;
 }

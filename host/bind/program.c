@@ -46,6 +46,11 @@ static int f_environment(lua_State *L) {
   return 1;
 }
 
+static int f_has_ipv6(lua_State *L) {
+  lua_pushboolean(L, program_has_ipv6());
+  return 1;
+}
+
 static int f_isatty(lua_State *L) {
   lua_Integer fd = luaL_checkinteger(L, 1);
   luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 1, "expected a descriptor");
@@ -96,6 +101,7 @@ static int f_trim(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"data_directory", f_data_directory},
     {"environment", f_environment},
+    {"has_ipv6", f_has_ipv6},
     {"isatty", f_isatty},
     {"trim", f_trim},
     {NULL, NULL},

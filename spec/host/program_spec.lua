@@ -35,6 +35,15 @@ describe("host.program", function()
     assert.same({ "a=b=c", "<>" }, result.said)
   end)
 
+  it("knows whether there are IPv6 sockets", function()
+    local text = [[say(tostring(require("host.program").has_ipv6()))]]
+    local result = script.run(text, "python3 spec/support/without_ipv6.py")
+    assert.same({ "false" }, result.said, result.err)
+    -- Where this machine has none, it can tell nothing else.
+    local works = os.execute("python3 -c 'import socket; socket.socket(socket.AF_INET6)' 2>&1")
+    assert.same({ tostring(works == true) }, script.run(text).said)
+  end)
+
   it("tells a file from a terminal", function()
     local result = script.run([[
       local program = require("host.program")

@@ -22,6 +22,10 @@ function program.data_directory() end
 ---@return table<string, string>
 function program.environment() end
 
+---Whether this process, and so one that it starts, may have IPv6 sockets.
+---@return boolean # true where that cannot be told
+function program.has_ipv6() end
+
 ---Collects all garbage and gives freed memory back to the system. Takes some milliseconds of CPU:
 ---for the end of work that needed much, not for its midst. From then on the collector is
 ---generational, which suits small work beside much that lives on, and collects everything whenever

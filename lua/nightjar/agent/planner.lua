@@ -33,10 +33,12 @@ function planner.plain(value)
   return messages.clean(value:match("^.*%S") or "")
 end
 
----The settings that a plan depends on; the rest stays outside.
----@param settings table
+---The settings that a plan depends on, and what it must know of this host; the rest stays outside.
+---@param settings table `no_ipv6`: that of another host, see cli/record_file.lua
 ---@return table
 function planner.plan_settings(settings)
+  local no_ipv6 = settings.no_ipv6
+  if no_ipv6 == nil then no_ipv6 = not program.has_ipv6() end
   return {
     envoy_admin_port = settings.envoy_admin_port, ping_path = settings.ping_path,
     config_dir = settings.config_dir,
@@ -45,7 +47,7 @@ function planner.plan_settings(settings)
     service_member = settings.service_member,
     service_container_name = settings.service_container_name,
     envoy_base_id = settings.envoy_base_id, policies = settings.policies or {},
-    availability_zone = settings.availability_zone,
+    availability_zone = settings.availability_zone, no_ipv6 = no_ipv6 or nil,
   }
 end
 

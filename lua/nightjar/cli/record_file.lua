@@ -101,6 +101,7 @@ function record_file.settings(kept, settings)
   if kept.settings.starts_envoy == false and not is_given("ENVOY_BIN") then
     result.envoy_bin = ""
   end
+  result.no_ipv6 = kept.settings.no_ipv6 == true
   result.policies = merged_policies(kept.settings.policies, settings.policies)
   return result
 end

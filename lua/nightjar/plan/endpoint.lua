@@ -40,15 +40,23 @@ local function is_admin(value, port, admin_port, warn)
   return true
 end
 
+-- An Envoy without IPv6 sockets refuses all clusters for one such address (tried: 1.40).
+local function cannot_be_reached(value, key, family, no_ipv6, warn)
+  if family ~= "ipv6" or not no_ipv6 then return false end
+  warn("no_ipv6", key, ("%s is of IPv6, which this host has not"):format(text.quote(value)))
+  return true
+end
+
 -- The first good address; warns of each bad one before it.
-local function find_address(attributes, warn)
+local function find_address(attributes, no_ipv6, warn)
   local found_any = false
   for _, kind in ipairs(ADDRESSES) do
     local value = attributes[kind.key]
     if value and value ~= "" then
       found_any = true
       local family = fits(kind.family, value)
-      if family and not leads_to_the_host(value, kind.key, warn) then
+      if family and not leads_to_the_host(value, kind.key, warn)
+        and not cannot_be_reached(value, kind.key, family, no_ipv6, warn) then
         return family == "ipv6" and value:lower() or value, family
       end
       if not family then
@@ -98,17 +106,17 @@ end
 
 ---@param instance table { id, attributes, health, since, health_since }
 ---@param attributes table<string, string> its attributes, cleaned
----@param now integer stands in for a time that the snapshot lacks
+---@param context table `now`: stands in for a time that the snapshot lacks; `admin_port` of Envoy's
+---       admin interface, which is on loopback; `no_ipv6`: this host has none
 ---@param warn fun(code: string, attribute: string, message: string)
----@param admin_port integer? of Envoy's admin interface, which is on loopback
 ---@return table? endpoint nil when it has no usable address or port
-function endpoint.read(instance, attributes, now, warn, admin_port)
+function endpoint.read(instance, attributes, context, warn)
   if not has_place(attributes) and is_unsupported(attributes, warn) then return nil end
-  local value, family = find_address(attributes, warn)
+  local value, family = find_address(attributes, context.no_ipv6, warn)
   local port = find_port(attributes, warn)
-  if not value or not port or is_admin(value, port, admin_port, warn) then return nil end
+  if not value or not port or is_admin(value, port, context.admin_port, warn) then return nil end
   local zone = attributes.AVAILABILITY_ZONE
-  local since = seconds.read(instance.since, now)
+  local since = seconds.read(instance.since, context.now)
   return {
     id = instance.id,
     address = value,

@@ -122,12 +122,12 @@ end
 
 -- The services of one mesh: { {cluster=, keys=, id=} … } in order of name.
 local function read_services(mesh, suffix, context)
-  local warnings = context.warnings
+  local warnings, settings = context.warnings, context.settings or {}
   local list = {}
   for name, source in sorted.pairs(usable_services(mesh, warnings)) do
     local cluster, keys = service.read(source, {
       mesh = mesh.name, cluster = cluster_name(name, suffix), now = context.now,
-      admin_port = context.settings and context.settings.envoy_admin_port,
+      admin_port = settings.envoy_admin_port, no_ipv6 = settings.no_ipv6,
     }, warnings)
     list[#list + 1] = { cluster = cluster, keys = keys, id = source.id }
   end

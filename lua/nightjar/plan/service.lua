@@ -160,7 +160,7 @@ local function read_endpoints(instances, context, warn_of)
       ids[id] = true
       local warn = warn_of(id)
       local attributes = service.attributes(instance.attributes, warn)
-      local new = endpoint.read(instance, attributes, context.now, warn, context.admin_port)
+      local new = endpoint.read(instance, attributes, context, warn)
       if new then add_endpoint(list, places, new, warn) end
     end
   end
@@ -193,7 +193,8 @@ local function warner(warnings, mesh_name, service_name)
 end
 
 ---@param source table one service of the snapshot, with a usable `name`
----@param where table { mesh = name, cluster = name for Envoy, now = seconds }
+---@param where table { mesh = name, cluster = name for Envoy, now = seconds, and of this host what
+---       endpoint.read must know }
 ---@param warnings Warnings
 ---@return table cluster
 ---@return table[] keys { path, audience, weight, why } in byte order of the keys

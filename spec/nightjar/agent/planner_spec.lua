@@ -1,6 +1,7 @@
 -- Specs of the planner, with the real nightjar-plan: results, limits and their messages.
 local cli = require "spec.support.cli"
 local planner = require "nightjar.agent.planner"
+local program = require "host.program"
 local sched = require "nightjar.agent.sched"
 local snapshot = require "nightjar.cli.snapshot"
 
@@ -180,6 +181,20 @@ describe("planner", function()
       local response, err = plan()
       assert.is_nil(response, name)
       assert.matches("^plan: nightjar%-plan: unusable answer: file \".*\": expected", err)
+    end
+  end)
+
+  it("hands on that this host has no IPv6, unless another host's plan is made again", function()
+    local has_ipv6 = program.has_ipv6
+    finally(function() program.has_ipv6 = has_ipv6 end)
+    for _, has in ipairs { true, false } do
+      program.has_ipv6 = function() return has end
+      for _, of_record in ipairs { true, false } do
+        settings.no_ipv6 = of_record
+        assert.equal(of_record or nil, planner.plan_settings(settings).no_ipv6)
+      end
+      settings.no_ipv6 = nil
+      assert.equal(not has or nil, planner.plan_settings(settings).no_ipv6)
     end
   end)
 

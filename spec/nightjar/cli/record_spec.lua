@@ -67,6 +67,19 @@ describe("nightjar record", function()
   end)
   after_each(function() cli.remove(folder) end)
 
+  it("has a host without IPv6 plan as one that has, and the other way round", function()
+    keep("snapshot.json", snapshot_now())
+    local kept = assert(json.decode(run({ "record" }).stdout))
+    for _, no_ipv6 in ipairs { true, false } do
+      kept.settings.no_ipv6 = no_ipv6 or nil
+      kept.snapshot.meshes[1].services[2].instances[1].attributes = {
+        AWS_INSTANCE_IPV6 = "2001:db8::1", AWS_INSTANCE_PORT = "80" }
+      cli.write(folder .. "/record.json", assert(json.encode(kept)))
+      local got = run({ "explain", "/", "--snapshot", folder .. "/record.json" }, elsewhere())
+      assert.equal(no_ipv6, got.stderr:find("which this host has not", 1, true) ~= nil, got.stderr)
+    end
+  end)
+
   it("writes down snapshot, time, settings and hashes, and nothing in force where nothing is",
     function()
       keep("snapshot.json", snapshot_now())

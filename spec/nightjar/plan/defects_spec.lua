@@ -386,8 +386,9 @@ describe("defect 11: hostile values", function()
 end)
 
 describe("defect 12: endpoints", function()
-  local function view(instances)
-    local _, made = build.plan(build.own({ service("a", { ["/"] = "1" }, instances) }))
+  local function view(instances, settings)
+    local _, made = build.plan(build.own({ service("a", { ["/"] = "1" }, instances) }),
+      { settings = settings })
     return made.view.clusters[1], made
   end
 
@@ -415,6 +416,22 @@ describe("defect 12: endpoints", function()
     assert.equal(1, #cluster.endpoints)
     assert.same({ "missing_port", "missing_address", "bad_address" }, build.codes(made.warnings))
     assert.matches('instance "task%-01"', made.warnings[1].message)
+  end)
+
+  it("of IPv6 are left out on a host that has none, unless they have another address", function()
+    local six = { AWS_INSTANCE_IPV4 = "", AWS_INSTANCE_IPV6 = "2001:db8::1" }
+    local named = { AWS_INSTANCE_IPV4 = "", AWS_INSTANCE_IPV6 = "2001:db8::2",
+      AWS_INSTANCE_CNAME = "db.local" }
+    local cluster, made = view({ instance(1), instance(2, six), instance(3, named),
+      instance(4, { AWS_INSTANCE_IPV6 = "2001:db8::3" }) }, { policies = {}, no_ipv6 = true })
+    local addresses = {}
+    for i, one in ipairs(cluster.endpoints) do addresses[i] = one.address end
+    assert.same({ "10.0.0.1", "db.local", "10.0.0.4" }, addresses)
+    assert.same({ "no_ipv6", "no_ipv6" }, build.codes(made.warnings))
+    assert.matches('instance "task-02": attribute "AWS_INSTANCE_IPV6"', made.warnings[1].message, 1,
+      true)
+    cluster = view({ instance(2, six) }, { policies = {} })
+    assert.equal("2001:db8::1", cluster.endpoints[1].address)
   end)
 
   it("are never what only this host may ask: metadata and credentials", function()
