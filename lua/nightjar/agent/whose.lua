@@ -5,6 +5,7 @@
 local admin_address = require("nightjar.agent.admin_address")
 local file = require("host.file")
 local sched = require("nightjar.agent.sched")
+local text = require("nightjar.text")
 
 local whose = {}
 
@@ -20,7 +21,8 @@ end
 
 local function describe(admin, options)
   return ("another Envoy answers at %s: base id %s, bootstrap %s"):format(
-    admin.base:match("//(.*)"), options.base_id or 0, options.config_path or "not from a file")
+    admin.base:match("//(.*)"), text.clean(tostring(options.base_id or 0), 100),
+    text.clean(tostring(options.config_path or "not from a file"), 1000))
 end
 
 -- Who asks may know the folder by another path than who started Envoy.

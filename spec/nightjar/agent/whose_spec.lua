@@ -38,6 +38,12 @@ describe("an Envoy that answers", function()
     assert.is_truthy(whose.other(answering(options), folder .. "/other"))
   end)
 
+  it("is named in one line, whatever it says", function()
+    local said = whose.there(answering { base_id = {}, config_path = ("x\n\27[31m"):rep(1000) })
+    assert.is_nil(said:find("%c"))
+    assert.is_true(#said < 5000) -- escaped it is longer
+  end)
+
   it("is nobody else's when it does not say", function()
     assert.is_nil(whose.other(answering(nil), PATH))
     assert.is_nil(whose.there(answering(nil)))
