@@ -93,7 +93,7 @@ describe("host.program", function()
       local pipe = assert(io.popen(path .. " test " .. root .. "/script.lua"))
       local line = pipe:read("l")
       pipe:close()
-      return line:gsub("^= ", ""):gsub(root, "ROOT")
+      return line:gsub("^= ", ""):gsub((root:gsub("%p", "%%%0")), "ROOT")
     end
 
     it("finds its data in share/nightjar", function()

@@ -6,6 +6,14 @@ local service = require("spec.support.sidecar").service
 
 local turn = {}
 
+---A port that only this mesh has. Below those that spec/support/ports.py gives: an endpoint at
+---Envoy's admin interface, say, would be left out.
+---@param number integer of the mesh
+---@return integer
+function turn.port(number)
+  return 10000 + number
+end
+
 ---The services of a mesh.
 ---@param sidecar table with backends `blue` and `green`
 ---@param number integer of the mesh
@@ -14,7 +22,7 @@ function turn.services(sidecar, number)
   return {
     service("web-blue", { ["/web"] = number }, { sidecar.ports.blue }),
     service("web-green", { ["/web"] = 10 }, { sidecar.ports.green }),
-    service("spare-blue", { ["/spare"] = 1 }, { 20000 + number }),
+    service("spare-blue", { ["/spare"] = 1 }, { turn.port(number) }),
   }
 end
 
@@ -22,7 +30,7 @@ end
 ---@param number integer
 ---@return string text
 function turn.mark(number)
-  return '"port_value": ' .. 20000 + number .. "\n"
+  return '"port_value": ' .. turn.port(number) .. "\n"
 end
 
 ---Whether the published clusters are those of this mesh.

@@ -90,7 +90,7 @@ describe("an agent", function()
     if table.concat(names, " ") ~= table.concat(expected, " ") then
       wrong("published are %s", table.concat(names, " "))
     end
-    if not (texts["cds.json"] or ""):find('"port_value": ' .. 20000 + turn, 1, true) then
+    if not (texts["cds.json"] or ""):find('"port_value": ' .. turn_of.port(turn), 1, true) then
       wrong("the clusters are not the new ones")
     end
     for name in pairs(passes_of.contents(sidecar.state)) do

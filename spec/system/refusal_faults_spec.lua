@@ -45,7 +45,7 @@ describe("a pass that is refused", function()
     for path, text in pairs(struck) do
       if json.decode(text) and (path == "input.json"
         or text:find("nowhere", 1, true) or path:find(tostring(passes.ports[1]), 1, true)
-        or text:find('"port_value": ' .. 20000 + turn, 1, true)) then
+        or text:find('"port_value": ' .. turn_of.port(turn), 1, true)) then
         texts[path] = text
       end
     end

@@ -156,7 +156,7 @@ describe("planner", function()
 
   it("names a folder that cannot be read", function()
     settings.envoy_template_dir = folder .. "/none"
-    refused("^plan: templates: .*" .. folder .. "/none: No such file")
+    refused("^plan: templates: .*" .. folder:gsub("%p", "%%%0") .. "/none: No such file")
   end)
 
   it("keeps text of others on one line and within bounds", function()

@@ -55,9 +55,9 @@ describe("sources", function()
 
   it("names a folder that is not there", function()
     settings.policy_dir = folder .. "/none"
-    refused("^policies: [^:]+: " .. folder .. "/none: No such file")
+    refused("^policies: [^:]+: " .. folder:gsub("%p", "%%%0") .. "/none: No such file")
     settings.policy_dir, settings.envoy_template_dir = folder .. "/policies", folder .. "/none"
-    refused("^templates: [^:]+: " .. folder .. "/none: No such file")
+    refused("^templates: [^:]+: " .. folder:gsub("%p", "%%%0") .. "/none: No such file")
   end)
 
   it("refuses a link that leads out, and a FIFO, without waiting for it", function()
@@ -69,7 +69,8 @@ describe("sources", function()
 
   it("refuses a template that is no UTF-8, naming the byte", function()
     cli.write(folder .. "/templates/b.yaml.mustache", "ab\255")
-    refused("^templates: " .. folder .. "/templates/b%.yaml%.mustache: byte 3: expected UTF%-8$")
+    refused("^templates: " .. folder:gsub("%p", "%%%0")
+      .. "/templates/b%.yaml%.mustache: byte 3: expected UTF%-8$")
   end)
 
   it("refuses a file whose name cannot be shown, naming it as far as it can", function()
@@ -84,7 +85,8 @@ describe("sources", function()
       os.remove(folder .. "/templates/" .. name)
     end
     cli.write(folder .. "/policies/\255.lua", "return {}")
-    refused("^policies: " .. folder .. "/policies/\\xff%.lua: expected a name of UTF%-8")
+    refused("^policies: " .. folder:gsub("%p", "%%%0")
+      .. "/policies/\\xff%.lua: expected a name of UTF%-8")
   end)
 
   it("takes no notice of the names of files that it does not read", function()

@@ -84,8 +84,8 @@ describe("nightjar", function()
   it("names a configuration file that cannot be read or parsed", function()
     local got = cli.run { "config", environment = { NIGHTJAR_CONFIG = folder .. "/none" } }
     assert.equal(2, got.status)
-    assert.matches("^nightjar: settings: NIGHTJAR_CONFIG %(environment%): cannot read: " .. folder
-      .. "/none: No such file", got.stderr)
+    assert.matches("^nightjar: settings: NIGHTJAR_CONFIG %(environment%): cannot read: "
+      .. folder:gsub("%p", "%%%0") .. "/none: No such file", got.stderr)
     cli.write(folder .. "/bad.yaml", "a: [1\n")
     got = cli.run { "config", "--config", folder .. "/bad.yaml" }
     assert.equal(2, got.status)

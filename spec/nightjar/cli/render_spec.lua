@@ -200,7 +200,7 @@ describe("snapshot commands", function()
     cli.write(folder .. "/tmp/nightjar-state/snapshot.json", snapshot)
     local got = run "explain"
     assert.equal(0, got.status, got.stderr)
-    assert.matches("^snapshot: the agent, " .. folder
+    assert.matches("^snapshot: the agent, " .. folder:gsub("%p", "%%%0")
       .. "/tmp/nightjar%-state/snapshot%.json, %w+ old, planned for %d.-Z\n", got.stdout)
   end)
 end)
