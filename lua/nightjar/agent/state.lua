@@ -136,17 +136,30 @@ local function same(a, b, verbatim)
   return more == 0 -- else there is something in `b` that is not in `a`
 end
 
-local function without_times(value)
-  if type(value) ~= "table" then
-    return value
-  end
+local function without(record, name)
   local copy = {}
-  for key, item in pairs(value) do
-    if not UNTIMED[key] then
-      copy[key] = key == NAMED_BY_OTHERS and item or without_times(item)
+  for key, item in pairs(record) do
+    if key ~= name then
+      copy[key] = item
     end
   end
-  return json.is_array(value) and json.array(copy) or copy
+  return copy
+end
+
+-- Only a snapshot, its meshes and their services have such times, so that of the instances, which
+-- are most of a large mesh, nothing is copied.
+local function without_times(snapshot)
+  local copy = without(snapshot, "taken_at")
+  copy.meshes = json.array({})
+  for i, mesh in ipairs(snapshot.meshes) do
+    local one = without(mesh, "read_at")
+    one.services = mesh.services and json.array({})
+    for j, service in ipairs(mesh.services or {}) do
+      one.services[j] = without(service, "read_at")
+    end
+    copy.meshes[i] = one
+  end
+  return copy
 end
 
 local function encode(path, value)
