@@ -165,7 +165,9 @@ describe("state", function()
       '{"format":1,"generation":"a","paths":[],"plan_listeners":[{"name":"l","routes":[{}]}]}',
       '{"format":1,"generation":"a","paths":[],"clusters":["x"]}',
       '{"format":1,"generation":"a","paths":[],"routes":[{"path":"/"}]}',
-      '{"format":1,"generation":"a","paths":[],"lingering":null}' },
+      '{"format":1,"generation":"a","paths":[],"lingering":null}',
+      '{"format":1,"generation":"a","paths":[],"inputs":"x"}',
+      '{"format":1,"generation":"a","paths":[],"inputs":{"mesh":1}}' },
     refused = { '{"format":1}', '{"format":1,"generation":"a","reason":"no","files":[{}]}' },
     snapshot = { '{"format":1}', '{"format":1,"taken_at":1,"meshes":[{}]}',
       '{"format":1,"taken_at":1.5,"meshes":[]}', '{"format":1,"taken_at":1,"meshes":[{"ref":"own",'
