@@ -136,30 +136,30 @@ local function same(a, b, verbatim)
   return more == 0 -- else there is something in `b` that is not in `a`
 end
 
-local function without(record, name)
+local function without_times(record)
   local copy = {}
   for key, item in pairs(record) do
-    if key ~= name then
+    if not UNTIMED[key] then
       copy[key] = item
     end
   end
   return copy
 end
 
--- Only a snapshot, its meshes and their services have such times, so that of the instances, which
--- are most of a large mesh, nothing is copied.
-local function without_times(snapshot)
-  local copy = without(snapshot, "taken_at")
+-- What a snapshot says, whenever it was read. Only the snapshot, its meshes and their services have
+-- such times: of the instances, which are most of a large mesh, nothing is copied.
+local function content_of(snapshot)
+  local copy = without_times(snapshot)
   copy.meshes = json.array({})
   for i, mesh in ipairs(snapshot.meshes) do
-    local one = without(mesh, "read_at")
+    local one = without_times(mesh)
     one.services = mesh.services and json.array({})
     for j, service in ipairs(mesh.services or {}) do
-      one.services[j] = without(service, "read_at")
+      one.services[j] = without_times(service)
     end
     copy.meshes[i] = one
   end
-  return copy
+  return json.hash(assert(json.encode(copy)))
 end
 
 local function encode(path, value)
@@ -181,8 +181,7 @@ end
 function state:keep_snapshot(snapshot)
   local saved, before = self.saved, self.snapshot
   self.snapshot = snapshot
-  local content = saved and same(before, snapshot) and saved.content
-    or json.hash(assert(json.encode(without_times(snapshot))))
+  local content = saved and same(before, snapshot) and saved.content or content_of(snapshot)
   -- The clock may have been set back.
   if saved and saved.content == content and math.abs(snapshot.taken_at - saved.at) < REFRESH then
     return content
