@@ -26,7 +26,6 @@ struct check {
   size_t at;
   int depth;
   struct jsontext_limits most;
-  size_t values;
   enum expect expect;
   char closers[JSONTEXT_MAX_DEPTH]; /* '}' or ']' */
   unsigned char used[(PRIVATE_LAST - PRIVATE_FIRST) / 8 + 1];
@@ -219,7 +218,7 @@ static int close_level(struct check *c) {
 }
 
 static int check_value(struct check *c, char byte) {
-  if (++c->values > c->most.values)
+  if (++c->facts->values > c->most.values)
     return fail(c, "limit", "too many values");
   if (byte == '{' || byte == '[')
     return open_level(c, byte);

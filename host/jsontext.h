@@ -20,6 +20,7 @@ struct jsontext {
   size_t nuls;       /* how many \u0000 escapes there are */
   unsigned stand_in; /* when there are: a private-use code point (U+E000 to
                         U+F8FF) that the text does not hold */
+  size_t values;     /* in all: each a leaf, an array or an object */
 };
 
 struct jsontext_limits {

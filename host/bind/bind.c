@@ -40,10 +40,12 @@ void bind_type(lua_State *L, const char *name, const luaL_Reg *methods,
     if (methods != NULL)
       luaL_setfuncs(L, methods, 0);
     lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, release);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, release);
-    lua_setfield(L, -2, "__close");
+    if (release != NULL) {
+      lua_pushcfunction(L, release);
+      lua_setfield(L, -2, "__gc");
+      lua_pushcfunction(L, release);
+      lua_setfield(L, -2, "__close");
+    }
     lua_pushstring(L, name);
     lua_setfield(L, -2, "__metatable");
     lua_setfield(L, LUA_REGISTRYINDEX, name);

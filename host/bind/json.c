@@ -5,6 +5,7 @@
  */
 #include "bind/json.h"
 
+#include "arena.h"
 #include "bind/bind.h"
 #include "jsonprint.h"
 #include "jsontext.h"
@@ -24,13 +25,25 @@ static const char tree_type[] = "host.json.tree";
 /* A cJSON tree that a Lua error cannot leak. */
 struct tree {
   cJSON *root;
+  struct arena arena; /* all of it */
 };
 
 static int tree_gc(lua_State *L) {
   struct tree *tree = luaL_checkudata(L, 1, tree_type);
-  cJSON_Delete(tree->root);
   tree->root = NULL;
+  arena_release(&tree->arena);
   return 0;
+}
+
+/* cJSON's functions for memory know nothing but a size. */
+static struct arena *building;
+
+static void *take(size_t size) {
+  return arena_take(building, size);
+}
+
+static void leave(void *piece) {
+  (void)piece; /* it goes with the tree */
 }
 
 /* What is the same for a whole decoding. */
@@ -136,18 +149,31 @@ static void set_stand_in(char to[4], unsigned code_point) {
   to[3] = '\0';
 }
 
+static void build(struct tree *tree, const char *text, size_t size) {
+  building = &tree->arena;
+  tree->root = cJSON_ParseWithLength(text, size + 1);
+  building = NULL;
+}
+
+/* The most that cJSON takes: a node for each value, and a string for each that
+   is one or has a key, as long as it stands in the text at most. */
+static size_t tree_size(size_t size, size_t values) {
+  return values * (sizeof(cJSON) + 2 * sizeof(max_align_t)) + size;
+}
+
 /* Pushes a tree made from checked text. */
 static struct tree *parse(lua_State *L, const char *text, size_t size,
     const struct jsontext *facts) {
   struct tree *tree = bind_new(L, tree_type, sizeof *tree);
+  tree->arena.expected = tree_size(size, facts->values);
   if (facts->nuls > 0) {
     char *copy = lua_newuserdatauv(L, size + 1, 0);
     jsontext_replace_nuls(text, size, facts, copy);
     copy[size] = '\0';
-    tree->root = cJSON_ParseWithLength(copy, size + 1);
+    build(tree, copy, size);
     lua_pop(L, 1);
   } else {
-    tree->root = cJSON_ParseWithLength(text, size + 1);
+    build(tree, text, size);
   }
   return tree;
 }
@@ -195,8 +221,7 @@ static int f_decode(lua_State *L) {
   if (facts.nuls > 0)
     set_stand_in(d.stand_in, facts.stand_in);
   int status = push_value(&d, tree->root, &root);
-  cJSON_Delete(tree->root); /* now, not when the collector comes by */
-  tree->root = NULL;
+  arena_release(&tree->arena); /* now, not when the collector comes by */
   return status == 0 ? 1 : bind_fail(L, &error);
 }
 
@@ -258,6 +283,22 @@ static int f_encode(lua_State *L) {
   return 1;
 }
 
+static int f_written(lua_State *L) {
+  static const struct json_encoding encoding = {.max_depth = DEFAULT_DEPTH};
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  struct error error;
+  struct buf *text = bind_buf(L, DEFAULT_BYTES);
+  lua_pushvalue(L, 1);
+  if (json_encode(L, &encoding, text, &error) != 0) {
+    bind_buf_done(text);
+    return bind_fail(L, &error);
+  }
+  json_push_written(L, text);
+  bind_buf_done(text);
+  return 1;
+}
+
 static int f_array(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -298,10 +339,13 @@ static const luaL_Reg functions[] = {
     {"fingerprint", f_fingerprint},
     {"hash", f_hash},
     {"is_array", f_is_array},
+    {"written", f_written},
     {NULL, NULL},
 };
 
 int luaopen_host_json(lua_State *L) {
+  cJSON_Hooks hooks = {.malloc_fn = take, .free_fn = leave};
+  cJSON_InitHooks(&hooks);
   bind_type(L, tree_type, NULL, tree_gc);
   luaL_newlib(L, functions);
   bind_push_null(L);

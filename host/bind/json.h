@@ -22,6 +22,9 @@ struct json_encoding {
 int json_encode(lua_State *L, const struct json_encoding *encoding,
     struct buf *out, struct error *error);
 
+/* Pushes a value that json_encode() adds as this text, which it has made. */
+void json_push_written(lua_State *L, const struct buf *text);
+
 /* Is the table at `index` marked as an array, or a sequence that is not
  * empty and has no other key? */
 bool json_is_array(lua_State *L, int index);

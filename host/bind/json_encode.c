@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+static const char written_type[] = "host.json.written";
+
 /* A key of an object; the table that is being written keeps its text. */
 struct key {
   const char *text;
@@ -230,6 +232,10 @@ static int write_top(struct encoder *e, const struct keypath *path) {
                : write_float(e, lua_tonumber(L, -1), path);
   case LUA_TBOOLEAN:
     return lua_toboolean(L, -1) ? add(e, "true", 4) : add(e, "false", 5);
+  case LUA_TUSERDATA:
+    if (luaL_testudata(L, -1, written_type) != NULL)
+      return add(e, lua_touserdata(L, -1), lua_rawlen(L, -1));
+    /* fall through */
   default:
     if (bind_is_null(L, -1))
       return add(e, "null", 4);
@@ -279,4 +285,9 @@ bool json_is_array(lua_State *L, int index) {
     found++;
   }
   return found > 0 && found == length;
+}
+
+void json_push_written(lua_State *L, const struct buf *text) {
+  bind_type(L, written_type, NULL, NULL);
+  memcpy(bind_new(L, written_type, text->size), text->data, text->size);
 }

@@ -44,6 +44,12 @@ of.json_encode = { needs = { "json" }, call = function()
   return host.json.encode(value, { indent = 2, line_end = true })
 end }
 
+of.json_written = { needs = { "json" }, call = function()
+  local list, err, code = host.json.written { 1, "x" }
+  if not list then return nil, err, code end
+  return host.json.encode({ list, list })
+end }
+
 of.json_fingerprint = { needs = { "json" }, call = function()
   local print, err, code = host.json.fingerprint('{"b":[1,"x\\u00e9"],"a":{}}')
   if not print then return nil, err, code end

@@ -54,6 +54,15 @@ function json.fingerprint(text, options, known) end
 ---@return string? code
 function json.encode(value, options) end
 
+---A value that `encode` writes as the text that it writes for this one now: what stands in several
+---documents need be walked through for the first alone. It is written without blanks, whatever
+---stands around it, and its depth is counted from itself.
+---@param value any
+---@return userdata? written nothing else can be done with it
+---@return string? err as of `encode` without options
+---@return string? code
+function json.written(value) end
+
 ---Marks a table as an array, so that it is `[]` when empty, and returns it. A table with another
 ---metatable is raised about. YAML gives and takes the same mark.
 ---@generic T: table

@@ -103,7 +103,8 @@ function pass:discover(record)
     self.requested = self.requested or record.requested
     return nil, err
   end
-  record.inputs = { mesh = self.state:keep_snapshot(snapshot) }
+  record.inputs = {}
+  record.inputs.mesh, record.written = self.state:keep_snapshot(snapshot)
   record.snapshot, record.stale = snapshot, self:staleness(snapshot)
   return record
 end
@@ -113,7 +114,7 @@ function pass:make(record)
   -- The generational collector takes so much that is new, and goes again, for a heap that has
   -- grown, and then lets it grow to twice that.
   collectgarbage("incremental", 200)
-  record.planned = { snapshot = record.snapshot, now = math.floor(clock.now()),
+  record.planned = { snapshot = record.written or record.snapshot, now = math.floor(clock.now()),
     previous = memory.previous(self.state.accepted) }
   local response, err, refusal = planner.run(record.planned, self.settings)
   if not response then
@@ -279,14 +280,11 @@ function pass:accept(record)
   local accepted = { generation = done.generation, paths = paths, inputs = record.inputs, at = at,
     cause = cause, difference = json.array(lines or {}),
     pinned = record.held and record.held.generation }
-  for name, value in pairs(record.memory) do
-    accepted[name] = value
-  end
   -- From here on this generation is the one to go back to.
-  self.state:keep_accepted(accepted)
+  local written = self.state:keep_accepted(accepted, record.memory)
   self.state.undo:clear()
   if not record.held then
-    self.state.history:keep(accepted, done.files, record.memory)
+    self.state.history:keep(accepted, done.files, written)
   end
   return before and before.generation ~= done.generation and accepted or not before and accepted
 end

@@ -146,20 +146,34 @@ local function without_times(record)
   return copy
 end
 
--- What a snapshot says, whenever it was read. Only the snapshot, its meshes and their services have
--- such times: of the instances, which are most of a large mesh, nothing is copied.
-local function content_of(snapshot)
-  local copy = without_times(snapshot)
+-- A snapshot whose meshes and services are made over: by `mend`, which gets each of the three.
+local function made_over(snapshot, mend)
+  local copy = mend(snapshot)
   copy.meshes = json.array({})
   for i, mesh in ipairs(snapshot.meshes) do
-    local one = without_times(mesh)
+    local one = mend(mesh)
     one.services = mesh.services and json.array({})
     for j, service in ipairs(mesh.services or {}) do
-      one.services[j] = without_times(service)
+      one.services[j] = mend(service)
     end
     copy.meshes[i] = one
   end
-  return json.hash(assert(json.encode(copy)))
+  return copy
+end
+
+-- The instances are most of a large mesh, and stand in whatever is written of it.
+local function with_instances_written(record)
+  local copy = {}
+  for key, item in pairs(record) do
+    copy[key] = key == "instances" and assert(json.written(item)) or item
+  end
+  return copy
+end
+
+-- What a snapshot says, whenever it was read. Only the snapshot, its meshes and their services have
+-- such times.
+local function content_of(snapshot)
+  return json.hash(assert(json.encode(made_over(snapshot, without_times))))
 end
 
 local function encode(path, value)
@@ -178,18 +192,24 @@ end
 ---Keep a snapshot, on disk if it says something new.
 ---@param snapshot table
 ---@return string content the hash of what it says, whenever it was read
+---@return userdata? written what json.encode writes as this snapshot, if it had to be written
 function state:keep_snapshot(snapshot)
   local saved, before = self.saved, self.snapshot
   self.snapshot = snapshot
-  local content = saved and same(before, snapshot) and saved.content or content_of(snapshot)
+  local parts
+  if not (saved and same(before, snapshot)) then
+    parts = made_over(snapshot, with_instances_written)
+  end
+  local content = parts and content_of(parts) or saved.content
   -- The clock may have been set back.
   if saved and saved.content == content and math.abs(snapshot.taken_at - saved.at) < REFRESH then
     return content
   end
-  if write(self.snapshot_path, encode(self.snapshot_path, snapshot)) then
+  local written = assert(json.written(parts or snapshot))
+  if write(self.snapshot_path, encode(self.snapshot_path, written)) then
     self.saved = { content = content, at = snapshot.taken_at }
   end
-  return content
+  return content, written
 end
 
 ---Keep at hand what share each color has, for who shows it often: reading it from disk each time
@@ -207,24 +227,45 @@ function state:note(accepted)
   end
 end
 
+-- The parts of a memory, of which some are large, for all that is written of them.
+local function written_parts(memory)
+  local written = {}
+  for name, value in pairs(memory) do
+    written[name] = assert(json.written(value))
+  end
+  return written
+end
+
+local function added(to, fields)
+  for name, value in pairs(fields) do
+    to[name] = value
+  end
+  return to
+end
+
 ---Keep what was accepted: what the next pass must know of it, and the published paths.
----@param accepted table `generation`, `paths`, what `memory.of` returned, …
-function state:keep_accepted(accepted)
+---@param accepted table `generation`, `paths`, …; gets the fields of the memory
+---@param memory table what `memory.of` returned
+---@return table written what json.encode writes as the memory
+function state:keep_accepted(accepted, memory)
   if not self.claimed then
     local _, lock
     self.claimed, _, _, lock = owner.claim(self.directory, self.lock)
     self.lock = self.lock or lock
   end
   accepted.format = 1
+  local written = written_parts(memory)
+  local text = encode(self.accepted_path, added(added({}, accepted), written))
+  added(accepted, memory)
   if not self.accepted or self.accepted.generation ~= accepted.generation then
     self:note(accepted)
   end
-  local text = encode(self.accepted_path, accepted)
   local hash = json.hash(text)
   if self.accepted_hash ~= hash then
     self.accepted_hash = write(self.accepted_path, text) and hash
     self.accepted = self.accepted_hash and lightened(accepted, self.accepted_path) or accepted
   end
+  return written
 end
 
 ---Keep what Envoy refused, so that a restart does not try it again.

@@ -37,7 +37,7 @@ describe("state", function()
   it("is found again by the next agent", function()
     local one = opened()
     one:keep_snapshot { format = 1, taken_at = 100, meshes = {} }
-    one:keep_accepted { generation = "a", clusters = {}, routes = {}, paths = { "cds.json" } }
+    one:keep_accepted({ generation = "a", paths = { "cds.json" } }, { clusters = {} })
     local other = opened()
     assert.equal(100, other.snapshot.taken_at)
     assert.equal("a", other.accepted.generation)
@@ -78,9 +78,9 @@ describe("state", function()
 
   it("reads what is in force from the disk once for all who have it at the time", function()
     local one = opened()
-    one:keep_accepted { generation = "a", listeners = {}, paths = {},
+    one:keep_accepted({ generation = "a", paths = {} }, { listeners = {},
       clusters = { { name = "c", endpoints = {} } },
-      plan_listeners = { { name = "l", routes = {} } } }
+      plan_listeners = { { name = "l", routes = {} } } })
     local read, count = stored.read, 0
     finally(function() stored.read = read end)
     stored.read = function(...)
@@ -105,7 +105,7 @@ describe("state", function()
   it("counts generations that come into force and that are refused", function()
     local one = opened()
     local function accept(name)
-      one:keep_accepted { generation = name, clusters = {}, paths = {} }
+      one:keep_accepted({ generation = name, paths = {} }, { clusters = {} })
     end
     accept("a")
     accept("a")
@@ -114,7 +114,7 @@ describe("state", function()
     one:keep_refused(nil)
     assert.same({ 2, 1 }, { one.came, one.refusals })
     local other = opened()
-    other:keep_accepted { generation = "b", clusters = {}, paths = {} }
+    other:keep_accepted({ generation = "b", paths = {} }, { clusters = {} })
     assert.equal(0, other.came)
   end)
 
@@ -124,11 +124,13 @@ describe("state", function()
         { service = "s", color = "c", cluster = "s-c", weight = weight } } } } } }
     end
     local one = opened()
-    one:keep_accepted { generation = "a", clusters = {}, paths = {}, plan_listeners = plan(1) }
+    one:keep_accepted({ generation = "a", paths = {} },
+      { clusters = {}, plan_listeners = plan(1) })
     assert.is_nil(one.weights)
     one:keep_weights()
     assert.matches("1$", one.weights)
-    one:keep_accepted { generation = "b", clusters = {}, paths = {}, plan_listeners = plan(7) }
+    one:keep_accepted({ generation = "b", paths = {} },
+      { clusters = {}, plan_listeners = plan(7) })
     assert.matches("7$", one.weights)
     local empty = opened(folder .. "/none")
     empty:keep_weights()
@@ -138,10 +140,10 @@ describe("state", function()
   it("tries again what could not be written", function()
     local one = opened()
     assert(file.mkdir(folder .. "/accepted.json/in-the-way"))
-    one:keep_accepted { generation = "a", clusters = {}, routes = {}, paths = {} }
+    one:keep_accepted({ generation = "a", paths = {} }, { clusters = {} })
     assert.equal("a", one.accepted.generation)
     script.discard(folder .. "/accepted.json")
-    one:keep_accepted { generation = "a", clusters = {}, routes = {}, paths = {} }
+    one:keep_accepted({ generation = "a", paths = {} }, { clusters = {} })
     assert.equal("file", file.stat(folder .. "/accepted.json").type)
   end)
 
