@@ -4,9 +4,11 @@
  * wrong with a value that has not.
  */
 #include "bind/bind.h"
+#include "distinct.h"
 #include "textshape.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <string.h>
 
 enum kind {
@@ -77,7 +79,13 @@ static const struct part *find_part(
   return NULL;
 }
 
-static bool fits(lua_State *L, const struct shape *shape);
+/* Where tables that are met are noted, each by its address; NULL: nowhere. */
+struct met {
+  struct buf *tables; /* of const void * */
+  struct error *error;
+};
+
+static bool fits(lua_State *L, const struct shape *shape, struct met *met);
 
 static bool fits_text(lua_State *L, const struct shape *shape) {
   if (lua_type(L, -1) != LUA_TSTRING)
@@ -107,13 +115,14 @@ static bool fits_integer(lua_State *L, const struct shape *shape) {
   return value >= shape->min && value <= shape->max;
 }
 
-static bool fits_list(lua_State *L, const struct shape *shape) {
+static bool fits_list(
+    lua_State *L, const struct shape *shape, struct met *met) {
   lua_Unsigned length = lua_rawlen(L, -1), count = 0;
   if (length > (lua_Unsigned)shape->max)
     return false;
   for (lua_Unsigned i = 1; i <= length; i++) {
     lua_rawgeti(L, -1, (lua_Integer)i);
-    bool right = !lua_isnil(L, -1) && fits(L, shape->of);
+    bool right = !lua_isnil(L, -1) && fits(L, shape->of, met);
     lua_pop(L, 1);
     if (!right)
       return false;
@@ -126,12 +135,13 @@ static bool fits_list(lua_State *L, const struct shape *shape) {
   return count == length;
 }
 
-static bool fits_map(lua_State *L, const struct shape *shape) {
+static bool fits_map(
+    lua_State *L, const struct shape *shape, struct met *met) {
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
     bool right = lua_type(L, -2) == LUA_TSTRING &&
                  lua_rawlen(L, -2) <= (lua_Unsigned)shape->max &&
-                 fits(L, shape->of);
+                 fits(L, shape->of, met);
     lua_pop(L, 1);
     if (!right) {
       lua_pop(L, 1);
@@ -141,7 +151,8 @@ static bool fits_map(lua_State *L, const struct shape *shape) {
   return true;
 }
 
-static bool fits_record(lua_State *L, const struct shape *shape) {
+static bool fits_record(
+    lua_State *L, const struct shape *shape, struct met *met) {
   size_t required = 0;
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
@@ -151,7 +162,7 @@ static bool fits_record(lua_State *L, const struct shape *shape) {
       const char *key = lua_tolstring(L, -2, &size);
       part = find_part(shape, key, size);
     }
-    bool right = part != NULL && fits(L, part->shape);
+    bool right = part != NULL && fits(L, part->shape, met);
     lua_pop(L, 1);
     if (!right) {
       lua_pop(L, 1);
@@ -162,12 +173,17 @@ static bool fits_record(lua_State *L, const struct shape *shape) {
   return required == shape->required;
 }
 
+static bool meet(lua_State *L, struct met *met) {
+  const void *table = lua_topointer(L, -1);
+  return buf_add(met->tables, &table, sizeof table, met->error) == 0;
+}
+
 /* Whether what is on top of the stack has the shape. Shapes are trees, made
  * from the leaves up, so this ends for data that contains itself too. */
-static bool fits(lua_State *L, const struct shape *shape) {
+static bool fits(lua_State *L, const struct shape *shape, struct met *met) {
   if (shape->kind >= LIST) {
     luaL_checkstack(L, 8, "shape");
-    if (!is_plain_table(L, -1))
+    if (!is_plain_table(L, -1) || (met != NULL && !meet(L, met)))
       return false;
   }
   switch (shape->kind) {
@@ -176,11 +192,11 @@ static bool fits(lua_State *L, const struct shape *shape) {
   case INTEGER:
     return fits_integer(L, shape);
   case LIST:
-    return fits_list(L, shape);
+    return fits_list(L, shape, met);
   case MAP:
-    return fits_map(L, shape);
+    return fits_map(L, shape, met);
   case RECORD:
-    return fits_record(L, shape);
+    return fits_record(L, shape, met);
   default:
     return fits_text(L, shape);
   }
@@ -254,13 +270,28 @@ static void note(lua_State *L, int seen, const struct shape *shape) {
     note_record(L, seen, shape);
 }
 
+static int m_fits(lua_State *L) {
+  const struct shape *shape = luaL_checkudata(L, 1, shape_type);
+  luaL_checkany(L, 2);
+  lua_settop(L, 2);
+  struct error error;
+  struct met met = {.tables = bind_buf(L, SIZE_MAX / 2), .error = &error};
+  lua_pushvalue(L, 2);
+  bool right = fits(L, shape, &met) &&
+               distinct((const void *const *)(void *)met.tables->data,
+                   met.tables->size / sizeof(void *));
+  bind_buf_done(met.tables);
+  lua_pushboolean(L, right);
+  return 1;
+}
+
 static int m_take(lua_State *L) {
   const struct shape *shape = luaL_checkudata(L, 1, shape_type);
   luaL_checkany(L, 2);
   luaL_checktype(L, 3, LUA_TTABLE);
   lua_settop(L, 3);
   lua_pushvalue(L, 2);
-  bool right = fits(L, shape);
+  bool right = fits(L, shape, NULL);
   lua_settop(L, 3);
   lua_pushvalue(L, 2);
   if (right && shape->kind >= LIST)
@@ -347,6 +378,7 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
+    {"fits", m_fits},
     {"take", m_take},
     {NULL, NULL},
 };

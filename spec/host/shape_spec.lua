@@ -53,6 +53,7 @@ describe("shape: a value", function()
   for i, case in ipairs(cases) do
     it(("%s the shape of row %d"):format(case[3] and "has" or "has not", i), function()
       assert.equal(case[3], case[1]:take(case[2], {}))
+      assert.equal(case[3], case[1]:fits(case[2]))
     end)
   end
 
@@ -60,6 +61,32 @@ describe("shape: a value", function()
     local value = item("a")
     value.tags = value
     assert.is_false(ITEM:take(value, {}))
+    assert.is_false(ITEM:fits(value))
+  end)
+
+  it("fits only where no table stands twice in it, which is left as it is", function()
+    local once, tags = item("a"), { a = "x" }
+    assert.is_false(LIST:fits { once, once })
+    local value = { item("a"), item("b") }
+    value[1].tags, value[2].tags = tags, tags
+    assert.is_false(LIST:fits(value))
+    assert.equal(value[1].tags, value[2].tags)
+    value[2].tags = {}
+    assert.is_true(LIST:fits(value))
+    -- As many as make the table of what was met grow and collide.
+    local many, large = shape.new("list", { of = MAP, max = 5000 }), {}
+    for i = 1, 5000 do
+      large[i] = {}
+      if i % 617 == 0 then assert.is_true(many:fits(large)) end
+    end
+    assert.is_true(many:fits(large))
+    for _, place in ipairs { 1, 2, 2500, 4999 } do
+      local there = large[place]
+      large[place] = large[5000]
+      assert.is_false(many:fits(large))
+      large[place] = there
+    end
+    assert.is_true(many:fits(large))
   end)
 
   it("of the right shape is noted with all its tables, a wrong one not at all", function()
@@ -110,7 +137,7 @@ end)
 -- The same module, with shapes that are never sure.
 local function slow_schema()
   local real, loaded = package.loaded["host.shape"], package.loaded["nightjar.plan.schema"]
-  local unsure = { take = function() return false end }
+  local unsure = { fits = function() return false end, take = function() return false end }
   package.loaded["host.shape"] = { new = function() return unsure end }
   package.loaded["nightjar.plan.schema"] = nil
   local schema = require("nightjar.plan.schema")

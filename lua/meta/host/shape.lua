@@ -27,6 +27,13 @@ local Shape = {}
 ---@return host.shape.shape
 function shape.new(kind, options) end
 
+---Whether a value has the shape, no table in it a metatable, every name in it is ASCII, and no
+---table stands in it twice. False may mean that all is well but for one of these, or that there is
+---too little memory to tell.
+---@param value any
+---@return boolean
+function Shape:fits(value) end
+
 ---Whether a value has the shape, no table in it a metatable and every name in it is ASCII: false
 ---may mean that it has the shape, with a name or path of other characters. If true, each table of
 ---it is noted in `seen`, and one that was there before is replaced by a copy in the table that
