@@ -3,17 +3,9 @@
 -- since valgrind takes all of a processor.
 
 local budget = require("spec.load.budget")
-local callgrind = require("spec.support.callgrind")
-local cli = require("spec.support.cli")
-local discover = require("nightjar.agent.discover")
-local moto = require("spec.support.moto")
-local planner = require("nightjar.agent.planner")
-local program = require("host.program")
-local reference = require("spec.support.reference")
-local sched = require("nightjar.agent.sched")
-local settings_of = require("nightjar.settings")
+local counted = require("spec.support.counted")
 
-local missing = callgrind.missing() or moto.missing()
+local missing = counted.missing()
 if missing then
   pending("budgets: " .. missing)
   return
@@ -23,45 +15,12 @@ end
 local UNCHANGED, CHANGED = 6, 3
 local TRIES = 3
 
--- As the agent calls it, but without limits on time.
-local PLAN = "%s/nightjar-plan --max-memory-mib 256 --max-instructions 100000000 "
-  .. "--max-cpu-ms 600000 --max-seconds 600 <%s/request"
-
 describe("the budget of", function()
-  local endpoint, folder
+  local counts_of
 
-  setup(function()
-    endpoint, folder = moto.faulty(), cli.folder()
-  end)
+  setup(function() counts_of = counted.new() end)
 
-  teardown(function()
-    endpoint:stop()
-    cli.remove(folder)
-  end)
-
-  local function settings()
-    return assert(settings_of.load { flags = {}, data_directory = program.data_directory(),
-      environment = { TMP_DIR = folder, ENVOY_BIN = "", SERVICE_MEMBER = reference.MEMBER,
-        AWS_REGION = "eu-central-1", AWS_ENDPOINT_URL = endpoint.endpoint, AWS_ACCESS_KEY_ID = "A",
-        AWS_SECRET_ACCESS_KEY = "s", HOME = "/nonexistent" } })
-  end
-
-  -- What the agent sends to nightjar-plan, and the calls of AWS until then.
-  local function request()
-    local text
-    local execute = sched.exec
-    finally(function() sched.exec = execute end)
-    sched.exec = function(options)
-      text = options.input
-      return execute(options)
-    end
-    sched.run(function()
-      local given = settings()
-      local snapshot = assert(discover.run(nil, given))
-      assert(planner.run({ snapshot = snapshot, now = snapshot.taken_at }, given))
-    end)
-    return text
-  end
+  teardown(function() counts_of:stop() end)
 
   local function is_within(counts, bounds)
     for what, most in pairs(bounds) do
@@ -85,24 +44,10 @@ describe("the budget of", function()
   end
 
   it("a plan", function()
-    endpoint:state(reference.state())
-    cli.write(folder .. "/request", request())
-    check("first", { calls = #endpoint:asked().requests })
-    assert(os.execute(("cc -shared -fPIC -o %s/unconfined.so spec/support/unconfined.c")
-      :format(folder)))
-    check("plan", callgrind.run(PLAN:format(program.directory, folder),
-      { environment = ("LD_PRELOAD=%s/unconfined.so"):format(folder) }))
+    local plan, first = counts_of:plan()
+    check("first", first)
+    check("plan", plan)
   end)
-
-  -- So many passes of an agent, from the start of the process to its end.
-  local function passes(count, changes)
-    endpoint:state(reference.state())
-    local command = program.directory .. "/nightjar test spec/support/budget_passes.lua"
-    local counts = callgrind.run(command, { environment = ("BUDGET_ENDPOINT=%s BUDGET_PASSES=%d %s")
-      :format(endpoint.endpoint, count, changes and "BUDGET_CHANGES=1" or "") })
-    counts.calls = #endpoint:asked().requests
-    return counts
-  end
 
   local function least(one, other)
     local counts = {}
@@ -118,7 +63,8 @@ describe("the budget of", function()
   local function beyond(name, count, changes)
     local five, all, each
     for _ = 1, TRIES do
-      five, all, each = least(passes(5, changes), five), least(passes(5 + count, changes), all), {}
+      five = least(counts_of:passes(5, changes), five)
+      all, each = least(counts_of:passes(5 + count, changes), all), {}
       -- Rounded up: a call that only some of the passes make is one too many.
       for what, number in pairs(all) do each[what] = -((five[what] - number) // count) end
       if is_within(each, budget[name]) then break end
