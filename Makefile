@@ -33,7 +33,7 @@ LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--export-dynamic \
 # libcurl nor OpenSSL is linked into it.
 BOTH_C  = host/error.c host/arena.c host/buf.c host/distinct.c host/fd.c host/harden.c host/hugepages.c host/jsonprint.c host/jsontext.c host/jsonwrite.c \
           host/keypath.c host/textshape.c host/yamlscalar.c host/bind/bind.c host/bind/state.c host/bind/json.c \
-          host/bind/json_encode.c host/bind/options.c host/bind/shape.c host/bind/yaml.c host/bind/yaml_json.c
+          host/bind/json_decode.c host/bind/json_encode.c host/bind/options.c host/bind/shape.c host/bind/yaml.c host/bind/yaml_json.c
 ONLY_PLAN = host/plan.c host/sandbox.c host/bind/budget.c
 AGENT_C = $(filter-out $(ONLY_PLAN),$(wildcard host/*.c host/bind/*.c))
 PLAN_C  = $(BOTH_C) $(ONLY_PLAN)

@@ -39,10 +39,20 @@ void *arena_take(struct arena *arena, size_t size) {
   return piece;
 }
 
+static void drop_newest(struct arena *arena) {
+  struct arena_block *before = arena->newest->before;
+  free(arena->newest);
+  arena->newest = before;
+}
+
+void arena_clear(struct arena *arena) {
+  while (arena->newest != NULL && arena->newest->before != NULL)
+    drop_newest(arena);
+  if (arena->newest != NULL)
+    arena->newest->used = 0;
+}
+
 void arena_release(struct arena *arena) {
-  while (arena->newest != NULL) {
-    struct arena_block *before = arena->newest->before;
-    free(arena->newest);
-    arena->newest = before;
-  }
+  while (arena->newest != NULL)
+    drop_newest(arena);
 }

@@ -25,6 +25,9 @@ struct arena {
  */
 void *arena_take(struct arena *arena, size_t size);
 
+/* Frees all that was taken, but keeps the first block for what comes next. */
+void arena_clear(struct arena *arena);
+
 /* Frees all that was taken and leaves the arena empty. */
 void arena_release(struct arena *arena);
 

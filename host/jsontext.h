@@ -25,8 +25,8 @@ struct jsontext {
 
 struct jsontext_limits {
   int depth;     /* of values within each other: 1 to JSONTEXT_MAX_DEPTH */
-  size_t values; /* in all: a tree takes some 150 bytes for each, and a text
-                    needs no more than two bytes */
+  size_t values; /* in all: in Lua each may take some 100 bytes, and in the
+                    text no more than two */
 };
 
 /*

@@ -1,13 +1,26 @@
 /*
- * The writing half of host.json (json_encode.c), apart from the reading half.
+ * The two halves of host.json: json_decode.c and json_encode.c.
  */
 #ifndef NIGHTJAR_BIND_JSON_H
 #define NIGHTJAR_BIND_JSON_H
 
 #include "buf.h"
 #include "error.h"
+#include "jsontext.h"
 #include <lua.h>
 #include <stdbool.h>
+
+/* What json_decode() needs in a Lua state, once. */
+void json_open_decode(lua_State *L);
+
+/*
+ * Pushes the value of `size` bytes of text that jsontext_check() has passed,
+ * with a NUL behind them, and what it said of them. Error: on = the path of
+ * what no Lua value can be; the stack then holds left-overs. "ENOMEM" for lack
+ * of memory; raises for lack of memory in Lua.
+ */
+int json_decode(lua_State *L, const char *text, size_t size,
+    const struct jsontext *facts, struct error *error);
 
 struct json_encoding {
   int indent;    /* blanks for each level; 0: no blanks and no line ends */

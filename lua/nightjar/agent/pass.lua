@@ -339,12 +339,13 @@ function pass:try()
 end
 
 ---Make one pass. A failure leaves the last accepted generation in force.
+---@param last? boolean the process ends with it, and its memory
 ---@return true? ok
 ---@return string? outcome "published" or "unchanged"; or the message
 ---@return string? stage that failed
-function pass:run()
+function pass:run(last)
   local ok, outcome, stage, whole = self:try()
-  if whole then
+  if whole and not last then
     program.trim() -- a plan with its files takes much, and may not come again for hours
   end
   return ok, outcome, stage

@@ -23,7 +23,7 @@ local function run(settings)
     -- An Envoy that runs already is asked what it took; none is started.
     settings.envoy_bin = ""
     local one = pass.new(settings, kept, supervise.new(settings))
-    ok, err = one:run()
+    ok, err = one:run(true)
     return ok and 0 or 1, err
   end)
 end
