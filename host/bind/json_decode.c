@@ -13,7 +13,7 @@
 /* A text of more bytes is taken apart, and what it holds parsed piece by
  * piece: the tree of a whole would take several times its size in fresh
  * memory. */
-enum { PIECE = 64 << 10 };
+enum { PIECE = 16 << 10 };
 
 static const char tree_type[] = "host.json.tree";
 
@@ -166,25 +166,29 @@ static bool skip(struct decode *d, char byte) {
   return found;
 }
 
-/* Goes past a string; `at` is at its first quotation mark. */
-static const char *after_string(const char *at, const char *end) {
-  for (at++;;) {
-    at += textshape_plain(at, (size_t)(end - at));
-    if (*at == '"')
+/* Goes past a string, as far as `limit`; `at` is at its first quotation mark.
+ */
+static const char *after_string(const char *at, const char *limit) {
+  for (at++; at < limit; at += *at == '\\' ? 2 : 1) {
+    at += textshape_plain(at, (size_t)(limit - at));
+    if (at < limit && *at == '"')
       return at + 1;
-    at += *at == '\\' ? 2 : 1;
   }
+  return at;
 }
 
 /* Whether `at` is at an array or object that does not end within a piece. */
 static bool is_large(const struct decode *d) {
+  if (d->end - d->at <= PIECE)
+    return false;
   const char *at = d->at;
+  const char *limit = at + PIECE;
   int depth = 0;
   do {
     char byte = *at;
     depth += (byte == '[' || byte == '{') - (byte == ']' || byte == '}');
-    at = byte == '"' ? after_string(at, d->end) : at + 1;
-  } while (depth > 0 && at - d->at <= PIECE);
+    at = byte == '"' ? after_string(at, limit) : at + 1;
+  } while (depth > 0 && at < limit);
   return depth > 0;
 }
 
@@ -204,18 +208,23 @@ static int no_memory(const struct decode *d) {
   return error_set(d->error, "ENOMEM", NULL, NULL, "out of memory");
 }
 
-static int decode_value(struct decode *d, const struct keypath *path);
+static int decode_value(
+    struct decode *d, const struct keypath *path, bool look);
 
-/* Takes an array apart; `at` is behind its bracket. */
+/* Takes an array apart; `at` is behind its bracket. What follows a small
+ * element is taken for small: if it is not, that costs memory alone. */
 static int decode_array(struct decode *d, const struct keypath *path) {
   struct keypath here = {.up = path};
+  bool look = true;
   lua_newtable(d->L);
   bind_mark_array(d->L);
   while (!skip(d, ']')) {
     skip(d, ',');
     here.index++;
-    if (decode_value(d, &here) != 0)
+    const char *start = d->at;
+    if (decode_value(d, &here, look) != 0)
       return -1;
+    look = look && d->at - start > PIECE;
     lua_rawseti(d->L, -2, here.index);
   }
   return 0;
@@ -233,20 +242,21 @@ static int decode_object(struct decode *d, const struct keypath *path) {
     if (push_key(d, key->valuestring, &here) != 0)
       return -1;
     skip(d, ':');
-    if (decode_value(d, &here) != 0)
+    if (decode_value(d, &here, true) != 0)
       return -1;
     lua_rawset(d->L, -3);
   }
   return 0;
 }
 
-/* Pushes the value at `at`, which goes behind it. */
-static int decode_value(struct decode *d, const struct keypath *path) {
+/* Pushes the value at `at`, which goes behind it; `look`: it may be large. */
+static int decode_value(
+    struct decode *d, const struct keypath *path, bool look) {
   luaL_checkstack(d->L, 8, "JSON");
   while (is_blank(*d->at))
     d->at++;
   char byte = *d->at;
-  if ((byte == '[' || byte == '{') && d->end - d->at > PIECE && is_large(d)) {
+  if (look && (byte == '[' || byte == '{') && is_large(d)) {
     d->at++;
     return byte == '[' ? decode_array(d, path) : decode_object(d, path);
   }
@@ -275,7 +285,7 @@ int json_decode(lua_State *L, const char *text, size_t size,
     set_stand_in(d.stand_in, facts->stand_in);
   }
   struct keypath root = {0};
-  int status = decode_value(&d, &root);
+  int status = decode_value(&d, &root, true);
   arena_release(arena); /* now, not when the collector comes by */
   return status;
 }

@@ -234,7 +234,7 @@ describe("json.decode: text", function()
   end)
 end)
 
--- A text of more than 64 KiB is taken apart and decoded piece by piece.
+-- A text of more than 16 KiB is taken apart and decoded piece by piece.
 describe("json.decode: a large text", function()
   local FILLER = ('"' .. ("x"):rep(70000) .. '"')
 
@@ -277,7 +277,7 @@ describe("json.decode: a large text", function()
     for _ = 1, 60 do
       local value = json.array { random_value(3), random_value(3), random_value(3) }
       local text = assert(json.encode(value))
-      large = large + (#text > 1 << 16 and 1 or 0)
+      large = large + (#text > 1 << 14 and 1 or 0)
       assert.equal(text, json.encode(decoded(text)))
       local spread = assert(json.encode(value, { indent = math.random(0, 3) }))
       assert.equal(text, json.encode(decoded(spread)))
