@@ -32,7 +32,7 @@ LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--export-dynamic \
 # What each program is made of. nightjar-plan has no network code: neither
 # libcurl nor OpenSSL is linked into it.
 BOTH_C  = host/error.c host/arena.c host/buf.c host/distinct.c host/fd.c host/harden.c host/hugepages.c host/jsonprint.c host/jsontext.c host/jsonwrite.c \
-          host/keypath.c host/textshape.c host/yamlscalar.c host/bind/bind.c host/bind/state.c host/bind/json.c \
+          host/keypath.c host/pool.c host/textshape.c host/yamlscalar.c host/bind/bind.c host/bind/state.c host/bind/json.c \
           host/bind/json_decode.c host/bind/json_encode.c host/bind/options.c host/bind/shape.c host/bind/yaml.c host/bind/yaml_json.c
 ONLY_PLAN = host/plan.c host/sandbox.c host/bind/budget.c
 AGENT_C = $(filter-out $(ONLY_PLAN),$(wildcard host/*.c host/bind/*.c))
@@ -131,8 +131,10 @@ ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stac
 
 valgrind: ## Run the specs of host/ under valgrind, which takes a minute (SPEC=path for others)
 	@$(SETUP) run test
-	@$(MAKE) -s --no-print-directory -j$(CPUS) build
-	@$(PATHS) NIGHTJAR=$(BUILD)/nightjar spec/run spec/valgrind $(BUILD)/valgrind $(or $(SPEC),spec/host)
+	@$(MAKE) -s --no-print-directory -j$(CPUS) build $(VALGRIND)
+	@$(PATHS) NIGHTJAR=$(TOOLS)/valgrind/nightjar spec/run spec/valgrind $(TOOLS)/valgrind/test $(or $(SPEC),spec/host)
+# Each block is one of malloc(), which valgrind knows (host/pool.h).
+VALGRIND = BUILD=$(TOOLS)/valgrind SANITIZE=-DPOOL_ASIDE
 
 check: build ## Check the shipped policies and templates with `nightjar check`
 	@$(PATHS) $(BUILD)/nightjar check

@@ -266,8 +266,10 @@ static int run(const struct options *options, struct buf *request,
 #else
   bool tidy = !options->sandbox; /* else the kernel frees faster */
 #endif
-  if (tidy)
+  if (tidy) {
     state_free(state);
+    budget_release(&budget);
+  }
   return status;
 }
 

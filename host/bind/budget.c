@@ -5,7 +5,6 @@
 
 #include <malloc.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,6 +25,11 @@ void budget_init(struct budget *budget, size_t memory_limit,
           instruction_limit < INTERVAL ? (int)instruction_limit : INTERVAL,
       .output = output,
   };
+  pool_init(&budget->pool, pool_stands_aside());
+}
+
+void budget_release(struct budget *budget) {
+  pool_release(&budget->pool);
 }
 
 /* The innermost function whose chunk name begins with `prefix`. */
@@ -128,7 +132,9 @@ static void *grow(
       (budget->refused_old != old || budget->refused_size != size))
     end_memory(budget);
   size_t left = budget->memory_limit - budget->memory_used;
-  void *memory = size - old_size <= left ? realloc(old, size) : NULL;
+  void *memory = size - old_size <= left
+                     ? pool_resize(&budget->pool, old, old_size, size)
+                     : NULL;
   if (memory == NULL) {
     budget->refused_by_system = size - old_size <= left;
     return refuse(budget, old, size);
@@ -149,13 +155,8 @@ void *budget_allocate(
     return grow(budget, old, old_size, new_size);
   }
   budget->memory_used -= old_size - new_size;
-  if (new_size == 0) {
-    free(old);
-    return NULL;
-  }
   /* Lua takes it for granted that shrinking succeeds. */
-  void *memory = realloc(old, new_size);
-  return memory != NULL ? memory : old;
+  return pool_resize(&budget->pool, old, old_size, new_size);
 }
 
 static void count(lua_State *L, lua_Debug *event) {
@@ -221,7 +222,10 @@ static int begin_turn(lua_State *L) {
 
 /* What was freed goes back to the system, small pieces too. */
 static int trim(lua_State *L) {
-  (void)L;
+  void *context;
+  (void)lua_getallocf(L, &context);
+  struct budget *budget = context;
+  pool_trim(&budget->pool);
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif

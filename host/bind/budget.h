@@ -14,6 +14,8 @@
  *   state = state_new(&options, &error);
  *   budget_watch(&budget, state, &error);
  *   arguments[1] = state_registry(budget_position(&budget));
+ *   state_free(state);
+ *   budget_release(&budget);
  *
  * From then on the process may end by itself with status BUDGET_STATUS and one
  * line on `output`, "FILE:LINE: used more than N instructions" or
@@ -39,6 +41,7 @@
 #define NIGHTJAR_BUDGET_H
 
 #include "error.h"
+#include "pool.h"
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,6 +56,7 @@ struct budget_place {
 };
 
 struct budget {
+  struct pool pool;    /* what the memory is of */
   size_t memory_limit; /* bytes */
   size_t memory_used;
   const void *refused_old; /* the request that was refused last: */
@@ -72,6 +76,9 @@ struct budget {
 
 void budget_init(struct budget *budget, size_t memory_limit,
     long long instruction_limit, int output);
+
+/* The state must be closed before. */
+void budget_release(struct budget *budget);
 
 /* The lua_Alloc; `context` is the struct budget. */
 void *budget_allocate(

@@ -3,9 +3,9 @@
 
 #include "bind/bind.h"
 #include "bind/embedded.h"
+#include "bind/state.h"
 
 #include <limits.h>
-#include <malloc.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -78,8 +78,6 @@ static void drop_embedded_code(void) {
     (void)madvise((void *)start, end - start, MADV_DONTNEED);
 }
 
-/* glibc keeps what is freed below something that is still in use;
-   malloc_trim(3) gives the pages in between back too. */
 static int f_trim(lua_State *L) {
   /* Going over to generations is a whole collection. Without a step the heap
      would double before the first young one (tried: 5.4.4). A young one when
@@ -91,9 +89,7 @@ static int f_trim(lua_State *L) {
   lua_gc(L, LUA_GCINC, 120, 0, 0);
   lua_gc(L, LUA_GCGEN, 10, 20);
   lua_gc(L, LUA_GCSTEP, 0);
-#ifdef __GLIBC__
-  malloc_trim(0);
-#endif
+  state_trim(L);
   drop_embedded_code();
   return 0;
 }

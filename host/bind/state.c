@@ -2,8 +2,10 @@
 
 #include "bind/bind.h"
 #include "bind/embedded.h"
+#include "pool.h"
 
 #include <lualib.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,14 +31,15 @@ struct state_value state_registry(const void *key) {
   return (struct state_value){.kind = STATE_REGISTRY, .key = key};
 }
 
-static void *plain_allocate(
+static void *allocate(
     void *context, void *old, size_t old_size, size_t new_size) {
-  (void)context;
-  (void)old_size;
-  if (new_size > 0)
-    return realloc(old, new_size);
-  free(old);
-  return NULL;
+  return pool_resize(context, old, old_size, new_size);
+}
+
+/* NULL: whoever made the state has an allocator of his own. */
+static struct pool *pool_of(lua_State *L) {
+  void *context;
+  return lua_getallocf(L, &context) == allocate ? context : NULL;
 }
 
 /* The searcher of the embedded library: loader and chunk name, or why not. */
@@ -130,11 +133,24 @@ static int set_up(lua_State *L) {
   return 0;
 }
 
+static lua_State *new_with_pool(void) {
+  struct pool *pool = malloc(sizeof *pool);
+  if (pool == NULL)
+    return NULL;
+  pool_init(pool, pool_stands_aside());
+  lua_State *L = lua_newstate(allocate, pool);
+  if (L == NULL) {
+    pool_release(pool);
+    free(pool);
+  }
+  return L;
+}
+
 struct lua_State *state_new(
     const struct state_options *options, struct error *error) {
-  lua_Alloc allocate =
-      options->allocate != NULL ? options->allocate : plain_allocate;
-  lua_State *L = lua_newstate(allocate, options->context);
+  lua_State *L = options->allocate != NULL
+                     ? lua_newstate(options->allocate, options->context)
+                     : new_with_pool();
   if (L == NULL) {
     error_set(error, "ENOMEM", "cannot start Lua", NULL, "out of memory");
     return NULL;
@@ -146,15 +162,29 @@ struct lua_State *state_new(
     const char *why =
         lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "?";
     error_set(error, "lua", "cannot start Lua", NULL, "%s", why);
-    lua_close(L);
+    state_free(L);
     return NULL;
   }
   return L;
 }
 
 void state_free(struct lua_State *state) {
-  if (state != NULL)
-    lua_close(state);
+  if (state == NULL)
+    return;
+  struct pool *pool = pool_of(state);
+  lua_close(state);
+  if (pool != NULL)
+    pool_release(pool);
+  free(pool);
+}
+
+void state_trim(struct lua_State *state) {
+  struct pool *pool = pool_of(state);
+  if (pool != NULL)
+    pool_trim(pool);
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 /* Pushes the error value at index 1 as a message that is safe to print. */

@@ -41,7 +41,7 @@ struct state_options {
   bool files;                         /* modules on disk may be required too */
   bool pure; /* no io and no os library, no C modules */
   void *(*allocate)(void *context, void *old, size_t old_size,
-      size_t new_size); /* lua_Alloc; NULL: realloc() and free() */
+      size_t new_size); /* lua_Alloc; NULL: a pool of the state's own */
   void *context;        /* for `allocate` */
 };
 
@@ -76,6 +76,9 @@ struct lua_State *state_new(
 
 /* Closes it: runs __gc of all that is left. NULL is allowed. */
 void state_free(struct lua_State *state);
+
+/* Memory that is free goes back to the system, small pieces too. */
+void state_trim(struct lua_State *state);
 
 /*
  * require(module).function(arguments...), protected. Returns 0 and the first

@@ -5,8 +5,8 @@ local cli = require("spec.support.cli")
 local script = require("spec.support.script")
 local target = require("spec.fuzz.target")
 
-local HOST = { "buf", "canonical", "error", "jsonprint", "jsontext", "sigv4_url", "textshape",
-  "token" }
+local HOST = { "buf", "canonical", "error", "jsonprint", "jsontext", "pool", "sigv4_url",
+  "textshape", "token" }
 local BUILD = "cc -std=c11 -D_GNU_SOURCE -Ihost -g -fsanitize=address,undefined"
   .. " -fno-sanitize-recover=all -o %s/replay spec/fuzz/replay.c spec/fuzz/input.c"
   .. " spec/fuzz/targets/%s.c host/" .. table.concat(HOST, ".c host/") .. ".c"
