@@ -5,7 +5,8 @@
 --
 -- instructions  of the processor, x86-64, built with -O2: two runs differ by 2 % in the passes (how
 --               answers fall together; by up to a tenth on a busy machine), by 0.1 % in the plan
--- allocations   calls of malloc, calloc and realloc: by 0.5 %, or a few percent there
+-- allocations   calls of malloc, calloc and realloc: by 0.5 %, or a few percent there; Lua's small
+--               blocks are not among them (host/pool.h)
 -- calls         of AWS: by none
 
 return {
