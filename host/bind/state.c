@@ -169,10 +169,9 @@ struct lua_State *state_new(
 }
 
 void state_free(struct lua_State *state) {
-  if (state == NULL)
-    return;
-  struct pool *pool = pool_of(state);
-  lua_close(state);
+  struct pool *pool = state != NULL ? pool_of(state) : NULL;
+  if (state != NULL)
+    lua_close(state);
   if (pool != NULL)
     pool_release(pool);
   free(pool);

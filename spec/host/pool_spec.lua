@@ -74,6 +74,16 @@ describe("small blocks", function()
     for i = 1, #list, 20000 do assert.equal("entry " .. i, list[i][1]) end
   end)
 
+  it("become large ones and small ones again", function()
+    local list = {}
+    for i = 1, 1000 do list[i] = { "entry " .. i } end
+    for i = 11, #list do list[i] = nil end
+    -- For new keys: then the array is made as large as it need be.
+    for i = 1, 10 do list["name " .. i] = i end
+    for i = 1, 10 do assert.equal("entry " .. i, list[i][1]) end
+    assert.equal(10, list["name 10"])
+  end)
+
   it("of another size have the pages of those that are gone", function()
     local taken = taken_by_tables(200000)
     collectgarbage()
