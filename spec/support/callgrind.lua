@@ -46,8 +46,8 @@ end
 ---Run a program and count. Programs that it starts are not looked at.
 ---@param command string for the shell
 ---@param options? { environment: string? } words for the shell in front of it
----@return { instructions: integer, allocations: integer, blocks: integer } counts `blocks`: how often
----  Lua had one made, changed or freed
+---@return { instructions: integer, allocations: integer, blocks: integer } counts `blocks`: how
+---  often Lua had one made, changed or freed
 function callgrind.run(command, options)
   local folder = cli.folder()
   local output, ok = shell(("%s valgrind --tool=callgrind --callgrind-out-file=%s/out %s 2>&1 "
