@@ -39,8 +39,8 @@ int bind_fail_size(lua_State *L, size_t size, lua_Integer most);
  * Registers the type `name` ("host.folder"), if that is not done yet: its
  * methods (may be NULL) and `release`, which becomes __gc and __close, or NULL
  * where nothing is held. It is called with the userdata as its first argument,
- * possibly more than once.
- * Scripts cannot reach the metatable. Leaves nothing on the stack.
+ * possibly more than once. Scripts cannot reach the metatable. Leaves nothing
+ * on the stack.
  */
 void bind_type(lua_State *L, const char *name, const luaL_Reg *methods,
     lua_CFunction release);

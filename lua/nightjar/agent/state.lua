@@ -181,6 +181,11 @@ local function encode(path, value)
   return text or error("state: " .. path .. ": " .. err)
 end
 
+local function written_for(path, value)
+  local written, err = json.written(value)
+  return written or error("state: " .. path .. ": " .. err)
+end
+
 local function write(path, text)
   local ok, problem = file.write(path, text, { mode = 384 }) -- 0600: the owner's alone
   if not ok then
@@ -205,7 +210,7 @@ function state:keep_snapshot(snapshot)
   if saved and saved.content == content and math.abs(snapshot.taken_at - saved.at) < REFRESH then
     return content
   end
-  local written = assert(json.written(parts or snapshot))
+  local written = written_for(self.snapshot_path, parts or snapshot)
   if write(self.snapshot_path, encode(self.snapshot_path, written)) then
     self.saved = { content = content, at = snapshot.taken_at }
   end
@@ -228,10 +233,10 @@ function state:note(accepted)
 end
 
 -- The parts of a memory, of which some are large, for all that is written of them.
-local function written_parts(memory)
+local function written_parts(path, memory)
   local written = {}
   for name, value in pairs(memory) do
-    written[name] = assert(json.written(value))
+    written[name] = written_for(path, value)
   end
   return written
 end
@@ -254,7 +259,7 @@ function state:keep_accepted(accepted, memory)
     self.lock = self.lock or lock
   end
   accepted.format = 1
-  local written = written_parts(memory)
+  local written = written_parts(self.accepted_path, memory)
   local text = encode(self.accepted_path, added(added({}, accepted), written))
   added(accepted, memory)
   if not self.accepted or self.accepted.generation ~= accepted.generation then
