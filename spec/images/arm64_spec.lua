@@ -18,7 +18,7 @@ end
 -- What is pure, and quick enough when emulated: numbers, text, hashes, and the plan's stages.
 local SPECS = { "spec/host/json_spec.lua", "spec/host/json_large_spec.lua",
   "spec/host/json_written_spec.lua", "spec/host/json_fingerprint_spec.lua",
-  "spec/host/yaml_spec.lua", "spec/host/sigv4_spec.lua", "spec/host/pool_spec.lua",
+  "spec/host/yaml_spec.lua", "spec/host/sigv4_spec.lua",
   "spec/policies/weights_spec.lua", "spec/policies/zone_aware_spec.lua" }
 for _, name in ipairs { "address", "contract", "deterministic", "examples", "golden", "main",
   "model", "mustache", "path_key", "policy", "render", "route_fields", "route_service", "sandbox",
