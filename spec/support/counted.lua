@@ -42,8 +42,9 @@ local function settings(self)
       AWS_ACCESS_KEY_ID = "A", AWS_SECRET_ACCESS_KEY = "s", HOME = "/nonexistent" } })
 end
 
--- What the agent sends to nightjar-plan.
-local function request(self)
+-- What the agent sends to nightjar-plan for a mesh, in the file `request`.
+local function write_request(self, size)
+  self.endpoint:state(reference.state(size))
   local text
   local execute = sched.exec
   local _ <close> = setmetatable({}, { __close = function() sched.exec = execute end })
@@ -56,7 +57,25 @@ local function request(self)
     local snapshot = assert(discover.run(nil, given))
     assert(planner.run({ snapshot = snapshot, now = snapshot.taken_at }, given))
   end)
-  return text
+  cli.write(self.folder .. "/request", text)
+end
+
+---The memory of one plan, in its sandbox. It has its whole answer before it writes any of that, and
+---then waits for who reads it.
+---@param size? table as of `plan`
+---@return integer KiB resident at its peak
+function counted:plan_memory(size)
+  write_request(self, size)
+  local pipe = assert(io.popen(("cd %s && rm -f answer && mkfifo answer && { %s >answer & } "
+    .. "&& exec 3<answer && head -c 1 <&3 >first && grep VmHWM /proc/$!/status "
+    .. "&& cat <&3 >rest && wait $! && wc -c <rest"):format(self.folder,
+    PLAN:format(program.directory, self.folder))))
+  local text = pipe:read("a")
+  assert(pipe:close(), text)
+  local peak, answered = text:match("VmHWM:%s*(%d+) kB\n%s*(%d+)")
+  -- More than a pipe holds, else it may have ended before it was looked at.
+  assert(tonumber(answered) > 1 << 16, text)
+  return math.tointeger(tonumber(peak))
 end
 
 ---One plan, from the start of the process to its end.
@@ -64,8 +83,7 @@ end
 ---@return { instructions: integer, allocations: integer } plan
 ---@return { calls: integer } first calls of AWS until then
 function counted:plan(size)
-  self.endpoint:state(reference.state(size))
-  cli.write(self.folder .. "/request", request(self))
+  write_request(self, size)
   local first = { calls = #self.endpoint:asked().requests }
   assert(os.execute(("cc -shared -fPIC -o %s/unconfined.so spec/support/unconfined.c")
     :format(self.folder)))
